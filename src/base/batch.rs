@@ -1,0 +1,52 @@
+//! One chunk's typed columns.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef};
+
+/// The rows of one chunk as Arrow arrays; from decoding on, only batches travel.
+///
+/// Invariant: every present column has exactly `rows` cells.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// The chunk's place in file order, over all sources, from 0.
+    pub seq: u64,
+    /// Index of the source the rows came from.
+    pub source: u32,
+    /// Number of rows.
+    pub rows: usize,
+    /// For each row, the index of its record within the chunk; `None` when row i is record i.
+    pub records: Option<Arc<[u32]>>,
+    /// One array per slot of the schema; `None` where this pass does not need the column or no
+    /// step has made it yet.
+    pub columns: Vec<Option<ArrayRef>>,
+}
+
+impl Batch {
+    /// The array in `slot`.
+    ///
+    /// # Panics
+    /// If the column is absent: the plan asked for less than its steps read, which is a bug.
+    pub fn column(&self, slot: usize) -> &ArrayRef {
+        self.columns[slot]
+            .as_ref()
+            .expect("the plan decodes every column its steps read")
+    }
+
+    /// Index within the chunk of the record that row `row` came from.
+    pub fn record(&self, row: usize) -> usize {
+        self.records
+            .as_ref()
+            .map_or(row, |records| records[row] as usize)
+    }
+
+    /// Memory held by the arrays, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let arrays = self.columns.iter().flatten();
+        let records = self.records.as_ref().map_or(0, |records| records.len() * 4);
+        arrays
+            .map(|array| array.get_buffer_memory_size())
+            .sum::<usize>()
+            + records
+    }
+}

@@ -1,0 +1,21 @@
+//! chunketl turns huge, messy CSV into a clean, feature-rich Parquet lake, in bounded memory, with
+//! every row accounted for.
+//!
+//! The belt, one module per room, in the order the data passes them:
+//!
+//! ```text
+//!  files ─▶ input ─▶ csv ─▶ decode ─▶ steps (impute · rolling) ─▶ output ─▶ lake
+//!           Chunk    Fields   Batch     Batch ─▶ Batch             Parts
+//! ```
+
+pub mod base;
+pub mod config;
+pub mod csv;
+pub mod decode;
+pub mod input;
+pub mod output;
+pub mod pipeline;
+pub mod report;
+pub mod steps;
+
+pub use base::{Error, ErrorKind, Result};
