@@ -1,0 +1,124 @@
+//! Chunk bytes -> the offsets of all structural delimiters and line ends, 64 bytes at a time.
+//!
+//! ```text
+//! bytes       a , b b , c \n  d , , \n      separators  2 5 7  9 10 11   (one past each)
+//! line ends                                             3 6              (separators up to each)
+//! ```
+//! 1. Separators and line ends go to two flat lists, so that the loop has no state per record.
+//! 2. Lists have room for a whole block, so that nothing is checked per separator.
+//! 3. Input without a last line end is read as if a line feed followed, one past the end.
+//! 4. At an illegal quote the scan stops; what it listed before is exact.
+
+use crate::base::Dialect;
+
+use super::masks::{BLOCK_BYTES, Masks, Task, block_at, low_bits};
+use super::quotes::{BlockMasks, QuoteState, may_open_after};
+
+/// A scan of `bytes[from..]`, where a record starts at `from`.
+pub(super) struct SeparatorScan<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) from: usize,
+    pub(super) dialect: Dialect,
+    /// Stop with the block that brings the line ends to this many.
+    pub(super) line_ends_max: usize,
+    /// One past each separator. Stop when there is no room for a block.
+    pub(super) separators: &'a mut [u32],
+    /// For each line end, the number of separators up to and including it. Stop when there is no
+    /// room for a block.
+    pub(super) line_ends: &'a mut [u32],
+}
+
+/// What a [`SeparatorScan`] found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Separators {
+    /// Line ends listed.
+    pub(super) line_ends: usize,
+    /// Whether the record behind the last line end needs the plain machine.
+    pub(super) odd: bool,
+}
+
+impl Task for SeparatorScan<'_> {
+    type Output = Separators;
+
+    #[inline(always)]
+    fn run<M: Masks>(self, masks: M) -> Separators {
+        let Self {
+            bytes,
+            from,
+            dialect,
+            separators,
+            line_ends,
+            ..
+        } = self;
+        let mut quotes = QuoteState::RECORD_START;
+        let (mut listed, mut ended) = (0, 0);
+        let mut pos = from;
+        while ended < self.line_ends_max && pos <= bytes.len() {
+            let Some(room) = separators[listed..].first_chunk_mut() else {
+                break;
+            };
+            let (block, there) = block_at(bytes, pos);
+            let block = masks.load(&block);
+            // The bit behind the last byte; no bit if the block is full.
+            let end_of_input = there.wrapping_add(1);
+            let mut newline = masks.equal(block, b'\n') & there | end_of_input;
+            let mut delimiter = masks.equal(block, dialect.delimiter) & there;
+            let mut illegal = 0;
+            if let Some(quote) = dialect.quote {
+                let quote = masks.equal(block, quote) & there;
+                if quote != 0 || !quotes.is_plain() {
+                    let carriage = masks.equal(block, b'\r');
+                    let quoted = BlockMasks {
+                        quote,
+                        delimiter,
+                        newline,
+                        carriage,
+                    };
+                    let may_open = match pos == from {
+                        true => 1,
+                        false => may_open_after(bytes[pos - 1], dialect),
+                    };
+                    let inside;
+                    (inside, illegal) = quotes.step(masks, quoted, may_open);
+                    illegal &= there;
+                    let certain = low_bits(illegal.trailing_zeros() as usize);
+                    delimiter &= !inside & certain;
+                    newline &= !inside & certain;
+                }
+            }
+            let structural = delimiter | newline;
+            masks.positions(structural, pos as u32 + 1, room);
+            ended = list_line_ends(structural, newline, listed, line_ends, ended);
+            listed += structural.count_ones() as usize;
+            if illegal != 0 {
+                return Separators {
+                    line_ends: ended,
+                    odd: true,
+                };
+            }
+            pos += BLOCK_BYTES;
+        }
+        Separators {
+            line_ends: ended,
+            odd: pos > bytes.len(),
+        }
+    }
+}
+
+/// Lists how many separators there are up to each line end of a block; the number of line ends.
+#[inline(always)]
+fn list_line_ends(
+    structural: u64,
+    mut newline: u64,
+    listed: usize,
+    line_ends: &mut [u32],
+    mut ended: usize,
+) -> usize {
+    while newline != 0 {
+        let through = newline ^ (newline - 1);
+        line_ends[ended] = listed as u32 + (structural & through).count_ones();
+        ended += 1;
+        newline &= newline - 1;
+    }
+    ended
+}
