@@ -1,0 +1,299 @@
+//! Keys of one shard -> dense ids, from 0 in order of first appearance.
+//!
+//! Invariant: equal keys get the same id and different keys different ids; the hash only finds
+//! candidates, whole keys decide. A word costs an entry of 12 bytes and a control byte, over the
+//! table's load; framed keys and texts add their bytes and an offset.
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as TableEntry;
+
+use super::KeyRows;
+use super::encode::Keys;
+
+/// Key -> dense id for one shard. All its rows must come from the same
+/// [`KeySpec`](super::KeySpec).
+#[derive(Debug, Default)]
+pub struct KeyTable {
+    table: HashTable<Entry>,
+    /// The id of the null key of a single column.
+    null_id: Option<u32>,
+    len: u32,
+    /// The bytes of all keys that are not words, in id order.
+    arena: Vec<u8>,
+    /// Where each of them ends in `arena`; the null key has an empty place.
+    ends: Vec<usize>,
+}
+
+/// A key's id, with its word or, for keys that are bytes, its hash. Three `u32` instead of a `u64`
+/// and a `u32` save the padding.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    word_low: u32,
+    word_high: u32,
+    id: u32,
+}
+
+impl Entry {
+    fn new(word: u64, id: u32) -> Self {
+        Self {
+            word_low: word as u32,
+            word_high: (word >> 32) as u32,
+            id,
+        }
+    }
+
+    fn word(self) -> u64 {
+        u64::from(self.word_low) | u64::from(self.word_high) << 32
+    }
+}
+
+impl KeyTable {
+    /// Replaces `out` by the id of each of the shard's rows, in the order of
+    /// [`KeyRows::rows`]. Keys seen for the first time get the next ids.
+    ///
+    /// # Panics
+    /// At 2³² − 1 keys in one shard; the memory budget ends a run long before.
+    pub fn ids(&mut self, keys: &KeyRows, shard: usize, out: &mut Vec<u32>) {
+        let rows = keys.rows(shard);
+        out.clear();
+        out.reserve(rows.len());
+        match &keys.keys {
+            Keys::One => {
+                out.resize(rows.len(), 0);
+                self.len = self.len.max(u32::from(!rows.is_empty()));
+            }
+            Keys::Words { words, nulls } => {
+                let nulls = nulls.as_ref().filter(|nulls| nulls.null_count() > 0);
+                // Neighbours often share a key, and comparing is cheaper than probing.
+                let mut last = None;
+                for &row in rows {
+                    let row = row as usize;
+                    let word = words[row];
+                    let id = if nulls.is_some_and(|nulls| nulls.is_null(row)) {
+                        self.null()
+                    } else if let Some((last, id)) = last
+                        && last == word
+                    {
+                        id
+                    } else {
+                        let id = self.word(word, keys.hashes[row]);
+                        last = Some((word, id));
+                        id
+                    };
+                    out.push(id);
+                }
+            }
+            bytes => {
+                let mut last = None;
+                for &row in rows {
+                    let row = row as usize;
+                    let id = match (bytes.bytes(row), last) {
+                        (None, _) => self.null(),
+                        (Some(key), Some((last, id))) if key == last => id,
+                        (Some(key), _) => {
+                            let id = self.bytes(key, keys.hashes[row]);
+                            last = Some((key, id));
+                            id
+                        }
+                    };
+                    out.push(id);
+                }
+            }
+        }
+    }
+
+    /// The number of keys seen.
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether no key has been seen.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Memory held, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.table.allocation_size()
+            + self.arena.capacity()
+            + self.ends.capacity() * size_of::<usize>()
+    }
+
+    fn null(&mut self) -> u32 {
+        match self.null_id {
+            Some(id) => id,
+            None => {
+                let id = next_id(&mut self.len);
+                // Only tables of bytes use the places; an empty one costs a word table 8 bytes.
+                self.ends.push(self.arena.len());
+                *self.null_id.insert(id)
+            }
+        }
+    }
+
+    fn word(&mut self, word: u64, hash: u64) -> u32 {
+        let equal = |entry: &Entry| entry.word() == word;
+        let rehash = |entry: &Entry| Keys::hash_word(entry.word());
+        match self.table.entry(hash, equal, rehash) {
+            TableEntry::Occupied(entry) => entry.get().id,
+            TableEntry::Vacant(entry) => {
+                let id = next_id(&mut self.len);
+                entry.insert(Entry::new(word, id));
+                id
+            }
+        }
+    }
+
+    fn bytes(&mut self, key: &[u8], hash: u64) -> u32 {
+        let (arena, ends) = (&self.arena, &self.ends);
+        let equal = |entry: &Entry| {
+            let id = entry.id as usize;
+            let start = id.checked_sub(1).map_or(0, |previous| ends[previous]);
+            entry.word() == hash && &arena[start..ends[id]] == key
+        };
+        match self.table.entry(hash, equal, |entry| entry.word()) {
+            TableEntry::Occupied(entry) => entry.get().id,
+            TableEntry::Vacant(entry) => {
+                let id = next_id(&mut self.len);
+                entry.insert(Entry::new(hash, id));
+                self.arena.extend_from_slice(key);
+                self.ends.push(self.arena.len());
+                id
+            }
+        }
+    }
+}
+
+fn next_id(len: &mut u32) -> u32 {
+    let id = *len;
+    *len = id.checked_add(1).expect("a shard has fewer than 2^32 keys");
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::KeySpec;
+    use super::*;
+    use crate::base::Batch;
+
+    use std::collections::HashMap;
+    use std::fmt::Debug;
+    use std::hash::Hash;
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, DictionaryArray, Int64Array, StringArray};
+    use arrow::datatypes::Int32Type;
+    use proptest::prelude::*;
+
+    /// Runs the batches through one table per shard; ids must agree with a plain map.
+    fn check<T: Clone + Eq + Hash + Debug>(
+        cells: &[Vec<T>],
+        shards: usize,
+        columns: impl Fn(&[T]) -> Vec<ArrayRef>,
+    ) {
+        let mut tables: Vec<KeyTable> = (0..shards).map(|_| KeyTable::default()).collect();
+        let mut expected: Vec<HashMap<T, u32>> = vec![HashMap::new(); shards];
+        let mut shard_of = HashMap::new();
+        let mut ids = Vec::new();
+        for cells in cells {
+            let columns = columns(cells);
+            let spec = KeySpec::new((0..columns.len()).collect(), shards);
+            let keys = spec.partition(&Batch {
+                seq: 0,
+                source: 0,
+                rows: cells.len(),
+                records: None,
+                columns: columns.into_iter().map(Some).collect(),
+            });
+            let mut rows_seen = 0;
+            for shard in 0..shards {
+                tables[shard].ids(&keys, shard, &mut ids);
+                assert_eq!(ids.len(), keys.rows(shard).len());
+                rows_seen += ids.len();
+                for (&row, &id) in keys.rows(shard).iter().zip(&ids) {
+                    let key = &cells[row as usize];
+                    assert_eq!(*shard_of.entry(key.clone()).or_insert(shard), shard);
+                    let next = expected[shard].len() as u32;
+                    assert_eq!(id, *expected[shard].entry(key.clone()).or_insert(next));
+                }
+                assert_eq!(tables[shard].len(), expected[shard].len());
+            }
+            assert_eq!(rows_seen, cells.len());
+        }
+    }
+
+    fn batches<T: Strategy>(cell: T) -> impl Strategy<Value = Vec<Vec<T::Value>>> {
+        prop::collection::vec(prop::collection::vec(cell, 0..60), 0..5)
+    }
+
+    proptest! {
+        #[test]
+        fn integers(cells in batches(prop::option::of(0..40_i64)), bits in 0..4_usize) {
+            check(&cells, 1 << bits, |cells| {
+                vec![Arc::new(cells.iter().copied().collect::<Int64Array>())]
+            });
+        }
+
+        #[test]
+        fn texts(cells in batches(prop::option::of("[ab]{0,3}")), bits in 0..4_usize) {
+            check(&cells, 1 << bits, |cells| {
+                vec![Arc::new(cells.iter().cloned().collect::<StringArray>())]
+            });
+            check(&cells, 1 << bits, |cells| {
+                let cells = cells.iter().map(Option::as_deref);
+                vec![Arc::new(cells.collect::<DictionaryArray<Int32Type>>())]
+            });
+        }
+
+        #[test]
+        fn pairs(cells in batches((prop::option::of(0..4_i64), "[ab]{0,2}")), bits in 0..4_usize) {
+            check(&cells, 1 << bits, |cells| {
+                let first = cells.iter().map(|cell| cell.0);
+                let second = cells.iter().map(|cell| Some(cell.1.clone()));
+                vec![
+                    Arc::new(first.collect::<Int64Array>()),
+                    Arc::new(second.collect::<StringArray>()),
+                ]
+            });
+        }
+    }
+
+    #[test]
+    fn without_key_columns_there_is_one_key() {
+        let keys = KeySpec::new(Vec::new(), 4).partition(&Batch {
+            seq: 0,
+            source: 0,
+            rows: 3,
+            records: None,
+            columns: Vec::new(),
+        });
+        let mut tables: [KeyTable; 4] = Default::default();
+        let mut ids = Vec::new();
+        let mut rows = 0;
+        for (shard, table) in tables.iter_mut().enumerate() {
+            table.ids(&keys, shard, &mut ids);
+            rows += ids.len();
+            assert!(ids.iter().all(|&id| id == 0));
+        }
+        assert_eq!(rows, 3);
+        assert_eq!(tables.iter().map(KeyTable::len).sum::<usize>(), 1);
+    }
+
+    #[test]
+    fn an_integer_key_costs_at_most_forty_bytes() {
+        let count = 100_000;
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..count));
+        let keys = KeySpec::new(vec![0], 1).partition(&Batch {
+            seq: 0,
+            source: 0,
+            rows: count as usize,
+            records: None,
+            columns: vec![Some(column)],
+        });
+        let mut table = KeyTable::default();
+        table.ids(&keys, 0, &mut Vec::new());
+        assert_eq!(table.len(), count as usize);
+        assert!(table.memory_bytes() > 13 * count as usize);
+        assert!(table.memory_bytes() <= 40 * count as usize);
+    }
+}
