@@ -43,6 +43,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 data-quality gate, 4 memory or di
     version,
     arg_required_else_help = true,
     args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
     after_help = "`--help` says more about each option and gives examples.",
     after_long_help = EXAMPLES
 )]
@@ -154,7 +156,8 @@ pub struct Options {
     /// A comma list replaces the default tokens, which are those of pandas and apply to columns
     /// that are not text. In text columns only the empty unquoted field is missing, unless the
     /// column has tokens of its own: `--null-values region=NA,N/A`.
-    #[arg(long, value_name = "[COL=]LIST", value_parser = parse_null_list, help_heading = TYPES)]
+    #[arg(long, value_name = "[COL=]LIST", value_parser = parse_null_list,
+        allow_hyphen_values = true, help_heading = TYPES)]
     pub(super) null_values: Vec<NullList>,
 
     /// Partition key: ffill, bfill, linear and rolling work per key
@@ -295,10 +298,13 @@ mod tests {
 
     #[test]
     fn flags_repeat_and_lists_split() {
-        let line = "-i a.csv b.csv -i c.csv -o lake --dtype a=int64 --dtype b=utf8 --key x,y";
+        let line = "-i a.csv b.csv -i c.csv -o lake --dtype a=int64 --dtype b=utf8 --key x,y \
+                    --null-values -999,- --null-values a=-1";
         let options = parse(line).unwrap().options;
         assert_eq!(options.input, ["a.csv", "b.csv", "c.csv"]);
         assert_eq!(options.dtype.len(), 2);
+        assert_eq!(options.null_values[0].tokens, ["-999", "-"]);
+        assert_eq!(options.null_values[1].tokens, ["-1"]);
         assert_eq!(options.key, ["x", "y"]);
     }
 
