@@ -1,0 +1,131 @@
+//! Text -> names: lists, `COL=…` pairs and the nearest known name for a mistyped one.
+//! Keeps: a column name may hold any character, `=` and `:` included.
+
+/// The name in `known` that `name` most likely stands for, by Jaro-Winkler similarity of the
+/// lower-cased names; `None` when nothing is near. Of equally near names the first one wins.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    /// Below this, suggestions surprise more often than they help.
+    const SIMILARITY_MIN: f64 = 0.8;
+    let name = name.to_lowercase();
+    let mut best = None;
+    let mut best_similarity = SIMILARITY_MIN;
+    for candidate in known {
+        let similarity = strsim::jaro_winkler(&name, &candidate.to_lowercase());
+        if similarity > best_similarity {
+            best = Some(candidate);
+            best_similarity = similarity;
+        }
+    }
+    best
+}
+
+/// Says that `name` is no `kind`, and either the nearest of `known` or all of them.
+pub(super) fn unknown<'a>(
+    kind: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> String {
+    /// More names than this would bury the message.
+    const LISTED_MAX: usize = 20;
+    if let Some(near) = nearest(name, known.clone()) {
+        return format!("unknown {kind} `{name}`; did you mean `{near}`?");
+    }
+    let listed: Vec<&str> = known.clone().take(LISTED_MAX).collect();
+    let more = if known.count() > LISTED_MAX {
+        ", …"
+    } else {
+        ""
+    };
+    format!(
+        "unknown {kind} `{name}`; choose from: {}{more}",
+        listed.join(", ")
+    )
+}
+
+/// A comma list. An item in double quotes may hold commas, and `""` inside it is one quote.
+pub(super) fn parse_list(text: &str) -> Result<Vec<String>, String> {
+    let mut records = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text.as_bytes())
+        .into_records();
+    let items = match records.next() {
+        None => return Ok(Vec::new()),
+        Some(record) => record.map_err(|error| error.to_string())?,
+    };
+    if records.next().is_some() {
+        return Err("a list is one line of comma-separated items".to_owned());
+    }
+    Ok(items.iter().map(str::to_owned).collect())
+}
+
+/// Splits `COL=REST` at the first `=` whose rest `parse` accepts, since both the column's name
+/// and the rest may hold a `=`. `form` is what to write where there is no `=` at all.
+pub(super) fn split_column<T>(
+    text: &str,
+    form: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<(String, T), String> {
+    let mut error = format!("write {form}");
+    for (at, _) in text.match_indices('=').filter(|(at, _)| *at > 0) {
+        match parse(&text[at + 1..]) {
+            Ok(rest) => return Ok((text[..at].to_owned(), rest)),
+            Err(message) => error = message,
+        }
+    }
+    Err(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_forgives_typos_case_and_endings_only() {
+        let known = ["amount", "customer_id", "region", "id"];
+        let near = |name| nearest(name, known.into_iter());
+        assert_eq!(near("amonut"), Some("amount"));
+        assert_eq!(near("Amount"), Some("amount"));
+        assert_eq!(near("customer"), Some("customer_id"));
+        assert_eq!(near("Region "), Some("region"));
+        assert_eq!(near("price"), None);
+        assert_eq!(near(""), None);
+    }
+
+    #[test]
+    fn unknown_suggests_or_lists() {
+        let known = ["mean", "median"];
+        assert_eq!(
+            unknown("method", "meen", known.into_iter()),
+            "unknown method `meen`; did you mean `mean`?"
+        );
+        assert_eq!(
+            unknown("method", "x", known.into_iter()),
+            "unknown method `x`; choose from: mean, median"
+        );
+        let many: Vec<String> = (0..30).map(|i| format!("column_{i}")).collect();
+        let text = unknown("column", "x", many.iter().map(String::as_str));
+        assert!(text.ends_with("column_19, …"), "{text}");
+    }
+
+    #[test]
+    fn lists_take_quoted_items() {
+        assert_eq!(parse_list("NA,N/A").unwrap(), ["NA", "N/A"]);
+        assert_eq!(parse_list(r#""a,b",c"#).unwrap(), ["a,b", "c"]);
+        assert_eq!(parse_list(r#""""#).unwrap(), [""]);
+        assert_eq!(parse_list("a,").unwrap(), ["a", ""]);
+        assert!(parse_list("").unwrap().is_empty());
+        assert!(parse_list("a\nb").is_err());
+    }
+
+    #[test]
+    fn columns_may_hold_the_separator() {
+        let digits = |text: &str| text.parse::<u32>().map_err(|_| format!("`{text}`?"));
+        let split = |text| split_column(text, "COL=N", digits);
+        assert_eq!(split("a=1").unwrap(), ("a".to_owned(), 1));
+        assert_eq!(split("a=b=1").unwrap(), ("a=b".to_owned(), 1));
+        assert_eq!(split("a").unwrap_err(), "write COL=N");
+        assert_eq!(split("=1").unwrap_err(), "write COL=N");
+        assert_eq!(split("a=x").unwrap_err(), "`x`?");
+    }
+}
