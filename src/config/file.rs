@@ -349,4 +349,15 @@ mod tests {
         assert!(error.to_string().contains("cannot read no/such/file.toml"));
         assert_eq!(error.exit_code(), 2);
     }
+
+    #[test]
+    fn the_example_is_sound() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/weather.toml");
+        let config = super::super::resolve::resolve(read(&path).unwrap()).unwrap();
+        let table = path.with_extension("csv");
+        let mut table = csv::Reader::from_path(table).unwrap();
+        let header: Vec<String> = table.headers().unwrap().iter().map(str::to_owned).collect();
+        super::super::check_columns(&config, &header).unwrap();
+        assert_eq!(config.steps.len(), 14);
+    }
 }
