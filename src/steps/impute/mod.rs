@@ -31,6 +31,8 @@ pub mod naive;
 mod patch;
 mod ratio;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::any::Any;
 use std::sync::Arc;
