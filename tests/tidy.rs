@@ -204,7 +204,8 @@ fn forbidden_imports(file: &Source, report: &mut impl FnMut(usize, String)) {
             report(
                 line,
                 format!(
-                    "`{room}` may not name `crate::{path}`, only: {allowed}; let src/pipeline connect the two"
+                    "`{room}` may not name `crate::{path}`, only: {allowed}; let src/pipeline \
+                     connect the two"
                 ),
             );
         }

@@ -192,7 +192,8 @@ pub struct Options {
     /// or last. WINDOW: rows (7) or, with --time, a time in w, d, h, m (minutes), s, ms, us or ns
     /// (1d, 6h, 30m, 1d12h). NAME defaults to COL_FN_WINDOW. On the command line imputes come
     /// before rollings; the file's [[step]] list takes any order.
-    #[arg(long, value_name = "COL:FN:WINDOW[:NAME]", value_parser = parse_rolling, help_heading = STEPS)]
+    #[arg(long, value_name = "COL:FN:WINDOW[:NAME]", value_parser = parse_rolling,
+        help_heading = STEPS)]
     pub(super) rolling: Vec<StepSpec>,
 
     /// Values a window must hold to have a result

@@ -97,7 +97,8 @@ pub(super) fn parse_dtype(text: &str) -> Result<DtypeSpec, String> {
 
 fn parse_decimal(digits: &str) -> Result<DtypeSpec, String> {
     const PRECISION_MAX: u8 = 38;
-    const FORM: &str = "write decimal(P,S) with 1 to 38 digits P, S of them after the point, such as decimal(12,2)";
+    const FORM: &str = "write decimal(P,S) with 1 to 38 digits P, S of them after the point, \
+        such as decimal(12,2)";
     let (precision, scale) = digits.split_once(',').ok_or(FORM)?;
     let precision: u8 = precision.trim().parse().map_err(|_| FORM)?;
     let scale: u8 = scale.trim().parse().map_err(|_| FORM)?;

@@ -126,7 +126,8 @@ fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 
 fn starts_and_ends_in_digits(text: &str) -> bool {
     let bytes = text.as_bytes();
-    matches!((bytes.first(), bytes.last()), (Some(a), Some(b)) if a.is_ascii_digit() && b.is_ascii_digit())
+    let ends = [bytes.first(), bytes.last()];
+    ends.iter().all(|end| end.is_some_and(u8::is_ascii_digit))
 }
 
 #[cfg(test)]
