@@ -292,3 +292,103 @@ impl Records {
         self.bad.sort_unstable_by_key(|bad| bad.record);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows joined by `|`, and the bad records as (record, reason, offset).
+    type Indexed = (Vec<String>, Vec<(u32, Reason, usize)>);
+
+    fn index(text: &[u8], columns: usize, records_max: usize) -> Vec<Indexed> {
+        let blocks = |kernel| {
+            let mut indexer = Indexer::with_kernel(Dialect::default(), columns, 20, kernel);
+            let mut at = 0;
+            let mut blocks = Vec::new();
+            while let Some(fields) = indexer.next(text, &mut at, records_max) {
+                let row = |row| {
+                    let cells = (0..columns).map(|column| fields.field(row, column));
+                    let cells: Vec<_> = cells.map(String::from_utf8_lossy).collect();
+                    cells.join("|")
+                };
+                let bad = fields.bad().iter();
+                blocks.push((
+                    (0..fields.rows()).map(row).collect(),
+                    bad.map(|bad| (bad.record, bad.reason, bad.offset))
+                        .collect(),
+                ));
+            }
+            assert_eq!(at, text.len());
+            blocks
+        };
+        let mut kernels = Kernel::available().into_iter();
+        let expected: Vec<Indexed> = blocks(Kernel::portable());
+        assert!(kernels.all(|kernel| blocks(kernel) == expected));
+        expected
+    }
+
+    #[test]
+    fn line_ends_and_quotes_stay_outside_and_inside() {
+        let [(rows, bad)] = &index(b"a,b\r\n\"c,\"\"\n\",\n\r\n,d", 2, 9)[..] else {
+            panic!("one block");
+        };
+        assert_eq!(rows, &["a|b", "\"c,\"\"\n\"|", "|d"]);
+        assert_eq!(bad, &[]);
+    }
+
+    #[test]
+    fn every_reason_is_told() {
+        let text = b"a,b\nc\n\xff,d\ne,f,g\n\"h\"i,j\nk,aaaaaaaaaaaaaaaaaaaaaaa\nl,m\n\nn,\"o\n";
+        let [(rows, bad)] = &index(text, 2, 9)[..] else {
+            panic!("one block");
+        };
+        assert_eq!(rows, &["a|b", "l|m"]);
+        let expected = [
+            (1, Reason::TooFewFields, 4),
+            (2, Reason::InvalidUtf8, 6),
+            (3, Reason::TooManyFields, 10),
+            (4, Reason::TextAfterQuote, 16),
+            (5, Reason::RecordTooLong, 23),
+            (7, Reason::UnclosedQuote, 56),
+        ];
+        assert_eq!(bad, &expected);
+    }
+
+    #[test]
+    fn blocks_hold_as_many_records_as_asked_for() {
+        let blocks = index(b"a\n\n\"\"\n\nb,c\nd\n\n", 1, 2);
+        let rows = |block: usize| blocks[block].0.clone();
+        assert_eq!(
+            (blocks.len(), rows(0), rows(1)),
+            (2, vec!["a".into(), "\"\"".into()], vec!["d".into()])
+        );
+        assert_eq!(blocks[1].1, [(0, Reason::TooManyFields, 7)]);
+    }
+
+    #[test]
+    fn rows_know_their_records() {
+        let mut indexer = Indexer::new(Dialect::default(), 1, 99);
+        let text = b"a\nb,\nc\n\xff\nd\n";
+        let fields = indexer.next(text, &mut 0, 9).expect("there are records");
+        assert_eq!(fields.record_indices(), Some(&[0, 2, 4][..]));
+        assert_eq!(fields.bounds(), [0, 2, 5, 7, 9, 11]);
+        let fields = indexer.next(&text[..2], &mut 0, 9).expect("a record");
+        assert_eq!((fields.record_indices(), fields.records()), (None, 1));
+    }
+
+    #[test]
+    fn buffers_grow_to_the_largest_block_and_stay() {
+        let mut indexer = Indexer::new(Dialect::default(), 2, 9999);
+        let text = b"a,b\n".repeat(1000);
+        let mut index = |text: &[u8]| {
+            let mut at = 0;
+            while indexer.next(text, &mut at, 100).is_some() {}
+            indexer.memory_bytes()
+        };
+        let warm = index(&text);
+        assert_eq!(index(&text), warm);
+        // Records with far too many fields are not listed in full.
+        assert!(index(&b",".repeat(9000)) < 2 * warm);
+        assert!(warm < 16 * 1024);
+    }
+}

@@ -271,3 +271,79 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::masks::Kernel;
+    use super::*;
+
+    fn scan(text: &str, change: impl Fn(&mut LineScan<'_>)) -> Lines {
+        let mut scan = LineScan {
+            bytes: text.as_bytes(),
+            from: 0,
+            to: text.len(),
+            context: Context::RecordStart,
+            dialect: Dialect::default(),
+            records_max: u64::MAX,
+            end_goal: usize::MAX,
+            record_bytes_max: usize::MAX,
+        };
+        change(&mut scan);
+        let mut kernels = Kernel::available().into_iter();
+        let expected = Kernel::portable().run(scan);
+        assert!(kernels.all(|kernel| kernel.run(scan) == expected));
+        expected
+    }
+
+    #[test]
+    fn counts_up_to_the_last_line_end() {
+        let lines = scan("\na,\"\n\"\n\r\nb\n\"\nc", |_| {});
+        assert_eq!((lines.records, lines.newlines), (2, 5));
+        assert_eq!((lines.first_end, lines.record_start), (Some(1), 11));
+        assert_eq!((lines.newlines_open, lines.inside), (1, true));
+        assert_eq!(lines.stop, LineStop::End);
+    }
+
+    #[test]
+    fn a_limit_stops_behind_the_record_that_reaches_it() {
+        let by_records = scan("a\n\nb\nc\n", |scan| scan.records_max = 2);
+        assert_eq!(by_records.record_start, 5);
+        let by_bytes = scan("a\n\nb\nc\n", |scan| scan.end_goal = 3);
+        assert_eq!((by_bytes.record_start, by_bytes.records), (3, 1));
+        assert_eq!(
+            (by_records.stop, by_bytes.stop),
+            (LineStop::Full, LineStop::Full)
+        );
+    }
+
+    #[test]
+    fn stops_at_the_record_with_an_illegal_quote() {
+        let lines = scan("a\nb\nc\"\nd\n", |_| {});
+        assert_eq!((lines.records, lines.record_start), (2, 4));
+        assert_eq!(lines.stop, LineStop::Odd);
+    }
+
+    #[test]
+    fn stops_before_a_record_that_may_be_too_long() {
+        let text = format!("a\n{}\n", "b".repeat(130));
+        let lines = scan(&text, |scan| scan.record_bytes_max = 64);
+        assert_eq!((lines.record_start, lines.stop), (2, LineStop::Odd));
+        let lines = scan(&text, |scan| scan.record_bytes_max = 300);
+        assert_eq!((lines.records, lines.stop), (2, LineStop::End));
+    }
+
+    #[test]
+    fn in_the_middle_both_assumptions_can_be_followed() {
+        let middle = |from, inside| {
+            scan("\"a\r\nb\"\r\n\r\nc\n", |scan| {
+                scan.from = from;
+                scan.context = Context::Middle { inside };
+            })
+        };
+        assert_eq!(middle(2, true).records, 2);
+        assert_eq!(middle(2, false).stop, LineStop::Odd);
+        // Before and behind the carriage return of the blank line.
+        assert_eq!(middle(8, false).records, 1);
+        assert_eq!(middle(9, false).records, 1);
+    }
+}

@@ -113,3 +113,93 @@ impl QuoteState {
 pub(super) fn may_open_after(byte: u8, dialect: Dialect) -> u64 {
     u64::from(byte == dialect.delimiter || byte == b'\n' || Some(byte) == dialect.quote)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::masks::{BLOCK_BYTES, Kernel, Task, block_at};
+    use super::*;
+
+    /// Which bytes are inside quotes, up to the first illegal one, and where that is.
+    struct Walk<'a>(&'a [u8]);
+
+    impl Task for Walk<'_> {
+        type Output = (Vec<bool>, Option<usize>);
+
+        #[inline(always)]
+        fn run<M: Masks>(self, masks: M) -> Self::Output {
+            let dialect = Dialect::default();
+            let mut state = QuoteState::RECORD_START;
+            let mut marks = Vec::new();
+            for pos in (0..self.0.len()).step_by(BLOCK_BYTES) {
+                let (block, there) = block_at(self.0, pos);
+                let block = masks.load(&block);
+                let block = BlockMasks {
+                    quote: masks.equal(block, b'"'),
+                    delimiter: masks.equal(block, b','),
+                    newline: masks.equal(block, b'\n'),
+                    carriage: masks.equal(block, b'\r'),
+                };
+                let may_open = match pos {
+                    0 => 1,
+                    _ => may_open_after(self.0[pos - 1], dialect),
+                };
+                let (inside, illegal) = state.step(masks, block, may_open);
+                let certain = (illegal & there).trailing_zeros().min(there.count_ones());
+                marks.extend((0..certain).map(|i| inside >> i & 1 == 1));
+                if illegal & there != 0 {
+                    return (marks, Some(pos + certain as usize));
+                }
+            }
+            (marks, None)
+        }
+    }
+
+    /// `marks` has a `#` for each byte inside quotes and ends before the first illegal byte.
+    fn assert_marks(text: &str, marks: &str) {
+        for shift in 0..=BLOCK_BYTES {
+            let shifted = format!("{},{text}", "x".repeat(shift));
+            let start = shift + 1;
+            for kernel in Kernel::available() {
+                let (inside, illegal) = kernel.run(Walk(shifted.as_bytes()));
+                assert!(inside[..start].iter().all(|&inside| !inside));
+                let inside: String = inside[start..]
+                    .iter()
+                    .map(|&inside| if inside { '#' } else { '.' })
+                    .collect();
+                assert_eq!(inside, marks, "{text:?} after {shift} on {}", kernel.name());
+                let expected = (marks.len() < text.len()).then_some(start + marks.len());
+                assert_eq!(illegal, expected, "{text:?} after {shift}");
+            }
+        }
+    }
+
+    #[test]
+    fn doubled_quotes_close_and_reopen() {
+        assert_marks("\"x,y\"\"z\",b\n", "####.##....");
+        assert_marks("\"\",\"\"\"\"\n", "#..#.#..");
+        assert_marks("\"a\nb\"\r\nc,\"d\"\r\n", "####.....##...");
+    }
+
+    #[test]
+    fn a_quote_in_an_unquoted_field_is_illegal() {
+        assert_marks("a,b\"c,d\n", "...");
+        assert_marks("a, \"b\"\n", "...");
+    }
+
+    #[test]
+    fn text_behind_a_closing_quote_is_illegal() {
+        assert_marks("\"a\"b,c\n", "##.");
+        assert_marks("\"a\"\r,c\n", "##..");
+        assert_marks("\"a\"\r\r\n", "##..");
+        assert_marks("\"a\"\r\"b\n", "##..");
+    }
+
+    #[test]
+    fn state_is_taken_up_from_the_bytes_before() {
+        let dialect = Dialect::default();
+        assert!(QuoteState::after(b"a,", dialect, false).is_plain());
+        assert!(!QuoteState::after(b"\"a\"", dialect, false).is_plain());
+        assert!(!QuoteState::after(b"\"a\"\r", dialect, false).is_plain());
+        assert!(QuoteState::after(b"\"a", dialect, true).is_inside());
+    }
+}

@@ -33,6 +33,7 @@ pub(super) struct Machine {
     delimiters: usize,
     opening_quote: usize,
     text_after_quote: bool,
+    literal_quote: bool,
 }
 
 /// Where a record ends and what is wrong with it. Offsets are into the walked bytes.
@@ -76,15 +77,16 @@ impl Machine {
             delimiters: 0,
             opening_quote: start,
             text_after_quote: false,
+            literal_quote: false,
         }
     }
 
-    /// In the middle of a field, of which only is known whether it is a quoted one.
-    pub(super) fn in_field(dialect: Dialect, pos: usize, quoted: bool) -> Self {
-        let state = if quoted {
-            State::Quoted
-        } else {
-            State::Unquoted
+    /// At any byte, assumed to be inside quotes or not.
+    pub(super) fn in_middle(dialect: Dialect, bytes: &[u8], pos: usize, inside: bool) -> Self {
+        let state = match bytes[..pos].last() {
+            _ if inside => State::Quoted,
+            Some(&byte) if byte != dialect.delimiter && byte != b'\n' => State::Unquoted,
+            _ => State::FieldStart,
         };
         Self {
             state,
@@ -125,7 +127,10 @@ impl Machine {
                 State::QuoteInQuoted if Some(byte) == quote => State::Quoted,
                 State::QuoteInQuoted if byte == b'\r' => State::CarriageAfterQuote,
                 State::QuoteInQuoted => self.unquoted_text(byte),
-                _ => State::Unquoted,
+                _ => {
+                    self.literal_quote |= Some(byte) == quote;
+                    State::Unquoted
+                }
             };
             if self.state == State::FieldStart {
                 self.delimiters += 1;
@@ -148,6 +153,11 @@ impl Machine {
     /// Bytes taken in.
     pub(super) fn walked(&self) -> usize {
         self.pos - self.start
+    }
+
+    /// Whether an unquoted field has a quote, which is legal but rare.
+    pub(super) fn literal_quote(&self) -> bool {
+        self.literal_quote
     }
 
     /// Just past the last byte taken in.

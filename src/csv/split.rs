@@ -189,3 +189,121 @@ pub(super) fn assert_dialect(dialect: Dialect) {
         "the configuration was validated: delimiter, quote and line ends differ and are ASCII"
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: SplitLimits = SplitLimits {
+        records_max: 1000,
+        bytes_max: 1000,
+        record_bytes_max: 100,
+    };
+
+    fn split(text: &[u8], limits: &SplitLimits) -> Split {
+        let dialect = Dialect::default();
+        let never = &mut |_| panic!("no record is oversize");
+        let splits = Kernel::available()
+            .into_iter()
+            .map(|kernel| Splitter::with_kernel(dialect, kernel).split(text, 0, limits, never));
+        let splits: Vec<Split> = splits.collect();
+        assert!(splits.iter().all(|split| *split == splits[0]));
+        splits[0]
+    }
+
+    #[test]
+    fn ends_with_the_input() {
+        let expected = |end, records, newlines| Split {
+            end,
+            records,
+            newlines,
+            stop: Stop::EndOfInput,
+        };
+        assert_eq!(split(b"", &LIMITS), expected(0, 0, 0));
+        assert_eq!(split(b"\n\r\n", &LIMITS), expected(3, 0, 2));
+        assert_eq!(split(b"a,\"\n\"\nb", &LIMITS), expected(7, 2, 2));
+        assert_eq!(split(b"a\n\"b\n", &LIMITS), expected(5, 2, 2));
+    }
+
+    #[test]
+    fn ends_at_each_limit() {
+        let text = b"a\nb\"\n\n\"\n\"\nc\nd\n";
+        let by = |records_max, bytes_max| {
+            let split = split(
+                text,
+                &SplitLimits {
+                    records_max,
+                    bytes_max,
+                    ..LIMITS
+                },
+            );
+            (split.end, split.records, split.stop == Stop::Full)
+        };
+        assert_eq!(by(1, 1000), (2, 1, true));
+        assert_eq!(by(2, 1000), (5, 2, true));
+        assert_eq!(by(3, 1000), (10, 3, true));
+        assert_eq!(by(1000, 2), (2, 1, true));
+        assert_eq!(by(1000, 3), (5, 2, true));
+        assert_eq!(by(1000, 6), (6, 2, true));
+        assert_eq!(by(1000, 7), (10, 3, true));
+        assert_eq!(by(1000, 13), (14, 5, false));
+    }
+
+    #[test]
+    fn an_oversize_record_is_walked_through_and_left_out() {
+        let long = "x".repeat(3 * PASSED_BYTES);
+        let text = format!("a\n\nb,\"{long}\n\"\r\nc\n");
+        let mut passed = Vec::new();
+        let splitter = Splitter::new(Dialect::default());
+        let split = splitter.split(text.as_bytes(), 0, &LIMITS, &mut |offset| {
+            passed.push(offset);
+        });
+        assert_eq!((split.end, split.records, split.newlines), (3, 1, 2));
+        let expected = Stop::Oversize {
+            resume: text.len() - 2,
+            newlines: 2,
+            record_bytes: long.len() as u64 + 5,
+            unclosed: None,
+        };
+        assert_eq!(split.stop, expected);
+        assert_eq!(passed, [1, 2, 3].map(|i| 3 + i * PASSED_BYTES));
+    }
+
+    #[test]
+    fn an_unclosed_quote_can_take_the_rest_of_the_input() {
+        let text = format!("a\nb,\"{}\n", "x".repeat(200));
+        let split =
+            Splitter::new(Dialect::default()).split(text.as_bytes(), 0, &LIMITS, &mut |_| {});
+        let Stop::Oversize {
+            resume, unclosed, ..
+        } = split.stop
+        else {
+            panic!("{split:?}");
+        };
+        assert_eq!((split.end, resume, unclosed), (2, text.len(), Some(4)));
+    }
+
+    #[test]
+    fn the_longest_record_is_in_the_chunk() {
+        for line_end in ["\n", "\r\n", ""] {
+            for bytes in [99, 100] {
+                let text = format!("{}{line_end}", "x".repeat(bytes));
+                assert_eq!(split(text.as_bytes(), &LIMITS).records, 1);
+            }
+        }
+        let text = "x".repeat(101);
+        let split =
+            Splitter::new(Dialect::default()).split(text.as_bytes(), 0, &LIMITS, &mut |_| {});
+        assert_eq!((split.end, split.records), (0, 0));
+    }
+
+    #[test]
+    #[should_panic(expected = "delimiter, quote and line ends differ")]
+    fn equal_delimiter_and_quote_are_a_bug() {
+        let dialect = Dialect {
+            quote: Some(b','),
+            ..Dialect::default()
+        };
+        Splitter::new(dialect);
+    }
+}

@@ -166,3 +166,66 @@ impl Splitter {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Dialect;
+
+    #[test]
+    fn a_block_may_end_at_any_byte() {
+        let text = "a,b\r\n\r\n\"c\n\"\"\",\"d\r\n\"\r\n\n\"e\"f,g\nh\",\"i\nj,\"\"\nk,\"l\r";
+        let text = text.repeat(3);
+        let text = text.as_bytes();
+        let splitter = Splitter::new(Dialect::default());
+        for (records_max, bytes_max, record_bytes_max) in [
+            (1, 1000, 1000),
+            (3, 1000, 1000),
+            (100, 20, 1000),
+            (4, 30, 70),
+        ] {
+            let limits = SplitLimits {
+                records_max,
+                bytes_max,
+                record_bytes_max,
+            };
+            let mut expected = vec![splitter.split(text, 0, &limits, &mut |_| {})];
+            while let Some(last) = expected.last() {
+                let next = match last.stop {
+                    Stop::EndOfInput => break,
+                    Stop::Full => last.end,
+                    Stop::Oversize { resume, .. } => resume,
+                };
+                expected.push(splitter.split(text, next, &limits, &mut |_| {}));
+            }
+            for block_bytes in 1..=text.len() {
+                let blocks: Vec<BlockSummary> = (0..text.len())
+                    .step_by(block_bytes)
+                    .map(|from| splitter.summarize(text, from, text.len().min(from + block_bytes)))
+                    .collect();
+                let located = splitter.locate(text, &limits, block_bytes, &blocks);
+                assert_eq!(located, expected, "{limits:?}, blocks of {block_bytes}");
+            }
+        }
+    }
+
+    #[test]
+    fn regular_blocks_are_absorbed_without_reading_them_again() {
+        let text = b"a,\"b\nc\"\n".repeat(100);
+        let splitter = Splitter::new(Dialect::default());
+        let limits = SplitLimits {
+            records_max: usize::MAX,
+            bytes_max: usize::MAX,
+            record_bytes_max: 1000,
+        };
+        let mut blocks: Vec<BlockSummary> = (0..text.len())
+            .step_by(50)
+            .map(|from| splitter.summarize(&text, from, text.len().min(from + 50)))
+            .collect();
+        // A false summary shows up in the result only if the block is not read again.
+        blocks[4].inside.records += 7;
+        blocks[4].outside.records += 7;
+        let located = splitter.locate(&text, &limits, 50, &blocks);
+        assert_eq!((located.len(), located[0].records), (1, 107));
+    }
+}
