@@ -295,14 +295,14 @@ mod tests {
         FixedState::default().hash_one(row)
     }
 
-    fn layout(data_type: DataType, array: impl Array + 'static) -> Layout {
+    fn layout(data_type: &DataType, array: impl Array + 'static) -> Layout {
         let pieces: [ArrayRef; 1] = [Arc::new(array)];
-        Sample::take(&data_type, &pieces).layout(&data_type, 1 << 20)
+        Sample::take(data_type, &pieces).layout(data_type, 1 << 20)
     }
 
     fn integers_by(cell: impl Fn(usize) -> i64) -> Layout {
         let cells = (0..ROWS).map(cell);
-        layout(DataType::Int64, Int64Array::from_iter_values(cells))
+        layout(&DataType::Int64, Int64Array::from_iter_values(cells))
     }
 
     #[test]
@@ -320,7 +320,7 @@ mod tests {
     fn floats_and_text_take_a_dictionary_only_where_cells_repeat() {
         let floats = |cell: &dyn Fn(usize) -> f64| {
             let cells = (0..ROWS).map(cell);
-            layout(DataType::Float64, Float64Array::from_iter_values(cells))
+            layout(&DataType::Float64, Float64Array::from_iter_values(cells))
         };
         assert_eq!(
             floats(&|row| (noise(row) % 900) as f64 / 100.0),
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(floats(&|row| noise(row) as f64), Layout::Direct);
         let text = |cell: &dyn Fn(usize) -> String| {
             let cells = (0..ROWS).map(cell);
-            layout(DataType::Utf8, StringArray::from_iter_values(cells))
+            layout(&DataType::Utf8, StringArray::from_iter_values(cells))
         };
         assert_eq!(
             text(&|row| format!("region {}", noise(row) % 9)),
@@ -341,15 +341,15 @@ mod tests {
     #[test]
     fn nothing_to_look_at_is_direct() {
         assert_eq!(
-            layout(DataType::Int64, Int64Array::new_null(10)),
+            layout(&DataType::Int64, Int64Array::new_null(10)),
             Layout::Direct
         );
         assert_eq!(
-            layout(DataType::Int64, Int64Array::new_null(0)),
+            layout(&DataType::Int64, Int64Array::new_null(0)),
             Layout::Direct
         );
         let flags = BooleanArray::from(vec![true; 9]);
-        assert_eq!(layout(DataType::Boolean, flags), Layout::Direct);
+        assert_eq!(layout(&DataType::Boolean, flags), Layout::Direct);
     }
 
     #[test]

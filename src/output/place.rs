@@ -291,7 +291,7 @@ mod tests {
             fs::create_dir(home.path().join(name)).unwrap();
         }
         fs::write(home.path().join(".lake.chunketl-aaaaaaaaaaaa"), "").unwrap();
-        assert_eq!(place.stagings(), [staging.clone()]);
+        assert_eq!(place.stagings(), std::slice::from_ref(&staging));
         place.sweep();
         assert!(!staging.exists());
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 4);
