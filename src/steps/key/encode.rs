@@ -79,13 +79,13 @@ impl Keys {
         match self {
             Self::One => vec![NULL_HASH; rows],
             Self::Words { words, nulls } => {
-                let mut hashes = words.iter().map(|&word| Self::hash_word(word)).collect();
+                let mut hashes: Vec<_> = words.iter().map(|&word| Self::hash_word(word)).collect();
                 set_null_hashes(&mut hashes, nulls.as_ref());
                 hashes
             }
             Self::Text(texts) => {
                 let hash = |row| of_bytes(texts.value(row).as_bytes());
-                let mut hashes = (0..rows).map(hash).collect();
+                let mut hashes: Vec<_> = (0..rows).map(hash).collect();
                 set_null_hashes(&mut hashes, texts.nulls());
                 hashes
             }
@@ -132,7 +132,7 @@ impl Keys {
     }
 }
 
-fn set_null_hashes(hashes: &mut Vec<u64>, nulls: Option<&NullBuffer>) {
+fn set_null_hashes(hashes: &mut [u64], nulls: Option<&NullBuffer>) {
     let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
     for (hash, valid) in hashes.iter_mut().zip(nulls.into_iter().flatten()) {
         if !valid {

@@ -1,1 +1,237 @@
-//! To be written.
+//! Rolling windows per key: for each row a function over the rows of its key up to it.
+//!
+//! The semantics are those of pandas (checked against 3.1):
+//!
+//! - Null, NaN and ±∞ are missing; only `count` counts infinities. A row whose own value is
+//!   missing still gets the value of its window.
+//! - A row window counts rows, missing ones included. A time window of `w` at time `t` is
+//!   `(t − w, t]`. A row sees itself and the rows of its key before it in file order; of rows with
+//!   equal times the later ones are not seen.
+//! - With fewer than `min_samples` values the result is null. It defaults to the window's size for
+//!   row windows and to 1 for time windows. For `count` it counts rows, whatever their value.
+//! - `sum` of no values is 0 (with a `min_samples` of 0), any other function of them null. `std`
+//!   and `var` divide by n − 1 and are null below two values; quantiles interpolate linearly.
+//!
+//! Where pandas has no answer: a row with a null time enters no time window and gets null from
+//! each ([`Skipped`] counts them). Under [`Order::Trust`] a late row counts as if it came at the
+//! latest time of its key so far. Integers and decimals are taken as the nearest double. Sums are
+//! exact to the last digits whatever has passed through the window; a variance beyond the range of
+//! doubles is infinite, and so is its root.
+//!
+//! Invariant: a result depends on the rows of its key up to this one, and on nothing else: not on
+//! chunks, shards or threads.
+
+mod aggregate;
+mod blocks;
+mod columns;
+mod exact;
+mod fold;
+pub mod naive;
+mod quantile;
+mod rings;
+mod slab;
+mod sorted;
+mod spec;
+mod state;
+
+use std::sync::Arc;
+
+pub use spec::{Function, Window};
+pub use state::Skipped;
+
+use super::{Effect, Fitted, KeyedState, KeyedStep, Prepared, ShardOutput, Step};
+use crate::base::{Batch, DataType, Error, Result, Schema, TimeUnit};
+
+/// One rolled column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RollingSpec {
+    /// Slot of the column to roll over: int64, float64 or decimal.
+    pub column: usize,
+    /// What to compute.
+    pub function: Function,
+    /// Over which rows.
+    pub window: Window,
+    /// Fewer samples give null; the default is the window's size for row windows, 1 for time
+    /// windows.
+    pub min_samples: Option<u32>,
+    /// Slot of the result; its type is [`RollingSpec::output_type`].
+    pub output: usize,
+}
+
+impl RollingSpec {
+    /// The type of the results of `function`: int64 for `count`, float64 for all others.
+    pub fn output_type(function: Function) -> DataType {
+        match function {
+            Function::Count => DataType::Int64,
+            _ => DataType::Float64,
+        }
+    }
+
+    /// `min_samples` or its default.
+    fn min_samples(&self) -> u32 {
+        self.min_samples.unwrap_or(match self.window {
+            Window::Rows(rows) => rows,
+            Window::Time(_) => 1,
+        })
+    }
+}
+
+/// What to do with a row whose time is before the latest one of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// End the run and name the row.
+    #[default]
+    Error,
+    /// Take it as if it came at the latest time of its key.
+    Trust,
+}
+
+/// A step that adds rolled columns, all by the same key. Columns over the same input share memory.
+#[derive(Debug, Clone)]
+pub struct Rolling {
+    plan: Arc<Plan>,
+}
+
+/// What every shard's state is made from.
+#[derive(Debug)]
+struct Plan {
+    specs: Vec<RollingSpec>,
+    time: Option<Time>,
+    order: Order,
+    label: String,
+}
+
+/// The time column.
+#[derive(Debug, Clone)]
+struct Time {
+    slot: usize,
+    data_type: DataType,
+}
+
+impl Time {
+    /// Length of one tick of the column, in nanoseconds.
+    fn tick_nanoseconds(&self) -> u64 {
+        match self.data_type {
+            DataType::Timestamp { unit, .. } => match unit {
+                TimeUnit::Microsecond => 1_000,
+                TimeUnit::Nanosecond => 1,
+            },
+            _ => 86_400_000_000_000,
+        }
+    }
+}
+
+impl Rolling {
+    /// Plans the columns `specs`; `time` is the slot of the time column, where there is one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) when a column cannot be rolled over as asked.
+    pub fn new(
+        specs: Vec<RollingSpec>,
+        time: Option<usize>,
+        order: Order,
+        schema: &Schema,
+        label: impl Into<String>,
+    ) -> Result<Self> {
+        for spec in &specs {
+            check(spec, time, schema)?;
+        }
+        let timed = specs
+            .iter()
+            .any(|spec| matches!(spec.window, Window::Time(_)));
+        let time = time.filter(|_| timed).map(|slot| Time {
+            slot,
+            data_type: schema.columns[slot].data_type.clone(),
+        });
+        Ok(Self {
+            plan: Arc::new(Plan {
+                specs,
+                time,
+                order,
+                label: label.into(),
+            }),
+        })
+    }
+}
+
+/// Whether `spec` can be computed.
+fn check(spec: &RollingSpec, time: Option<usize>, schema: &Schema) -> Result<()> {
+    let column = &schema.columns[spec.column];
+    let (function, window) = (spec.function, spec.window);
+    let option = || format!("--rolling {}:{function}:{window}", column.name);
+    if !column.data_type.is_numeric() {
+        let message = format!(
+            "`{}` is {}, and windows roll over numbers only; if it holds numbers, pass --dtype {}=float64",
+            column.name, column.data_type, column.name
+        );
+        return Err(Error::usage(option(), message));
+    }
+    match window {
+        Window::Rows(rows) if !(1..=Window::ROWS_MAX).contains(&rows) => {
+            let message = format!("a row window takes 1 to {} rows", Window::ROWS_MAX);
+            Err(Error::usage(option(), message))
+        }
+        Window::Rows(rows) if spec.min_samples() > rows => {
+            let message = format!(
+                "--min-samples {} can never be reached in a window of {rows} rows; pass {rows} or less",
+                spec.min_samples()
+            );
+            Err(Error::usage(option(), message))
+        }
+        Window::Rows(_) => Ok(()),
+        Window::Time(length) if length < 1 => {
+            Err(Error::usage(option(), "a time window takes 1ns or more"))
+        }
+        Window::Time(_) => {
+            let Some(slot) = time else {
+                let message = "a time window needs to know the time of each row: pass --time COL";
+                return Err(Error::usage(option(), message));
+            };
+            let time = &schema.columns[slot];
+            match time.data_type {
+                DataType::Timestamp { .. } | DataType::Date => Ok(()),
+                _ => {
+                    let message = format!(
+                        "`{0}` is {1}, not a timestamp or date; if it holds times, pass --dtype {0}=timestamp",
+                        time.name, time.data_type
+                    );
+                    Err(Error::usage(format!("--time {}", time.name), message))
+                }
+            }
+        }
+    }
+}
+
+impl Step for Rolling {
+    fn label(&self) -> String {
+        self.plan.label.clone()
+    }
+
+    fn reads(&self) -> Vec<usize> {
+        let columns = self.plan.specs.iter().map(|spec| spec.column);
+        let time = self.plan.time.iter().map(|time| time.slot);
+        let mut slots: Vec<_> = columns.chain(time).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        slots
+    }
+
+    fn writes(&self) -> Vec<usize> {
+        self.plan.specs.iter().map(|spec| spec.output).collect()
+    }
+
+    fn prepare(&self, _: Option<&Fitted>) -> Result<Prepared> {
+        Ok(Prepared::Keyed(Arc::new(self.clone())))
+    }
+}
+
+impl KeyedStep for Rolling {
+    fn state(&self, _: usize) -> Box<dyn KeyedState> {
+        Box::new(state::ShardState::new(&self.plan))
+    }
+
+    fn assemble(&self, batch: &mut Batch, outputs: Vec<ShardOutput>) -> Result<Effect> {
+        columns::land(&self.plan.specs, batch, outputs);
+        Ok(Effect::default())
+    }
+}
