@@ -4,6 +4,7 @@
 use clap::ValueEnum;
 
 use crate::Error;
+use crate::buffer::Buffer;
 use crate::customers::Customers;
 use crate::faults::Rates;
 use crate::rows::Rows;
@@ -57,10 +58,10 @@ pub enum LineEnding {
 }
 
 impl LineEnding {
-    pub(crate) fn bytes(self) -> &'static [u8] {
+    pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::Lf => b"\n",
-            Self::Crlf => b"\r\n",
+            Self::Lf => "\n",
+            Self::Crlf => "\r\n",
         }
     }
 }
@@ -146,7 +147,7 @@ impl Job {
         let headers = self.files.saturating_mul(rows.header().len() as u64);
         let available = bytes.saturating_sub(headers);
         let mut sample = rows.truth();
-        let mut out = Vec::new();
+        let mut out = Buffer::default();
         while sample.bytes < SAMPLE_BYTES {
             out.clear();
             rows.write(sample.rows..sample.rows + 1, &mut out, &mut sample);
