@@ -87,7 +87,7 @@ impl Zipf {
         loop {
             let area = end + rng.unit() * (begin - end);
             let x = self.integral_inverse(area);
-            let rank = (x + 0.5).floor().clamp(1.0, self.count);
+            let rank = ((x + 0.5) as u64 as f64).clamp(1.0, self.count);
             if rank - x <= self.shortcut || area >= self.integral(rank + 0.5) - self.density(rank) {
                 return rank as u64;
             }

@@ -2,6 +2,7 @@
 //! reads back as that kind and no other.
 
 use crate::Error;
+use crate::buffer::{Word, words};
 use crate::random::{Chance, Rng};
 use crate::shape::{Cells, Column};
 
@@ -80,7 +81,7 @@ pub(crate) const TOKENS: [(Mark, &str); 6] = [
     (Mark::TokenNone, "None"),
 ];
 
-const STRAY_WORDS: [&str; 4] = ["abc", "tbd", "see note", "error"];
+static STRAY_WORDS: [Word; 4] = words(["abc", "tbd", "see note", "error"]);
 
 /// What is wrong with a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,19 +143,17 @@ impl Faults {
     }
 }
 
-/// Appends what stands in a missing cell.
-pub(crate) fn write_missing(rng: &mut Rng, out: &mut Vec<u8>) -> Mark {
+/// Stores what stands in a missing cell at `at`; returns where the next text goes.
+pub(crate) fn write_missing(rng: &mut Rng, out: &mut [u8], at: usize) -> (usize, Mark) {
     let index = rng.below(10).saturating_sub(4) as usize;
     let (mark, token) = TOKENS[index];
-    out.extend_from_slice(token.as_bytes());
-    mark
+    (Word::new(token).put(out, at), mark)
 }
 
-/// Appends a word to a column that is not text.
-pub(crate) fn write_word(rng: &mut Rng, out: &mut Vec<u8>) -> Mark {
+/// Stores a word in a column that is not text; returns where the next text goes.
+pub(crate) fn write_word(rng: &mut Rng, out: &mut [u8], at: usize) -> (usize, Mark) {
     let word = STRAY_WORDS[rng.below(STRAY_WORDS.len() as u32) as usize];
-    out.extend_from_slice(word.as_bytes());
-    Mark::Word
+    (word.put(out, at), Mark::Word)
 }
 
 #[cfg(test)]
@@ -206,7 +205,7 @@ mod tests {
         assert!(error.to_string().contains("timestamp"), "{error}");
         let text = Column {
             name: "region".into(),
-            cells: Cells::Choice(&["North"]),
+            cells: Cells::Choice(&[]),
             optional: true,
         };
         assert!(Faults::new(&rates, &text).is_ok(), "text is never late");
@@ -216,10 +215,10 @@ mod tests {
     fn half_the_missing_cells_are_empty() {
         let mut counts = [0_usize; TOKENS.len()];
         for row in 0..10_000 {
-            let mut out = Vec::new();
-            let mark = write_missing(&mut Rng::for_row(1, row), &mut out);
+            let mut out = [0; 20];
+            let (end, mark) = write_missing(&mut Rng::for_row(1, row), &mut out, 0);
             counts[mark as usize] += 1;
-            assert_eq!(out, TOKENS[mark as usize].1.as_bytes());
+            assert_eq!(&out[..end], TOKENS[mark as usize].1.as_bytes());
         }
         assert!(counts[0].abs_diff(5000) < 200, "{counts:?}");
         assert!(

@@ -1,5 +1,7 @@
-//! Integers, decimals and points in time in, their text appended to a byte buffer out. Invariant:
+//! Integers, decimals and points in time in, their text stored in a row out. Invariant:
 //! the text is what `std` would print, without its formatting machinery.
+
+use crate::buffer::{put, put_byte};
 
 /// "00", "01", … "99".
 const PAIRS: [[u8; 2]; 100] = {
@@ -12,50 +14,80 @@ const PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
-/// The text of `value`, right-aligned in `digits`; returns where it begins.
-fn digits_of(mut value: u64, digits: &mut [u8; 20]) -> usize {
-    let mut begin = digits.len();
-    while value >= 100 {
-        begin -= 2;
-        digits[begin..begin + 2].copy_from_slice(&PAIRS[(value % 100) as usize]);
-        value /= 100;
+const EIGHT_DIGITS: u64 = 100_000_000;
+const ASCII_ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// The eight digits of a number below 10^8, as numbers, the first in the lowest byte: split into
+/// halves of four digits, all of these into halves of two, and all of these into digits, each time
+/// with one multiplication by a reciprocal.
+fn eight_digits(value: u64) -> u64 {
+    debug_assert!(value < EIGHT_DIGITS, "eight digits hold no more");
+    let fours = (value / 10_000) | ((value % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let twos = hundreds | ((fours - 100 * hundreds) << 16);
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    tens | ((twos - 10 * tens) << 8)
+}
+
+/// Bits of the leading zeros of `digits`, without the last `keep` digits.
+fn leading_zero_bits(digits: u64, keep: u32) -> u32 {
+    let first_kept = 64 - 8 * keep;
+    (digits | 1 << first_kept).trailing_zeros() & !7
+}
+
+/// Stores the digits from the one that begins at bit `begin` to the one that ends at bit `end`.
+fn put_digits(out: &mut [u8], at: usize, digits: u64, begin: u32, end: u32) -> usize {
+    let text = (digits | ASCII_ZEROS) >> begin;
+    put(out, at, text.to_le_bytes(), ((end - begin) / 8) as usize)
+}
+
+/// Stores an integer at `at`; returns where the next text goes, like all that follow.
+pub(crate) fn write_integer(out: &mut [u8], at: usize, value: i64) -> usize {
+    let at = put(out, at, [b'-'], usize::from(value < 0));
+    write_unsigned(out, at, value.unsigned_abs())
+}
+
+fn write_unsigned(out: &mut [u8], mut at: usize, value: u64) -> usize {
+    if value < EIGHT_DIGITS {
+        let digits = eight_digits(value);
+        return put_digits(out, at, digits, leading_zero_bits(digits, 1), 64);
     }
-    if value >= 10 {
-        begin -= 2;
-        digits[begin..begin + 2].copy_from_slice(&PAIRS[value as usize]);
+    at = write_unsigned(out, at, value / EIGHT_DIGITS);
+    put_digits(out, at, eight_digits(value % EIGHT_DIGITS), 0, 64)
+}
+
+/// The most digits after the point.
+pub(crate) const DECIMALS_MAX: u32 = 7;
+
+/// Stores `units / 10^decimals` with exactly `decimals` (up to [`DECIMALS_MAX`]) digits after
+/// `point`.
+pub(crate) fn write_decimal(
+    out: &mut [u8],
+    at: usize,
+    units: i64,
+    decimals: u32,
+    point: u8,
+) -> usize {
+    debug_assert!(decimals <= DECIMALS_MAX, "a digit is left before the point");
+    let mut at = put(out, at, [b'-'], usize::from(units < 0));
+    let magnitude = units.unsigned_abs();
+    let split = 64 - 8 * decimals;
+    let digits = if magnitude < EIGHT_DIGITS {
+        let digits = eight_digits(magnitude);
+        let begin = leading_zero_bits(digits, decimals + 1);
+        at = put_digits(out, at, digits, begin, split);
+        digits
     } else {
-        begin -= 1;
-        digits[begin] = b'0' + value as u8;
-    }
-    begin
+        let scale = 10_u64.pow(decimals);
+        at = write_unsigned(out, at, magnitude / scale);
+        eight_digits(magnitude % scale)
+    };
+    at = put_byte(out, at, point);
+    put_digits(out, at, digits, split, 64)
 }
 
-/// Appends an integer.
-pub(crate) fn write_integer(out: &mut Vec<u8>, value: i64) {
-    if value < 0 {
-        out.push(b'-');
-    }
-    let mut digits = [0; 20];
-    let begin = digits_of(value.unsigned_abs(), &mut digits);
-    out.extend_from_slice(&digits[begin..]);
-}
-
-/// Appends `units / 10^decimals` with exactly `decimals` (up to 18) digits after `point`.
-pub(crate) fn write_decimal(out: &mut Vec<u8>, units: i64, decimals: u8, point: u8) {
-    if units < 0 {
-        out.push(b'-');
-    }
-    let mut digits = [b'0'; 20];
-    let begin = digits_of(units.unsigned_abs(), &mut digits);
-    let split = digits.len() - usize::from(decimals);
-    // Where the number is below one, the zeros that were there before stand for its missing digits.
-    out.extend_from_slice(&digits[begin.min(split - 1)..split]);
-    out.push(point);
-    out.extend_from_slice(&digits[split..]);
-}
-
-/// Appends `YYYY-MM-DD HH:MM:SS`, for `seconds` since 1970-01-01 within the years 0 to 9999.
-pub(crate) fn write_timestamp(out: &mut Vec<u8>, seconds: i64) {
+/// Stores `YYYY-MM-DD HH:MM:SS`, for `seconds` since 1970-01-01 within the years 0 to 9999.
+pub(crate) fn write_timestamp(out: &mut [u8], at: usize, seconds: i64) -> usize {
     let (year, month, day, second) = civil(seconds);
     let mut text = *b"0000-00-00 00:00:00";
     put_pair(&mut text, 0, year / 100);
@@ -65,11 +97,11 @@ pub(crate) fn write_timestamp(out: &mut Vec<u8>, seconds: i64) {
     put_pair(&mut text, 11, second / 3600);
     put_pair(&mut text, 14, second / 60 % 60);
     put_pair(&mut text, 17, second % 60);
-    out.extend_from_slice(&text);
+    put(out, at, text, text.len())
 }
 
-/// Appends `DD/MM/YYYY HH:MM`.
-pub(crate) fn write_day_first(out: &mut Vec<u8>, seconds: i64) {
+/// Stores `DD/MM/YYYY HH:MM`.
+pub(crate) fn write_day_first(out: &mut [u8], at: usize, seconds: i64) -> usize {
     let (year, month, day, second) = civil(seconds);
     let mut text = *b"00/00/0000 00:00";
     put_pair(&mut text, 0, day);
@@ -78,7 +110,7 @@ pub(crate) fn write_day_first(out: &mut Vec<u8>, seconds: i64) {
     put_pair(&mut text, 8, year % 100);
     put_pair(&mut text, 11, second / 3600);
     put_pair(&mut text, 14, second / 60 % 60);
-    out.extend_from_slice(&text);
+    put(out, at, text, text.len())
 }
 
 fn put_pair<const N: usize>(text: &mut [u8; N], at: usize, value: u32) {
@@ -111,10 +143,10 @@ fn civil(seconds: i64) -> (u32, u32, u32, u32) {
 mod tests {
     use super::*;
 
-    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
-        let mut out = b"before ".to_vec();
-        write(&mut out);
-        String::from_utf8(out).unwrap()["before ".len()..].to_owned()
+    fn written(write: impl FnOnce(&mut [u8], usize) -> usize) -> String {
+        let mut out = [b'#'; 50];
+        let end = write(&mut out, 3);
+        std::str::from_utf8(&out[3..end]).unwrap().to_owned()
     }
 
     /// Numbers of every length and sign, around each power of ten and at both ends.
@@ -130,32 +162,38 @@ mod tests {
     #[test]
     fn integers_are_as_std_prints_them() {
         for value in numbers() {
-            assert_eq!(written(|out| write_integer(out, value)), value.to_string());
+            assert_eq!(
+                written(|out, at| write_integer(out, at, value)),
+                value.to_string()
+            );
         }
     }
 
     #[test]
     fn decimals_are_as_std_prints_them() {
         for units in numbers() {
-            for decimals in [1_u8, 2, 6, 18] {
-                let scale = 10_u64.pow(u32::from(decimals));
+            for decimals in 1..=DECIMALS_MAX {
+                let scale = 10_u64.pow(decimals);
                 let (whole, fraction) =
                     (units.unsigned_abs() / scale, units.unsigned_abs() % scale);
                 let sign = if units < 0 { "-" } else { "" };
-                let width = usize::from(decimals);
+                let width = decimals as usize;
                 assert_eq!(
-                    written(|out| write_decimal(out, units, decimals, b'.')),
+                    written(|out, at| write_decimal(out, at, units, decimals, b'.')),
                     format!("{sign}{whole}.{fraction:0width$}")
                 );
             }
         }
         for cents in -200_000..200_000_i32 {
             assert_eq!(
-                written(|out| write_decimal(out, cents.into(), 2, b'.')),
+                written(|out, at| write_decimal(out, at, cents.into(), 2, b'.')),
                 format!("{:.2}", f64::from(cents) / 100.0)
             );
         }
-        assert_eq!(written(|out| write_decimal(out, 1250, 2, b',')), "12,50");
+        assert_eq!(
+            written(|out, at| write_decimal(out, at, 1250, 2, b',')),
+            "12,50"
+        );
     }
 
     #[test]
@@ -184,11 +222,11 @@ mod tests {
     fn timestamps_have_both_spellings() {
         let seconds = 1_709_218_799; // 2024-02-29T14:59:59Z
         assert_eq!(
-            written(|out| write_timestamp(out, seconds)),
+            written(|out, at| write_timestamp(out, at, seconds)),
             "2024-02-29 14:59:59"
         );
         assert_eq!(
-            written(|out| write_day_first(out, seconds)),
+            written(|out, at| write_day_first(out, at, seconds)),
             "29/02/2024 14:59"
         );
     }

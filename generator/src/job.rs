@@ -4,6 +4,7 @@
 use clap::ValueEnum;
 
 use crate::Error;
+use crate::buffer::Buffer;
 use crate::customers::Customers;
 use crate::faults::Rates;
 use crate::rows::Rows;
@@ -18,7 +19,7 @@ pub struct Job {
     pub extent: Extent,
     /// Another seed, another table.
     pub seed: u64,
-    /// Number of files the rows are spread over evenly, at least 1.
+    /// Number of files the rows are spread over evenly, 1 to [`Job::FILES_MAX`].
     pub files: u64,
     /// Threads that generate, at least 1. The bytes do not depend on it.
     pub threads: usize,
@@ -41,7 +42,7 @@ pub struct Job {
 /// How large the output is to be, over all files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Exactly this many data rows.
+    /// Exactly this many data rows, at most [`Job::ROWS_MAX`].
     Rows(u64),
     /// As many rows as fit into about this many bytes.
     Bytes(u64),
@@ -57,10 +58,10 @@ pub enum LineEnding {
 }
 
 impl LineEnding {
-    pub(crate) fn bytes(self) -> &'static [u8] {
+    pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::Lf => b"\n",
-            Self::Crlf => b"\r\n",
+            Self::Lf => "\n",
+            Self::Crlf => "\r\n",
         }
     }
 }
@@ -74,6 +75,12 @@ const SAMPLE_BYTES: u64 = 16 << 20;
 impl Job {
     /// The most days rows are spread over, so that no date lies in the future.
     pub const DAYS_MAX: u32 = 731;
+
+    /// The most files: their index has four digits.
+    pub const FILES_MAX: u64 = 10_000;
+
+    /// The most rows that can be asked for.
+    pub const ROWS_MAX: u64 = 1_000_000_000_000;
 
     /// A job with the usual settings of `shape`.
     pub fn new(shape: Shape, extent: Extent) -> Self {
@@ -129,7 +136,11 @@ impl Job {
             "--days",
             "1 to 731",
         )?;
-        require(self.files > 0, "--files", "at least 1")?;
+        let files_in_range = (1..=Self::FILES_MAX).contains(&self.files);
+        require(files_in_range, "--files", "1 to 10000")?;
+        if let Extent::Rows(rows) = self.extent {
+            require(rows <= Self::ROWS_MAX, "--rows", "at most 1000G")?;
+        }
         require(self.threads > 0, "--threads", "at least 1")?;
         require(self.block_rows > 0, "block_rows", "at least 1")
     }
@@ -146,7 +157,7 @@ impl Job {
         let headers = self.files.saturating_mul(rows.header().len() as u64);
         let available = bytes.saturating_sub(headers);
         let mut sample = rows.truth();
-        let mut out = Vec::new();
+        let mut out = Buffer::default();
         while sample.bytes < SAMPLE_BYTES {
             out.clear();
             rows.write(sample.rows..sample.rows + 1, &mut out, &mut sample);

@@ -8,7 +8,9 @@
 //! stands in the files. Invariant: the bytes depend on the job alone, never on the number of
 //! threads or the size of a block.
 
+mod amounts;
 mod args;
+mod buffer;
 mod customers;
 mod error;
 mod faults;

@@ -5,11 +5,13 @@
 use std::ops::Range;
 
 use crate::Error;
+use crate::amounts::Amounts;
+use crate::buffer::{Buffer, Word, put_byte};
 use crate::customers::CustomerIds;
 use crate::faults::{self, Fault, Faults, Mark};
 use crate::format::{write_day_first, write_decimal, write_integer, write_timestamp};
 use crate::job::Job;
-use crate::random::{Chance, Rng};
+use crate::random::{Chance, Rng, scale, scale_skewed};
 use crate::shape::Cells;
 use crate::truth::{ColumnTruth, Truth};
 
@@ -40,8 +42,10 @@ pub(crate) struct Rows {
     time_faults: Faults,
     duplicates: Chance,
     customers: CustomerIds,
+    amounts: Amounts,
     clock: Clock,
-    line_end: &'static [u8],
+    line_end: Word,
+    row_bytes_max: usize,
     /// What has been counted before the first row: nothing.
     truth: Truth,
 }
@@ -57,13 +61,12 @@ struct Fate {
 impl Rows {
     /// The rows of `job`, which spreads `rows` of them over its days.
     pub(crate) fn new(job: &Job, rows: u64) -> Result<Self, Error> {
-        let line_end = job.line_ending.bytes();
+        let line_end = job.line_ending.text();
         let columns = job.shape.columns();
         let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
         let mut header = Vec::new();
         if job.header {
-            header.extend_from_slice(names.join(",").as_bytes());
-            header.extend_from_slice(line_end);
+            header.extend_from_slice((names.join(",") + line_end).as_bytes());
         }
         let truth = Truth {
             shape: job.shape.name(),
@@ -74,6 +77,8 @@ impl Rows {
             duplicates: 0,
             columns: names.iter().map(|name| ColumnTruth::new(name)).collect(),
         };
+        let cells_bytes_max = columns.iter().map(|column| column.cells.bytes_max());
+        let row_bytes_max = cells_bytes_max.sum::<usize>() + Word::BYTES_MAX;
         let mut time_faults = None;
         let mut planned = Vec::with_capacity(columns.len());
         for column in columns {
@@ -92,8 +97,10 @@ impl Rows {
             time_faults: time_faults.expect("every shape has a timestamp"),
             duplicates: Chance::new(job.rates.duplicates),
             customers: CustomerIds::new(job.customers),
+            amounts: Amounts::new(),
             clock: Clock::new(job.days, rows),
-            line_end,
+            line_end: Word::new(line_end),
+            row_bytes_max,
             truth,
         })
     }
@@ -109,16 +116,16 @@ impl Rows {
     }
 
     /// Appends the text of `range` to `out` and its counts to `truth`.
-    pub(crate) fn write(&self, range: Range<u64>, out: &mut Vec<u8>, truth: &mut Truth) {
-        let bytes_before = out.len();
+    pub(crate) fn write(&self, range: Range<u64>, out: &mut Buffer, truth: &mut Truth) {
         let mut marks = Marks::new();
         for row in range {
             let (origin, fate, rng) = self.origin(row);
             marks.clear();
-            self.write_row(origin, &fate, rng, out, &mut marks);
-            truth.add_row(&marks, origin != row);
+            let room = out.room(self.row_bytes_max);
+            let bytes = self.write_row(origin, &fate, rng, room, &mut marks);
+            out.advance(bytes);
+            truth.add_row(bytes as u64, &marks, origin != row);
         }
-        truth.bytes += (out.len() - bytes_before) as u64;
     }
 
     /// The row whose text stands in `row`: itself, or the one before it that it repeats.
@@ -154,125 +161,140 @@ impl Rows {
         in_order.map(|fate| fate.seconds)
     }
 
-    fn write_row(&self, row: u64, fate: &Fate, mut rng: Rng, out: &mut Vec<u8>, marks: &mut Marks) {
+    /// Stores one row at the start of `out`; returns its length.
+    fn write_row(
+        &self,
+        row: u64,
+        fate: &Fate,
+        mut rng: Rng,
+        out: &mut [u8],
+        marks: &mut Marks,
+    ) -> usize {
+        let mut at = 0;
         for (index, (cells, faults)) in self.columns.iter().enumerate() {
             if index > 0 {
-                out.push(b',');
+                at = put_byte(out, at, b',');
             }
-            let mark = match cells {
-                Cells::Id => {
-                    write_integer(out, ID_FIRST + row as i64);
-                    None
+            let bits = rng.bits();
+            let dice = (bits >> 32) as u32;
+            let fault = match cells {
+                Cells::Time => fate.time_fault,
+                _ => faults.pick(bits as u32),
+            };
+            if let Some(fault) = fault {
+                let (end, mark) = match cells {
+                    Cells::Time => self.write_wrong_time(fault, row, fate, &mut rng, out, at),
+                    _ => {
+                        let (end, mark) = self.write_wrong(fault, cells, dice, &mut rng, out, at);
+                        (end, Some(mark))
+                    }
+                };
+                at = end;
+                marks.extend(mark.map(|mark| (index, mark)));
+                continue;
+            }
+            at = match cells {
+                Cells::Id => write_integer(out, at, ID_FIRST + row as i64),
+                Cells::Customer => write_integer(out, at, self.customers.draw(&mut rng) as i64),
+                Cells::Time => write_timestamp(out, at, fate.seconds),
+                Cells::Choice(words) => {
+                    words[scale_skewed(dice, words.len() as u32) as usize].put(out, at)
                 }
-                Cells::Customer => {
-                    write_integer(out, self.customers.draw(&mut rng) as i64);
-                    None
-                }
-                Cells::Prose(prose) => {
-                    prose.write(&mut rng, out, |mark| marks.push((index, mark)));
-                    None
-                }
-                Cells::Time => self.write_time(row, fate, &mut rng, out),
-                Cells::Choice(words) => write_choice(words, faults, &mut rng, out),
                 Cells::Integer { min, count } => {
-                    let value = min + i64::from(rng.skewed_below(*count));
-                    write_counted(value, faults, &mut rng, out)
+                    write_integer(out, at, min + i64::from(scale_skewed(dice, *count)))
                 }
-                Cells::Amount => {
-                    let amount = (3.6 + 1.4 * rng.normal()).exp();
-                    let cents = (amount * 100.0).round().clamp(100.0, 500_000.0) as i64;
-                    write_measured(cents, 2, faults, &mut rng, out)
-                }
+                Cells::Amount => write_decimal(out, at, self.amounts.pick(dice), 2, b'.'),
                 Cells::Decimal {
                     min,
                     count,
                     decimals,
                 } => {
-                    let units = min + i64::from(rng.below(*count));
-                    write_measured(units, *decimals, faults, &mut rng, out)
+                    let units = min + i64::from(scale(dice, *count));
+                    write_decimal(out, at, units, *decimals, b'.')
+                }
+                Cells::Prose(prose) => {
+                    prose.write(&mut rng, out, at, |mark| marks.push((index, mark)))
                 }
             };
-            marks.extend(mark.map(|mark| (index, mark)));
         }
-        out.extend_from_slice(self.line_end);
+        self.line_end.put(out, at)
     }
 
-    fn write_time(&self, row: u64, fate: &Fate, rng: &mut Rng, out: &mut Vec<u8>) -> Option<Mark> {
-        let (seconds, mark) = match fate.time_fault {
-            None => (fate.seconds, None),
-            Some(Fault::Missing) => return Some(faults::write_missing(rng, out)),
-            Some(Fault::Type) if rng.below(2) == 0 => return Some(faults::write_word(rng, out)),
-            Some(Fault::Type) => {
-                write_day_first(out, fate.seconds);
-                return Some(Mark::OtherDateFormat);
+    /// Stores a faulty timestamp at `at`; returns where the next text goes and what was stored.
+    #[cold]
+    fn write_wrong_time(
+        &self,
+        fault: Fault,
+        row: u64,
+        fate: &Fate,
+        rng: &mut Rng,
+        out: &mut [u8],
+        at: usize,
+    ) -> (usize, Option<Mark>) {
+        let (end, mark) = match fault {
+            Fault::Missing => faults::write_missing(rng, out, at),
+            Fault::Type if rng.below(2) == 0 => faults::write_word(rng, out, at),
+            Fault::Type => {
+                let end = write_day_first(out, at, fate.seconds);
+                (end, Mark::OtherDateFormat)
             }
-            Some(Fault::Invalid) => {
+            Fault::Invalid => {
                 let seconds = YEAR_2090 + i64::from(rng.below(NINE_YEARS_SECONDS));
-                (seconds, Some(Mark::Future))
+                (write_timestamp(out, at, seconds), Mark::Future)
             }
-            Some(Fault::Late) => match self.seconds_before(row) {
-                None => (fate.seconds, None),
-                Some(before) => {
-                    let lateness = MINUTE + i64::from(rng.below(LATE_SECONDS_MAX));
-                    (before - lateness, Some(Mark::Late))
-                }
-            },
+            Fault::Late => {
+                let Some(before) = self.seconds_before(row) else {
+                    return (write_timestamp(out, at, fate.seconds), None);
+                };
+                let lateness = MINUTE + i64::from(rng.below(LATE_SECONDS_MAX));
+                (write_timestamp(out, at, before - lateness), Mark::Late)
+            }
         };
-        write_timestamp(out, seconds);
-        mark
+        (end, Some(mark))
     }
-}
 
-fn write_choice(words: &[&str], faults: &Faults, rng: &mut Rng, out: &mut Vec<u8>) -> Option<Mark> {
-    if faults.pick(rng.dice()).is_some() {
-        return Some(faults::write_missing(rng, out));
-    }
-    let word = words[rng.skewed_below(words.len() as u32) as usize];
-    out.extend_from_slice(word.as_bytes());
-    None
-}
-
-/// Appends a cell of an integer column.
-fn write_counted(value: i64, faults: &Faults, rng: &mut Rng, out: &mut Vec<u8>) -> Option<Mark> {
-    match faults.pick(rng.dice()) {
-        None => {
-            write_integer(out, value);
-            None
+    /// Stores a faulty cell of any other column, whose right value `dice` picks.
+    #[cold]
+    fn write_wrong(
+        &self,
+        fault: Fault,
+        cells: &Cells,
+        dice: u32,
+        rng: &mut Rng,
+        out: &mut [u8],
+        at: usize,
+    ) -> (usize, Mark) {
+        if fault == Fault::Missing {
+            return faults::write_missing(rng, out, at);
         }
-        Some(Fault::Missing) => Some(faults::write_missing(rng, out)),
-        Some(_) if rng.below(2) == 0 => Some(faults::write_word(rng, out)),
-        Some(_) => {
-            write_decimal(out, value * 10, 1, b'.');
-            Some(Mark::FloatInInteger)
+        if fault == Fault::Type && rng.below(2) == 0 {
+            return faults::write_word(rng, out, at);
         }
-    }
-}
-
-/// Appends a cell of a decimal column, `units / 10^decimals`.
-fn write_measured(
-    units: i64,
-    decimals: u8,
-    faults: &Faults,
-    rng: &mut Rng,
-    out: &mut Vec<u8>,
-) -> Option<Mark> {
-    match faults.pick(rng.dice()) {
-        None => {
-            write_decimal(out, units, decimals, b'.');
-            None
+        let (units, decimals) = match cells {
+            Cells::Integer { min, count } => {
+                let value = min + i64::from(scale_skewed(dice, *count));
+                return (
+                    write_decimal(out, at, value * 10, 1, b'.'),
+                    Mark::FloatInInteger,
+                );
+            }
+            Cells::Amount => (self.amounts.pick(dice), 2),
+            Cells::Decimal {
+                min,
+                count,
+                decimals,
+            } => (min + i64::from(scale(dice, *count)), *decimals),
+            _ => unreachable!("cells that are not numbers are right or missing"),
+        };
+        if fault == Fault::Invalid {
+            return (
+                write_decimal(out, at, -units, decimals, b'.'),
+                Mark::Negative,
+            );
         }
-        Some(Fault::Missing) => Some(faults::write_missing(rng, out)),
-        Some(Fault::Invalid) => {
-            write_decimal(out, -units, decimals, b'.');
-            Some(Mark::Negative)
-        }
-        Some(_) if rng.below(2) == 0 => Some(faults::write_word(rng, out)),
-        Some(_) => {
-            out.push(b'"');
-            write_decimal(out, units, decimals, b',');
-            out.push(b'"');
-            Some(Mark::DecimalComma)
-        }
+        let begin = put_byte(out, at, b'"');
+        let end = write_decimal(out, begin, units, decimals, b',');
+        (put_byte(out, end, b'"'), Mark::DecimalComma)
     }
 }
 

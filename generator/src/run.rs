@@ -16,6 +16,10 @@ impl Args {
     pub fn run(&self) -> Result<(), Error> {
         let job = self.job();
         let target = Target::new(&self.out, job.files)?;
+        if self.truth.as_ref() == Some(&self.out) {
+            let message = "--truth and --out must be two files";
+            return Err(Error::Usage(message.to_owned()));
+        }
         // Created first: a path that cannot be written is found out before the work, and the truth
         // of an earlier run does not stand beside the files of this one.
         let truth_file = self.truth.as_ref().map(|path| {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use clap::ValueEnum;
 
+use crate::buffer::{Word, words};
 use crate::customers::Customers;
 use crate::faults::Rates;
 use crate::random::Chance;
@@ -48,18 +49,29 @@ pub(crate) enum Cells {
     /// A timestamp, rising from row to row.
     Time,
     /// One of a few words, the first most often.
-    Choice(&'static [&'static str]),
+    Choice(&'static [Word]),
     /// An integer from `min`, `count` of them, small ones most often.
     Integer { min: i64, count: u32 },
-    /// A log-normal amount with two decimals, 1.00 to 5000.00.
+    /// An amount in cents with a long tail, 1.00 to 5000.00.
     Amount,
     /// A uniform number from `min / 10^decimals`, `count` of them.
-    Decimal { min: i64, count: u32, decimals: u8 },
+    Decimal { min: i64, count: u32, decimals: u32 },
     /// Free text.
     Prose(Prose),
 }
 
 impl Cells {
+    /// The longest cell in bytes, with the delimiter and what is stored beyond it.
+    pub(crate) fn bytes_max(&self) -> usize {
+        const SLACK: usize = 1 + Word::BYTES_MAX;
+        SLACK
+            + match self {
+                Self::Prose(prose) => prose.bytes_max(),
+                // The longest is a negative 64-bit integer in quotes with a point.
+                _ => 23,
+            }
+    }
+
     /// Whether a cell can fail to fit the column's type.
     pub(crate) fn is_typed(&self) -> bool {
         matches!(
@@ -74,11 +86,11 @@ impl Cells {
     }
 }
 
-const REGIONS: [&str; 8] = [
+static REGIONS: [Word; 8] = words([
     "North", "South", "East", "West", "Central", "Coastal", "Islands", "Overseas",
-];
+]);
 
-const CATEGORIES: [&str; 12] = [
+static CATEGORIES: [Word; 12] = words([
     "Electronics",
     "Groceries",
     "Clothing",
@@ -91,15 +103,15 @@ const CATEGORIES: [&str; 12] = [
     "Automotive",
     "Health",
     "Music",
-];
+]);
 
-const PAYMENT_METHODS: [&str; 5] = [
+static PAYMENT_METHODS: [Word; 5] = words([
     "credit_card",
     "debit_card",
     "cash",
     "paypal",
     "bank_transfer",
-];
+]);
 
 const NOTE: Prose = Prose {
     empty: Chance::percent(75),
@@ -210,7 +222,7 @@ fn quotes() -> Vec<Column> {
     columns
 }
 
-/// Floats of one to six digits before the point and two to eight after it.
+/// Floats of one to six digits before the point and one to seven after it.
 fn floats() -> Vec<Column> {
     let mut columns = customer_and_time();
     columns.extend((0..100_u32).map(|index| {
@@ -218,7 +230,7 @@ fn floats() -> Vec<Column> {
         let cells = Cells::Decimal {
             min: -i64::from(half),
             count: 2 * half,
-            decimals: 2 + (index / 6 % 4 * 2) as u8,
+            decimals: 1 + index / 6 % 4 * 2,
         };
         column(format!("f{index:02}"), cells, true)
     }));

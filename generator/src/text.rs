@@ -2,6 +2,7 @@
 //! breaks. Invariant: a cell is quoted if and where RFC 4180 needs it, and what stands in it is
 //! told to the caller.
 
+use crate::buffer::{Word, put, put_byte, words};
 use crate::faults::Mark;
 use crate::random::{Chance, Rng};
 
@@ -24,7 +25,7 @@ pub(crate) struct Prose {
     pub(crate) line_break: Chance,
 }
 
-const WORDS: [&str; 64] = [
+static WORDS: [Word; 64] = words([
     "order",
     "item",
     "gift",
@@ -89,49 +90,66 @@ const WORDS: [&str; 64] = [
     "store",
     "online",
     "again",
-];
+]);
 
 impl Prose {
-    /// Appends one cell and calls `mark` once for each of its features.
-    pub(crate) fn write(&self, rng: &mut Rng, out: &mut Vec<u8>, mut mark: impl FnMut(Mark)) {
+    /// The longest cell, in bytes, with a comma, a gap and both doubled quotes at every word.
+    pub(crate) fn bytes_max(&self) -> usize {
+        2 + self.words_max as usize * (Word::BYTES_MAX + 6)
+    }
+
+    /// Stores one cell at `at` and calls `mark` once for each of its features; returns where the
+    /// next text goes.
+    pub(crate) fn write(
+        &self,
+        rng: &mut Rng,
+        out: &mut [u8],
+        mut at: usize,
+        mut mark: impl FnMut(Mark),
+    ) -> usize {
         if self.empty.hits(rng.dice()) {
             mark(Mark::Empty);
-            return;
+            return at;
         }
         let quoted = self.quoted.hits(rng.dice());
         let words = self.words_min + rng.below(self.words_max - self.words_min + 1);
-        if !quoted {
-            for index in 0..words {
-                if index > 0 {
-                    out.push(b' ');
-                }
-                out.extend_from_slice(word(rng));
-            }
-            return;
+        if quoted {
+            return self.write_quoted(words, rng, out, at, mark);
         }
+        at = word(rng).put(out, at);
+        for _ in 1..words {
+            at = put_byte(out, at, b' ');
+            at = word(rng).put(out, at);
+        }
+        at
+    }
+
+    fn write_quoted(
+        &self,
+        words: u32,
+        rng: &mut Rng,
+        out: &mut [u8],
+        mut at: usize,
+        mut mark: impl FnMut(Mark),
+    ) -> usize {
         let (mut comma, mut quote, mut line_break) = (false, false, false);
-        out.push(b'"');
+        at = put_byte(out, at, b'"');
         for index in 0..words {
             if index > 0 {
-                if self.comma.hits(rng.dice()) {
-                    comma = true;
-                    out.push(b',');
-                }
+                let commas = self.comma.hits(rng.dice());
                 let breaks = self.line_break.hits(rng.dice());
+                at = put(out, at, *b",", usize::from(commas));
+                at = put_byte(out, at, if breaks { b'\n' } else { b' ' });
+                comma |= commas;
                 line_break |= breaks;
-                out.push(if breaks { b'\n' } else { b' ' });
             }
-            let quotes: &[u8] = if self.quote.hits(rng.dice()) {
-                b"\"\""
-            } else {
-                b""
-            };
-            quote |= !quotes.is_empty();
-            out.extend_from_slice(quotes);
-            out.extend_from_slice(word(rng));
-            out.extend_from_slice(quotes);
+            let quotes = self.quote.hits(rng.dice());
+            let quotes_len = 2 * usize::from(quotes);
+            at = put(out, at, *b"\"\"", quotes_len);
+            at = word(rng).put(out, at);
+            at = put(out, at, *b"\"\"", quotes_len);
+            quote |= quotes;
         }
-        out.push(b'"');
         let features = [
             (comma, Mark::Comma),
             (quote, Mark::Quote),
@@ -140,11 +158,12 @@ impl Prose {
         for (_, feature) in features.into_iter().filter(|(present, _)| *present) {
             mark(feature);
         }
+        put_byte(out, at, b'"')
     }
 }
 
-fn word(rng: &mut Rng) -> &'static [u8] {
-    WORDS[rng.below(WORDS.len() as u32) as usize].as_bytes()
+fn word(rng: &mut Rng) -> &'static Word {
+    &WORDS[rng.below(WORDS.len() as u32) as usize]
 }
 
 #[cfg(test)]
@@ -164,11 +183,14 @@ mod tests {
         };
         let mut seen = [0; 4];
         for row in 0..5000 {
-            let (mut out, mut marks) = (b"x,".to_vec(), Vec::new());
-            prose.write(&mut Rng::for_row(5, row), &mut out, |mark| marks.push(mark));
+            let (mut out, mut marks) = (vec![0; 2 + prose.bytes_max() + 16], Vec::new());
+            let begin = put(&mut out, 0, *b"x,", 2);
+            let end = prose.write(&mut Rng::for_row(5, row), &mut out, begin, |mark| {
+                marks.push(mark);
+            });
             let mut reader = csv::ReaderBuilder::new()
                 .has_headers(false)
-                .from_reader(&out[..]);
+                .from_reader(&out[..end]);
             let records: Vec<_> = reader.records().map(Result::unwrap).collect();
             assert_eq!(records.len(), 1);
             assert_eq!(records[0].len(), 2);

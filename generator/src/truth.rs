@@ -73,8 +73,9 @@ const TEXT: [(Mark, &str); 3] = [
 ];
 
 impl Truth {
-    /// Adds a row whose cells have `marks`, as (column index, mark).
-    pub(crate) fn add_row(&mut self, marks: &[(usize, Mark)], is_duplicate: bool) {
+    /// Adds a row of `bytes` whose cells have `marks`, as (column index, mark).
+    pub(crate) fn add_row(&mut self, bytes: u64, marks: &[(usize, Mark)], is_duplicate: bool) {
+        self.bytes += bytes;
         self.rows += 1;
         self.duplicates += u64::from(is_duplicate);
         for &(column, mark) in marks {

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
 use crate::Error;
+use crate::buffer::Buffer;
 use crate::job::Job;
 use crate::rows::Rows;
 use crate::truth::Truth;
@@ -26,7 +27,7 @@ pub struct Sink {
 
 /// Text and counts of consecutive rows.
 struct Block {
-    bytes: Vec<u8>,
+    text: Buffer,
     truth: Truth,
 }
 
@@ -107,7 +108,7 @@ impl Job {
                 for block in first_block..first_block + layout.blocks_per_file {
                     let lane = &lanes[(block % workers) as usize];
                     let block = lane.take();
-                    write_all(&mut sink, &block.bytes)?;
+                    write_all(&mut sink, block.text.as_bytes())?;
                     truth.add(&block.truth);
                     progress(truth.rows, row_count, truth.bytes);
                     lane.give_back(block);
@@ -148,12 +149,12 @@ fn generate(
 ) {
     for range in ranges {
         let mut block = emptied.try_recv().unwrap_or_else(|_| Block {
-            bytes: Vec::new(),
+            text: Buffer::default(),
             truth: rows.truth(),
         });
-        block.bytes.clear();
+        block.text.clear();
         block.truth.clear();
-        rows.write(range, &mut block.bytes, &mut block.truth);
+        rows.write(range, &mut block.text, &mut block.truth);
         if finished.send(block).is_err() {
             return;
         }
