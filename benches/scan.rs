@@ -2,7 +2,8 @@
 
 use chunketl::base::Dialect;
 use chunketl::csv::masks::Kernel;
-use chunketl::csv::{Indexer, SplitLimits, Splitter, Stop};
+use chunketl::csv::{Indexer, Splitter};
+use chunketl::input::{RecordSplit, SplitLimits, Stop};
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 

@@ -19,3 +19,5 @@ pub mod report;
 pub mod steps;
 
 pub use base::{Error, ErrorKind, Result};
+pub use pipeline::Pipeline;
+pub use report::Receipt;

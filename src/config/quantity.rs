@@ -1,6 +1,8 @@
 //! Text -> numbers with units: sizes in bytes, counts of rows, limits on rejects.
 //! Keeps: what is accepted is exact; nothing is rounded, clipped or silently taken as zero.
 
+use std::fmt;
+
 /// A limit on rejected rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RejectsMax {
@@ -8,6 +10,16 @@ pub enum RejectsMax {
     Count(u64),
     /// At most this share of all rows, 0 to 1.
     Share(f64),
+}
+
+impl fmt::Display for RejectsMax {
+    /// The spelling `--max-rejects` takes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Share(share) => write!(f, "{}%", share * 100.0),
+        }
+    }
 }
 
 const SIZE_UNITS: &[(&str, u64)] = &[

@@ -21,6 +21,6 @@ pub use fields::{BadRecord, Fields};
 pub use index::Indexer;
 pub use record::{Record, read_record, records};
 pub use resync::{RESYNC_BYTES_MAX, resync};
-pub use split::{Split, SplitLimits, Splitter, Stop};
+pub use split::Splitter;
 pub use summary::BlockSummary;
 pub use unquote::{Unquoted, unquote};

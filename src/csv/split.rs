@@ -9,56 +9,13 @@ use crate::base::{Dialect, Reason};
 use super::lines::{Context, LineScan, LineStop};
 use super::masks::{BLOCK_BYTES, Kernel};
 use super::record::{Extent, Machine};
+use crate::input::{RecordSplit, Split, SplitLimits, Stop};
 
 /// Finds where chunks of whole records end.
 #[derive(Debug, Clone, Copy)]
 pub struct Splitter {
     pub(super) dialect: Dialect,
     pub(super) kernel: Kernel,
-}
-
-/// How large a chunk gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SplitLimits {
-    /// Records in a chunk, at most; at least 1.
-    pub records_max: usize,
-    /// A chunk ends at the first line end at or past this many bytes.
-    pub bytes_max: usize,
-    /// Bytes in a record without its line end, at most; longer ones are kept out of chunks.
-    pub record_bytes_max: usize,
-}
-
-/// A chunk: the bytes from where the split started to `end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Split {
-    /// Offset just past the last line end, where the next record starts.
-    pub end: usize,
-    /// Records in the chunk, malformed ones included and blank lines excluded.
-    pub records: u32,
-    /// Line feeds in the chunk.
-    pub newlines: u64,
-    /// Why the chunk ends here.
-    pub stop: Stop,
-}
-
-/// Why a chunk ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
-    /// A limit was reached and there is more input.
-    Full,
-    /// The input ends here.
-    EndOfInput,
-    /// The record at the chunk's end is longer than `record_bytes_max`.
-    Oversize {
-        /// Where the record after it starts.
-        resume: usize,
-        /// Line feeds from the chunk's end to `resume`.
-        newlines: u64,
-        /// Length of the record without its line end, in bytes.
-        record_bytes: u64,
-        /// Offset of the opening quote, if the input ends inside it.
-        unclosed: Option<usize>,
-    },
 }
 
 /// How far a walk through an oversize record goes before it reports, in bytes.
@@ -79,12 +36,13 @@ impl Splitter {
         Self { dialect, kernel }
     }
 
-    /// The chunk that starts at the record start `at`.
-    ///
+}
+
+impl RecordSplit for Splitter {
     /// Reads no further than the chunk's last line end (to within a block), except through an
     /// oversize record: then `passed` is called with an offset at least every MiB, and nothing
     /// before that offset is read again.
-    pub fn split(
+    fn split(
         &self,
         bytes: &[u8],
         at: usize,
@@ -142,6 +100,9 @@ impl Splitter {
         }
     }
 
+}
+
+impl Splitter {
     /// The record that starts at `start`, reporting progress once it is known to be too long.
     fn walk_record(
         &self,

@@ -8,7 +8,8 @@
 //! [`Splitter::split`] until the end of the input.
 
 use super::lines::{Context, LineScan, LineStop, Lines};
-use super::split::{Split, SplitLimits, Splitter, Stop};
+use super::split::Splitter;
+use crate::input::{RecordSplit, Split, SplitLimits, Stop};
 
 /// What a block of bytes holds if it starts outside quotes, and if it starts inside.
 #[derive(Debug, Clone, Copy)]

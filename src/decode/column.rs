@@ -153,7 +153,7 @@ impl<L: Leaf> Typed<L> {
     /// Reads a field that is not spelt in the common way; `None` is a null.
     #[inline(never)]
     fn read(&mut self, field: Field<'_>, scratch: &Bump) -> Result<Option<L::Cell>, Misfit> {
-        let text = trim(unquote(field.text(), self.quote, scratch).bytes);
+        let text = trim(unquote(field.text(), self.quote, scratch).text);
         if self.tokens.contains(text) {
             return Ok(None);
         }

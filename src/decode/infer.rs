@@ -257,7 +257,7 @@ impl Inference {
         let scratch = Bump::new();
         for (slot, evidence) in self.columns.iter_mut().enumerate() {
             for (_, field) in block.column(slot).iter() {
-                let text = trim(unquote(field.text(), self.quote, &scratch).bytes);
+                let text = trim(unquote(field.text(), self.quote, &scratch).text);
                 if self.tokens[slot].contains(text) {
                     evidence.nulls += 1;
                 } else {

@@ -145,7 +145,7 @@ impl TextCells {
             return None;
         }
         let cell = if self.quote == Some(field.byte(0)) {
-            Field::new(unquote(field.text(), self.quote, scratch).bytes)
+            Field::new(unquote(field.text(), self.quote, scratch).text)
         } else {
             field
         };
