@@ -8,7 +8,8 @@ use arrow::array::{
 };
 use arrow::datatypes::Int32Type;
 use chunketl::base::{Column, DataType, Origin, Schema, TimeUnit};
-use chunketl::output::{Compression, EncodeOptions, Encoder};
+use chunketl::config::Compression;
+use chunketl::output::{EncodeOptions, Encoder};
 use divan::Bencher;
 use divan::counter::BytesCount;
 

@@ -1,22 +1,27 @@
-//! The options of `examples/weather.toml`, chosen by calls instead: what a program that uses
-//! chunketl as a library writes. Prints the settled options.
+//! The pipeline of `examples/weather.toml`, from Rust.
+//!
+//! ```sh
+//! cargo run --release --example weather
+//! ```
 
-use chunketl::config::{Builder, Mode};
+use chunketl::config::Mode;
+use chunketl::{Builder, Pipeline, Result};
 
-fn main() -> chunketl::Result<()> {
+fn main() -> Result<()> {
     let config = Builder::new()
         .input("examples/weather.csv")
         .out("target/weather-lake")
         .mode(Mode::Overwrite)
+        .dtype("origin", "categorical")
         .key(["origin"])
         .time("time_hour")
-        .dtype("origin", "categorical")
         .impute("temp", "linear")
-        .impute("pressure", "median:key")
-        .rolling("temp", "mean", "24")
-        .rolling("wind_speed", "max", "6h")
-        .rolling_named("precip", "sum", "1d", "rain_1d")
+        .impute("wind_dir", "ffill")
+        .impute("wind_speed", "median:key")
+        .rolling("temp", "mean", "24h")
+        .rolling("wind_speed", "max", "6")
         .build()?;
-    println!("{config:#?}");
+    let receipt = Pipeline::new(config).run()?;
+    print!("{}", receipt.render(false));
     Ok(())
 }

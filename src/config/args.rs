@@ -7,10 +7,9 @@ use std::path::PathBuf;
 use clap::{Args as _, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::choice::{
-    Compression, Mode, OnBadRow, Order, Progress, Quote, parse_compression, parse_delimiter,
-    parse_quote,
-};
+use crate::base::{Compression, Mode, Order, Progress};
+
+use super::choice::{OnBadRow, Quote, parse_delimiter, parse_quote};
 use super::dtype::{DtypeSpec, parse_column_dtype};
 use super::nulls::{NullList, parse_null_list};
 use super::quantity::{
@@ -214,7 +213,7 @@ pub struct Options {
     pub(super) mode: Option<Mode>,
 
     /// zstd[:LEVEL], lz4, snappy or none [default: zstd:1]
-    #[arg(long, value_name = "CODEC", value_parser = parse_compression, help_heading = OUTPUT)]
+    #[arg(long, value_name = "CODEC", value_parser = str::parse::<Compression>, help_heading = OUTPUT)]
     pub(super) compression: Option<Compression>,
 
     /// Rows of a row group

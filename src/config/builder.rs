@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use super::args::Options;
 use super::nulls::NullList;
 use super::resolve::resolve;
-use super::{Config, Mode, OnBadRow, Order, Progress, StepSpec, choice, dtype, quantity};
+use super::{Config, OnBadRow, StepSpec, choice, dtype, quantity};
 use crate::base::{Error, Result};
+use crate::base::{Mode, Order, Progress};
 
 /// Builds a [`Config`] call by call. What a call gets wrong is reported by [`Builder::build`].
 ///
@@ -186,7 +187,7 @@ impl Builder {
 
     /// The codec, spelled as for `--compression`.
     pub fn compression(self, codec: &str) -> Self {
-        let parsed = choice::parse_compression(codec);
+        let parsed = str::parse(codec);
         self.set("--compression", parsed, |options, codec| {
             options.compression = Some(codec);
         })

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{Config, StepSpec, names};
+use super::{Config, StepSpec};
 use crate::base::{Error, Result};
 
 /// Checks every column that `config` names against the input's columns, `header`. A step may also
@@ -18,7 +18,7 @@ pub fn check_columns(config: &Config, header: &[String]) -> Result<()> {
         if known.contains(column) {
             return Ok(());
         }
-        let message = names::unknown("column", column, columns.iter().copied());
+        let message = crate::base::unknown("column", column, columns.iter().copied());
         Err(Error::usage(option, message))
     };
     for (column, _) in &config.dtypes {

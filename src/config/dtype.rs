@@ -124,7 +124,7 @@ fn unknown(name: &str, argument: Option<&str>) -> String {
         return format!("unknown type `{name}`; did you mean `{ours}`?");
     }
     let known = SPELLINGS.into_iter().chain(["decimal(P,S)"]);
-    names::unknown("type", name, known)
+    crate::base::unknown("type", name, known)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use node::Node;
 use super::args::{self, Options};
 use super::nulls::NullList;
 use super::step::{StepSpec, parse_impute, parse_rolling};
-use super::{choice, dtype, names, quantity};
+use super::{choice, dtype, quantity};
 use crate::base::{Error, Result};
 
 /// Reads the options of the file at `path`.
@@ -58,7 +58,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "min-samples" => options.min_samples = Some(entry.parsed(quantity::parse_min_samples)?),
         "out" => options.out = Some(entry.string()?.into()),
         "mode" => options.mode = Some(entry.parsed(choice::parse_choice)?),
-        "compression" => options.compression = Some(entry.parsed(choice::parse_compression)?),
+        "compression" => options.compression = Some(entry.parsed(str::parse)?),
         "row-group-rows" => options.row_group_rows = Some(entry.parsed(quantity::parse_count)?),
         "part-size" => options.part_size = Some(entry.parsed(quantity::parse_size)?),
         "threads" => options.threads = Some(entry.parsed(quantity::parse_threads)?),
@@ -85,7 +85,11 @@ fn unknown_key(entry: &Node<'_>) -> Error {
     let mut known = args::option_names();
     known.push("step".to_owned());
     let known = known.iter().map(String::as_str);
-    entry.error(names::unknown("key", &entry.key().replace('_', "-"), known))
+    entry.error(crate::base::unknown(
+        "key",
+        &entry.key().replace('_', "-"),
+        known,
+    ))
 }
 
 /// A list for all columns that are not text, or a table of lists for single columns.
@@ -116,7 +120,7 @@ fn steps(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
             "rolling" => rollings(kind, steps)?,
             key => {
                 let known = ["impute", "rolling"];
-                return Err(kind.error(names::unknown("step", key, known.into_iter())));
+                return Err(kind.error(crate::base::unknown("step", key, known.into_iter())));
             }
         }
     }
@@ -158,7 +162,7 @@ fn rollings(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
             "name" => name = Some(field.string()?),
             key => {
                 let known = ["column", "functions", "windows", "name"];
-                return Err(field.error(names::unknown("key", key, known.into_iter())));
+                return Err(field.error(crate::base::unknown("key", key, known.into_iter())));
             }
         }
     }

@@ -11,12 +11,10 @@ mod check;
 mod choice;
 mod dtype;
 mod file;
-mod impute;
 mod names;
 mod nulls;
 mod quantity;
 mod resolve;
-mod rolling;
 mod step;
 
 use std::path::PathBuf;
@@ -24,15 +22,13 @@ use std::path::PathBuf;
 pub use args::{Args, Command, Options, completions};
 pub use builder::Builder;
 pub use check::check_columns;
-pub use choice::{Compression, Mode, OnBadRow, Order, Progress};
+pub use choice::OnBadRow;
 pub use dtype::DtypeSpec;
-pub use impute::ImputeMethod;
-pub use names::nearest;
 pub use nulls::NullValues;
 pub use quantity::RejectsMax;
-pub use rolling::{RollingFunction, RollingWindow};
 pub use step::StepSpec;
 
+pub use crate::base::{Compression, Mode, Order, Progress};
 use crate::base::{Dialect, Result};
 
 /// A run, as it is meant.

@@ -7,10 +7,10 @@ use std::collections::HashSet;
 use super::args::Options;
 use super::choice::Quote;
 use super::nulls::NullValues;
-use super::rolling::RollingWindow;
 use super::step::StepSpec;
-use super::{Config, ImputeMethod, OnBadRow, file};
+use super::{Config, OnBadRow, file};
 use crate::base::{Dialect, Error, Result};
+use crate::base::{Method, Window};
 
 const RECORD_BYTES_MAX: usize = 16 << 20;
 
@@ -179,21 +179,19 @@ fn check_input(config: &Config) -> Result<()> {
 fn check_step(config: &Config, step: &StepSpec) -> Result<()> {
     let refuse = |message: String| Err(Error::usage(step.to_string(), message));
     match step {
-        StepSpec::Impute {
-            column,
-            method,
-            by_key,
-        } => {
-            if *by_key && config.key.is_empty() {
-                return refuse(format!(
-                    "needs a key; pass --key COLS, or write {method} for the whole column"
-                ));
+        StepSpec::Impute { column, method } => {
+            let by_key = matches!(method, Method::Statistic { by_key: true, .. });
+            if by_key && config.key.is_empty() {
+                return refuse(
+                    "needs a key; pass --key COLS, or leave out `:key` for the whole column"
+                        .to_owned(),
+                );
             }
             let follows_key = matches!(
                 method,
-                ImputeMethod::ForwardFill | ImputeMethod::BackwardFill | ImputeMethod::Linear
+                Method::ForwardFill | Method::BackwardFill | Method::Linear
             );
-            if (*by_key || follows_key) && config.key.contains(column) {
+            if (by_key || follows_key) && config.key.contains(column) {
                 return refuse(format!(
                     "`{column}` is part of --key, so all rows of a gap share its missing value; \
                      fill it with const:VALUE, or drop the rows"
@@ -202,11 +200,11 @@ fn check_step(config: &Config, step: &StepSpec) -> Result<()> {
             Ok(())
         }
         StepSpec::Rolling { window, .. } => match (*window, config.min_samples) {
-            (RollingWindow::Time { .. }, _) if config.time.is_none() => refuse(format!(
+            (Window::Time(_), _) if config.time.is_none() => refuse(format!(
                 "the time window {window} needs an event time; pass --time COL, or give the \
                  window in rows"
             )),
-            (RollingWindow::Rows(rows), Some(samples)) if samples > rows => Err(Error::usage(
+            (Window::Rows(rows), Some(samples)) if samples > rows => Err(Error::usage(
                 format!("--min-samples {samples}"),
                 format!("more than the {rows} rows of {step}; choose at most {rows}"),
             )),
@@ -244,8 +242,9 @@ fn duplicate<'a, T: Copy>(
 mod tests {
     use clap::Parser as _;
 
-    use super::super::{Args, Compression, Mode, Progress, RejectsMax, from_args};
+    use super::super::{Args, RejectsMax, from_args};
     use super::*;
+    use crate::base::{Compression, Mode, Progress};
 
     /// What `chunketl -i in.csv -o lake` and `flags` mean.
     fn config(flags: &str) -> Result<Config> {

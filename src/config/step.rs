@@ -4,9 +4,8 @@
 
 use std::fmt;
 
-use super::impute::{ImputeMethod, parse_method};
 use super::names;
-use super::rolling::{RollingFunction, RollingWindow, parse_function, parse_window};
+use crate::base::{Function, Method, Window};
 
 /// One step, in the user's order.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,18 +15,16 @@ pub enum StepSpec {
         /// The column.
         column: String,
         /// How.
-        method: ImputeMethod,
-        /// Whether a mean, median or mode is taken per key instead of over the whole column.
-        by_key: bool,
+        method: Method,
     },
     /// Make a new column from a window over another one.
     Rolling {
         /// The column the window runs over.
         column: String,
         /// What is computed.
-        function: RollingFunction,
+        function: Function,
         /// Over which rows.
-        window: RollingWindow,
+        window: Window,
         /// The new column's name.
         name: String,
     },
@@ -43,11 +40,9 @@ impl StepSpec {
 
     /// An impute step, its method still as text.
     pub(super) fn impute(column: &str, method: &str) -> Result<Self, String> {
-        let (method, by_key) = parse_method(method)?;
         Ok(Self::Impute {
             column: column.to_owned(),
-            method,
-            by_key,
+            method: method.parse()?,
         })
     }
 
@@ -63,8 +58,8 @@ impl StepSpec {
         }
         Ok(Self::Rolling {
             column: column.to_owned(),
-            function: parse_function(function)?,
-            window: parse_window(window)?,
+            function: function.parse()?,
+            window: window.parse()?,
             name: name.map_or_else(|| format!("{column}_{function}_{window}"), str::to_owned),
         })
     }
@@ -73,12 +68,8 @@ impl StepSpec {
 /// `COL=METHOD`.
 pub(super) fn parse_impute(text: &str) -> Result<StepSpec, String> {
     let form = "COL=METHOD, such as amount=mean";
-    let (column, (method, by_key)) = names::split_column(text, form, parse_method)?;
-    Ok(StepSpec::Impute {
-        column,
-        method,
-        by_key,
-    })
+    let (column, method) = names::split_column(text, form, str::parse)?;
+    Ok(StepSpec::Impute { column, method })
 }
 
 /// `COL:FN:WINDOW[:NAME]`. The last function with a window behind it counts, so that a column's
@@ -89,11 +80,11 @@ pub(super) fn parse_rolling(text: &str) -> Result<StepSpec, String> {
     if fields.len() < 3 {
         return Err(FORM.to_owned());
     }
-    let is_function = |at: &usize| parse_function(fields[*at]).is_ok();
+    let is_function = |at: &usize| fields[*at].parse::<Function>().is_ok();
     let mut functions = (1..fields.len() - 1).rev().filter(is_function);
     let function = functions
         .clone()
-        .find(|at| parse_window(fields[at + 1]).is_ok())
+        .find(|at| fields[at + 1].parse::<Window>().is_ok())
         .or_else(|| functions.next())
         .unwrap_or(1);
     let column = fields[..function].join(":");
@@ -114,14 +105,7 @@ impl fmt::Display for StepSpec {
     /// The flag that asks for this step.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Impute {
-                column,
-                method,
-                by_key,
-            } => {
-                let key = if *by_key { ":key" } else { "" };
-                write!(f, "--impute {column}={method}{key}")
-            }
+            Self::Impute { column, method } => write!(f, "--impute {column}={method}"),
             Self::Rolling {
                 column,
                 function,

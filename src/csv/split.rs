@@ -35,7 +35,6 @@ impl Splitter {
         assert_dialect(dialect);
         Self { dialect, kernel }
     }
-
 }
 
 impl RecordSplit for Splitter {
@@ -99,7 +98,6 @@ impl RecordSplit for Splitter {
             stop,
         }
     }
-
 }
 
 impl Splitter {

@@ -18,9 +18,9 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::TypePtr;
 
 use super::blocks::Blocks;
-use super::codec::Compression;
+use super::codec::to_parquet;
 use super::layout::{Layout, Sample, direct_encoding};
-use crate::base::{DataType, Error, ErrorKind, Result, Schema};
+use crate::base::{Compression, DataType, Error, ErrorKind, Result, Schema};
 
 /// How parts are laid out and compressed.
 #[derive(Debug, Clone)]
@@ -227,7 +227,7 @@ fn parquet_schema(schema: &SchemaRef) -> Result<TypePtr> {
 /// The properties every column shares.
 fn page_properties(options: &EncodeOptions) -> Result<WriterPropertiesBuilder> {
     Ok(WriterProperties::builder()
-        .set_compression(options.compression.to_parquet()?)
+        .set_compression(to_parquet(options.compression)?)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_data_page_size_limit(options.page_bytes_max)
         .set_data_page_row_count_limit(options.page_rows_max))

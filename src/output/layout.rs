@@ -15,7 +15,7 @@ use foldhash::fast::FixedState;
 use parquet::basic::Encoding;
 use std::hash::BuildHasher;
 
-use super::codec::Compression;
+use crate::base::Compression;
 use crate::base::DataType;
 
 /// How the cells of one column in one row group are encoded.

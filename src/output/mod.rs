@@ -21,7 +21,6 @@ mod place;
 mod schema;
 mod staging;
 
-pub use codec::Compression;
 pub use encode::{EncodeOptions, EncodedColumn, Encoder};
 pub use parts::{PartInfo, Parts};
-pub use staging::{Mode, Staging};
+pub use staging::Staging;

@@ -180,8 +180,8 @@ mod tests {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     use super::super::encode::EncodeOptions;
-    use super::super::staging::Mode;
     use super::*;
+    use crate::base::Mode;
     use crate::base::{Column, DataType, ErrorKind, Origin, Schema};
 
     fn schema(data_type: DataType) -> Schema {

@@ -9,7 +9,6 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use super::contents::{
     Contents, RECEIPT, REJECTS, old_receipt_name, part_name, rejects_path, staged_files,
@@ -19,35 +18,7 @@ use super::journal::{self, Journal, sync_directory};
 use super::lock::LakeLock;
 use super::place::{Place, lake_error};
 use super::schema;
-use crate::base::{Error, Result, Schema};
-
-/// What to do when the lake exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
-    /// Refuse, unless it is empty.
-    #[default]
-    Error,
-    /// Replace our files, keep all others.
-    Overwrite,
-    /// Add parts to those that are there.
-    Append,
-}
-
-impl FromStr for Mode {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "error" => Ok(Self::Error),
-            "overwrite" => Ok(Self::Overwrite),
-            "append" => Ok(Self::Append),
-            _ => Err(Error::usage(
-                "--mode",
-                format!("{text:?} is no mode; write error, overwrite or append"),
-            )),
-        }
-    }
-}
+use crate::base::{Error, Mode, Result, Schema};
 
 /// A run's files before they are published. Dropped without [`Staging::commit`], it removes them.
 ///
@@ -701,21 +672,6 @@ mod tests {
     }
 
     #[test]
-    fn modes_and_second_runs_are_refused_with_advice() {
-        let (_home, lake) = home(&[("README", "theirs")]);
-        let refused = Staging::begin(&lake, Mode::Error, &[]).unwrap_err();
-        assert!(message(&refused).contains("pass --mode overwrite or --mode append"));
-        let first = begin(&lake, Mode::Append, false);
-        let second = Staging::begin(&lake, Mode::Append, &[]).unwrap_err();
-        assert!(message(&second).contains("another run is writing to this lake"));
-        assert!(first.directory.exists());
-        drop(first);
-        drop(begin(&lake, Mode::Append, false));
-        assert!("replace".parse::<Mode>().is_err());
-        assert_eq!("append".parse::<Mode>().unwrap(), Mode::Append);
-    }
-
-    #[test]
     fn an_input_that_is_part_of_the_lake_is_refused_by_any_name() {
         let (home, lake) = home(&OLD);
         fs::write(lake.join("data.csv"), "a,b").unwrap();
@@ -747,5 +703,18 @@ mod tests {
         }
         assert!(refused(Mode::Overwrite, &inner));
         assert!(!refused(Mode::Append, &inner));
+    }
+
+    #[test]
+    fn modes_and_second_runs_are_refused_with_advice() {
+        let (_home, lake) = home(&[("README", "theirs")]);
+        let refused = Staging::begin(&lake, Mode::Error, &[]).unwrap_err();
+        assert!(message(&refused).contains("pass --mode overwrite or --mode append"));
+        let first = begin(&lake, Mode::Append, false);
+        let second = Staging::begin(&lake, Mode::Append, &[]).unwrap_err();
+        assert!(message(&second).contains("another run is writing to this lake"));
+        assert!(first.directory.exists());
+        drop(first);
+        drop(begin(&lake, Mode::Append, false));
     }
 }

@@ -89,7 +89,11 @@ const TASKS_MAX: usize = 1024;
 impl Belt {
     pub(crate) fn new(chunks: Chunks, parts: BeltParts) -> Self {
         Self {
-            intake: Mutex::new(Intake { chunks, pending: None, exhausted: false }),
+            intake: Mutex::new(Intake {
+                chunks,
+                pending: None,
+                exhausted: false,
+            }),
             encode: bounded(TASKS_MAX),
             keyed: bounded(TASKS_MAX),
             bell: bounded(parts.threads),
@@ -232,14 +236,28 @@ impl Belt {
         }
         let tally = Tally::of(&chunk, &mut decoded);
         if self.parts.fail_on_reject {
-            tally.first_reject(&self.parts.decode.schema).map_or(Ok(()), Err)?;
+            tally
+                .first_reject(&self.parts.decode.schema)
+                .map_or(Ok(()), Err)?;
         }
-        self.parts.progress.add(chunk.length as u64, u64::from(chunk.records));
+        self.parts
+            .progress
+            .add(chunk.length as u64, u64::from(chunk.records));
         drop(chunk);
         worker.record(Timed::Decode, started);
         let batch = decoded.batch;
         permit.resize(batch.memory_bytes() + batch.rows * self.parts.row_bytes);
-        self.advance(Travel { batch, place, tally, keys: None, permit, stage: 0 }, worker)
+        self.advance(
+            Travel {
+                batch,
+                place,
+                tally,
+                keys: None,
+                permit,
+                stage: 0,
+            },
+            worker,
+        )
     }
 
     /// Takes a batch through its next stages until it has to wait for lanes or leaves the belt.
@@ -269,17 +287,21 @@ impl Belt {
         for Work { step, work } in &stage.inline {
             match work {
                 Inline::Apply(local) => {
-                    let effect =
-                        local.apply(&mut travel.batch).map_err(|error| travel.locate(error))?;
+                    let effect = local
+                        .apply(&mut travel.batch)
+                        .map_err(|error| travel.locate(error))?;
                     travel.note_effect(*step, effect);
                 }
                 Inline::Observe(fit) => {
                     let mut fit = fit.lock().expect("no holder of this lock panics");
                     let fit = fit.as_mut().expect("a fit stays until its pass ends");
                     let before = fit.memory_bytes();
-                    fit.observe(&travel.batch).map_err(|error| travel.locate(error))?;
+                    fit.observe(&travel.batch)
+                        .map_err(|error| travel.locate(error))?;
                     let after = fit.memory_bytes();
-                    self.parts.budget.state_changed("a fit's counts", before, after)?;
+                    self.parts
+                        .budget
+                        .state_changed("a fit's counts", before, after)?;
                 }
             }
         }
@@ -308,7 +330,11 @@ impl Belt {
         for group in groups {
             self.downstream.fetch_add(1, Ordering::AcqRel);
             for column in 0..group.columns() {
-                self.send(&self.encode.0, Task::Encode(Arc::clone(&group), column), worker)?;
+                self.send(
+                    &self.encode.0,
+                    Task::Encode(Arc::clone(&group), column),
+                    worker,
+                )?;
             }
         }
         Ok(())
@@ -347,7 +373,11 @@ impl Belt {
         let started = Instant::now();
         match task {
             Task::Encode(group, column) => {
-                let sink = self.parts.sink.as_ref().expect("only a sink cuts row groups");
+                let sink = self
+                    .parts
+                    .sink
+                    .as_ref()
+                    .expect("only a sink cuts row groups");
                 let appended = sink.encode(group, column)?;
                 worker.record(Timed::Encode, started);
                 self.leave_downstream(appended);

@@ -57,7 +57,9 @@ impl Layout {
                 .unwrap_or_else(|| (limit_bytes / 8).clamp(MIB, 16 * MIB)),
             row_group_rows: request.row_group_rows.unwrap_or_else(|| {
                 let fitting = row_group_bytes_max / 2 / row_bytes;
-                ROW_GROUP_ROWS.min(fitting.next_power_of_two() / 2).max(1024)
+                ROW_GROUP_ROWS
+                    .min(fitting.next_power_of_two() / 2)
+                    .max(1024)
             }),
             row_group_bytes_max,
         }
@@ -128,7 +130,10 @@ impl Budget {
         let fits = planned.max(resident) <= self.limit_bytes;
         (idle || fits).then(|| {
             self.add_in_flight(bytes);
-            Permit { budget: Arc::clone(self), bytes }
+            Permit {
+                budget: Arc::clone(self),
+                bytes,
+            }
         })
     }
 
@@ -143,9 +148,13 @@ impl Budget {
     /// [`ErrorKind::MemoryLimit`] naming `term` when state leaves no room for the belt itself.
     pub(crate) fn state_changed(&self, term: &str, before: usize, after: usize) -> Result<()> {
         let total = if after >= before {
-            self.state_bytes.fetch_add(after - before, Ordering::Relaxed) + (after - before)
+            self.state_bytes
+                .fetch_add(after - before, Ordering::Relaxed)
+                + (after - before)
         } else {
-            self.state_bytes.fetch_sub(before - after, Ordering::Relaxed) - (before - after)
+            self.state_bytes
+                .fetch_sub(before - after, Ordering::Relaxed)
+                - (before - after)
         };
         self.state_bytes_peak.fetch_max(total, Ordering::Relaxed);
         let needed = self.fixed_bytes + self.working_bytes + total;
@@ -170,8 +179,14 @@ impl Budget {
         let load = |value: &AtomicUsize| value.load(Ordering::Relaxed) as u64;
         vec![
             ("program, workers and slack".into(), self.fixed_bytes as u64),
-            ("chunks, batches and row groups in flight".into(), load(&self.in_flight_bytes_peak)),
-            ("key tables, rings and fits".into(), load(&self.state_bytes_peak)),
+            (
+                "chunks, batches and row groups in flight".into(),
+                load(&self.in_flight_bytes_peak),
+            ),
+            (
+                "key tables, rings and fits".into(),
+                load(&self.state_bytes_peak),
+            ),
         ]
     }
 }
@@ -189,7 +204,9 @@ impl Permit {
         if bytes >= self.bytes {
             self.budget.add_in_flight(bytes - self.bytes);
         } else {
-            self.budget.in_flight_bytes.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            self.budget
+                .in_flight_bytes
+                .fetch_sub(self.bytes - bytes, Ordering::Relaxed);
         }
         self.bytes = bytes;
     }
@@ -197,7 +214,9 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.budget.in_flight_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget
+            .in_flight_bytes
+            .fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -248,10 +267,15 @@ mod tests {
     fn state_that_crowds_out_the_belt_ends_the_run() {
         let budget = Budget::new(100 * MIB, 1, 8 * MIB).unwrap();
         budget.state_changed("key tables", 0, 10 * MIB).unwrap();
-        let error = budget.state_changed("key tables", 10 * MIB, 90 * MIB).unwrap_err();
+        let error = budget
+            .state_changed("key tables", 10 * MIB, 90 * MIB)
+            .unwrap_err();
         assert_eq!(error.exit_code(), 4);
         assert!(error.to_string().contains("key tables"), "{error}");
-        assert_eq!(Budget::new(16 * MIB, 4, 8 * MIB).unwrap_err().exit_code(), 4);
+        assert_eq!(
+            Budget::new(16 * MIB, 4, 8 * MIB).unwrap_err().exit_code(),
+            4
+        );
     }
 
     #[test]
@@ -261,7 +285,11 @@ mod tests {
         assert!(small.row_group_rows <= 131_072 && small.row_group_rows >= 32_768);
         let wide = Layout::new(LayoutRequest::default(), 128 * MIB, 1 << 30);
         assert_eq!(wide.row_group_rows, 1024);
-        let asked = LayoutRequest { chunk_rows: Some(7), row_group_rows: Some(9), ..Default::default() };
+        let asked = LayoutRequest {
+            chunk_rows: Some(7),
+            row_group_rows: Some(9),
+            ..Default::default()
+        };
         let asked = Layout::new(asked, 1 << 30, 100);
         assert_eq!((asked.chunk_rows, asked.row_group_rows), (7, 9));
     }

@@ -12,7 +12,10 @@ pub(crate) struct Cancel<E> {
 
 impl<E> Cancel<E> {
     pub(crate) fn new() -> Self {
-        Self { called_off: AtomicBool::new(false), reason: Mutex::new(None) }
+        Self {
+            called_off: AtomicBool::new(false),
+            reason: Mutex::new(None),
+        }
     }
 
     /// Calls the pass off; later reasons are dropped.
@@ -29,7 +32,9 @@ impl<E> Cancel<E> {
 
     /// The reason, once the workers are gone.
     pub(crate) fn into_reason(self) -> Option<E> {
-        self.reason.into_inner().expect("no holder of this lock panics")
+        self.reason
+            .into_inner()
+            .expect("no holder of this lock panics")
     }
 }
 

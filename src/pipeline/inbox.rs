@@ -26,8 +26,19 @@ struct Turn {
 impl<T> Inbox<T> {
     /// An inbox whose lanes all wait for item 0.
     pub(crate) fn new(lanes: usize) -> Self {
-        let lanes = vec![Turn { next_seq: 0, busy: false }; lanes];
-        Self { state: Mutex::new(State { waiting: BTreeMap::new(), lanes }) }
+        let lanes = vec![
+            Turn {
+                next_seq: 0,
+                busy: false
+            };
+            lanes
+        ];
+        Self {
+            state: Mutex::new(State {
+                waiting: BTreeMap::new(),
+                lanes,
+            }),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -56,7 +67,10 @@ impl<T> Inbox<T> {
         let mut state = self.lock();
         let seq = state.lanes[lane].next_seq;
         state.lanes[lane].next_seq += 1;
-        let entry = state.waiting.get_mut(&seq).expect("a ready lane has an item waiting");
+        let entry = state
+            .waiting
+            .get_mut(&seq)
+            .expect("a ready lane has an item waiting");
         entry.1 -= 1;
         if entry.1 > 0 {
             return Arc::clone(&entry.0);

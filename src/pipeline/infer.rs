@@ -37,7 +37,9 @@ pub(crate) struct Table {
 pub(crate) fn column_names(sources: &[Arc<Source>], dialect: Dialect) -> Result<Vec<String>> {
     let mut first: Option<(&Source, Vec<String>)> = None;
     for source in sources {
-        let Some(fields) = first_record(source, dialect)? else { continue };
+        let Some(fields) = first_record(source, dialect)? else {
+            continue;
+        };
         match &first {
             None => first = Some((source, fields)),
             Some((with, expected)) if dialect.header && *expected != fields => {
@@ -47,7 +49,9 @@ pub(crate) fn column_names(sources: &[Arc<Source>], dialect: Dialect) -> Result<
         }
     }
     let Some((_, fields)) = first else {
-        let source = sources.first().expect("discovery yields at least one source");
+        let source = sources
+            .first()
+            .expect("discovery yields at least one source");
         let message = if dialect.header {
             "there is not even a header; nothing to do".into()
         } else {
@@ -58,22 +62,33 @@ pub(crate) fn column_names(sources: &[Arc<Source>], dialect: Dialect) -> Result<
     if dialect.header {
         Ok(unique_names(fields))
     } else {
-        Ok((1..=fields.len()).map(|number| format!("column_{number}")).collect())
+        Ok((1..=fields.len())
+            .map(|number| format!("column_{number}"))
+            .collect())
     }
 }
 
 fn first_record(source: &Source, dialect: Dialect) -> Result<Option<Vec<String>>> {
     let bytes = source.bytes();
     let record = read_record(bytes, source.data().start, dialect, HEADER_BYTES_MAX);
-    let Some(record) = record else { return Ok(None) };
+    let Some(record) = record else {
+        return Ok(None);
+    };
     if let Some((reason, _)) = record.flaw {
         let message =
             format!("the first record cannot be read ({reason}); check --delimiter and --quote");
         return Err(data_error(source, message));
     }
-    let fields = record.fields.into_iter().map(String::from_utf8).collect::<Result<_, _>>();
+    let fields = record
+        .fields
+        .into_iter()
+        .map(String::from_utf8)
+        .collect::<Result<_, _>>();
     fields.map(Some).map_err(|_| {
-        data_error(source, "the first record is not UTF-8; convert the file to UTF-8 first".into())
+        data_error(
+            source,
+            "the first record is not UTF-8; convert the file to UTF-8 first".into(),
+        )
     })
 }
 
@@ -112,7 +127,11 @@ fn unique_names(fields: Vec<String>) -> Vec<String> {
     let mut taken = HashSet::new();
     let mut names = Vec::with_capacity(fields.len());
     for (index, field) in fields.into_iter().enumerate() {
-        let base = if field.is_empty() { format!("column_{}", index + 1) } else { field.clone() };
+        let base = if field.is_empty() {
+            format!("column_{}", index + 1)
+        } else {
+            field.clone()
+        };
         let mut name = base.clone();
         let mut number = 2;
         while taken.contains(&name) || (name != field && given.contains(&name)) {
@@ -141,7 +160,9 @@ pub(crate) fn infer(
         .flat_map(|source| {
             let places = (SAMPLE_PLACES / sampled.len()).max(1);
             let ranges = sample_ranges(source.data(), places, SAMPLE_BYTES);
-            ranges.into_iter().map(|range| (&***source, range.start, range.end))
+            ranges
+                .into_iter()
+                .map(|range| (&***source, range.start, range.end))
         })
         .collect();
     let empty = || Sample {
@@ -158,9 +179,17 @@ pub(crate) fn infer(
             sample
         })
         .reduce(empty, Sample::merge);
-    let (columns, why) =
-        sample.inference.decide(names, declared).into_iter().map(|found| (found.column, found.why)).unzip();
-    Table { columns, why, record_bytes: sample.bytes / sample.records.max(1) }
+    let (columns, why) = sample
+        .inference
+        .decide(names, declared)
+        .into_iter()
+        .map(|found| (found.column, found.why))
+        .unzip();
+    Table {
+        columns,
+        why,
+        record_bytes: sample.bytes / sample.records.max(1),
+    }
 }
 
 struct Sample {
@@ -181,7 +210,11 @@ impl Sample {
         let bytes = source.bytes();
         let start = source.data().start;
         let at = if range.start <= start {
-            if dialect.header { after_first_record(bytes, start, splitter) } else { start }
+            if dialect.header {
+                after_first_record(bytes, start, splitter)
+            } else {
+                start
+            }
         } else {
             match resync(bytes, range.start, columns, dialect) {
                 Some(at) => at,
@@ -213,7 +246,11 @@ impl Sample {
 }
 
 fn after_first_record(bytes: &[u8], start: usize, splitter: &dyn RecordSplit) -> usize {
-    let limits = SplitLimits { records_max: 1, bytes_max: usize::MAX, record_bytes_max: usize::MAX };
+    let limits = SplitLimits {
+        records_max: 1,
+        bytes_max: usize::MAX,
+        record_bytes_max: usize::MAX,
+    };
     splitter.split(bytes, start, &limits, &mut |_| {}).end
 }
 
@@ -223,7 +260,9 @@ mod tests {
 
     #[test]
     fn names_become_unique() {
-        let fields = ["a", "", "a", "a_2", "a", "column_2"].map(String::from).to_vec();
+        let fields = ["a", "", "a", "a_2", "a", "column_2"]
+            .map(String::from)
+            .to_vec();
         let names = unique_names(fields);
         assert_eq!(names, ["a", "column_2_2", "a_3", "a_2", "a_4", "column_2"]);
     }

@@ -54,7 +54,12 @@ pub(crate) struct Lanes {
 impl Lanes {
     /// With a key, one lane per shard runs all steps; without one there is a single group of rows
     /// and each step has a lane of its own.
-    pub(crate) fn new(steps: Vec<Work<Keyed>>, key: &[usize], shards: usize, new_keys: bool) -> Self {
+    pub(crate) fn new(
+        steps: Vec<Work<Keyed>>,
+        key: &[usize],
+        shards: usize,
+        new_keys: bool,
+    ) -> Self {
         let keyless = key.is_empty();
         let count = if keyless { steps.len() } else { shards };
         let lanes = (0..count).map(|index| {
@@ -63,10 +68,20 @@ impl Lanes {
             } else {
                 (index, (0..steps.len()).collect())
             };
-            let states = own.iter().map(|&step: &usize| steps[step].work.step.state(shard));
+            let states = own
+                .iter()
+                .map(|&step: &usize| steps[step].work.step.state(shard));
             let table = (new_keys && !keyless).then(KeyTable::default);
-            let state = LaneState { table, steps: states.collect(), bytes: 0 };
-            Lane { steps: own, shard, state: Mutex::new(state) }
+            let state = LaneState {
+                table,
+                steps: states.collect(),
+                bytes: 0,
+            };
+            Lane {
+                steps: own,
+                shard,
+                state: Mutex::new(state),
+            }
         });
         let lanes: Vec<Lane> = lanes.collect();
         let shards = if keyless { 1 } else { shards };
@@ -88,7 +103,13 @@ impl Lanes {
             travel.keys = Some(Arc::new(Keys { rows, ids }));
         }
         let seq = travel.batch.seq;
-        self.inbox.arrive(seq, Waiting { travel, outputs: Mutex::new(Vec::new()) })
+        self.inbox.arrive(
+            seq,
+            Waiting {
+                travel,
+                outputs: Mutex::new(Vec::new()),
+            },
+        )
     }
 
     /// Runs `lane` on its next batch. Returns the batch if this was the last lane it waited for,
@@ -98,10 +119,15 @@ impl Lanes {
         let outputs = self.advance(&self.lanes[lane], &waiting.travel, budget);
         let result = match outputs {
             Ok(outputs) => {
-                let mut all = waiting.outputs.lock().expect("no holder of this lock panics");
+                let mut all = waiting
+                    .outputs
+                    .lock()
+                    .expect("no holder of this lock panics");
                 all.push((lane, outputs));
                 drop(all);
-                Arc::into_inner(waiting).map(|whole| self.assemble(whole)).transpose()
+                Arc::into_inner(waiting)
+                    .map(|whole| self.assemble(whole))
+                    .transpose()
             }
             Err(error) => Err(waiting.travel.locate(error)),
         };
@@ -124,17 +150,31 @@ impl Lanes {
         let mut outputs = Vec::with_capacity(lane.steps.len());
         for (&index, step) in lane.steps.iter().zip(&mut state.steps) {
             let columns = step.advance(&travel.batch, rows, ids)?;
-            outputs.push((index, ShardOutput { rows: rows.to_vec(), columns }));
+            outputs.push((
+                index,
+                ShardOutput {
+                    rows: rows.to_vec(),
+                    columns,
+                },
+            ));
         }
         let tables = state.table.as_ref().map_or(0, KeyTable::memory_bytes);
-        let bytes = tables + state.steps.iter().map(|step| step.memory_bytes()).sum::<usize>();
+        let bytes = tables
+            + state
+                .steps
+                .iter()
+                .map(|step| step.memory_bytes())
+                .sum::<usize>();
         let before = std::mem::replace(&mut state.bytes, bytes);
         budget.state_changed("state per key (key tables, rings, gaps)", before, bytes)?;
         Ok(outputs)
     }
 
     fn assemble(&self, whole: Waiting) -> Result<Travel> {
-        let Waiting { mut travel, outputs } = whole;
+        let Waiting {
+            mut travel,
+            outputs,
+        } = whole;
         let mut lanes = outputs.into_inner().expect("no holder of this lock panics");
         lanes.sort_by_key(|&(lane, _)| lane);
         let mut by_step: Vec<Vec<ShardOutput>> = self.steps.iter().map(|_| Vec::new()).collect();
@@ -156,14 +196,22 @@ impl Lanes {
         let mut learnt: Vec<Vec<Arc<dyn std::any::Any + Send + Sync>>> =
             self.steps.iter().map(|_| Vec::new()).collect();
         for lane in self.lanes {
-            let state = lane.state.into_inner().expect("no holder of this lock panics");
+            let state = lane
+                .state
+                .into_inner()
+                .expect("no holder of this lock panics");
             // Shrinking cannot exceed a limit that held before.
             let _ = budget.state_changed("", state.bytes, 0);
             for (index, step) in lane.steps.into_iter().zip(state.steps) {
                 learnt[index].extend(step.finish());
             }
         }
-        let fits = self.steps.iter().zip(learnt).filter(|(work, _)| work.work.fits);
-        fits.map(|(work, tables)| (work.step, Fitted::Shards(tables))).collect()
+        let fits = self
+            .steps
+            .iter()
+            .zip(learnt)
+            .filter(|(work, _)| work.work.fits);
+        fits.map(|(work, tables)| (work.step, Fitted::Shards(tables)))
+            .collect()
     }
 }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::base::Result;
-use crate::config::{Builder, Config};
+use crate::config::Config;
 use crate::report::Receipt;
 
 /// A run that is ready to go.
@@ -35,14 +35,14 @@ use crate::report::Receipt;
 /// let input = folder.path().join("sales.csv");
 /// std::fs::write(&input, "shop,amount\na,1\nb,5\na,\na,3\n").expect("a small file");
 ///
-/// let receipt = chunketl::Pipeline::builder()
+/// let config = chunketl::Builder::new()
 ///     .input(input.to_str().expect("a path in UTF-8"))
 ///     .out(folder.path().join("lake"))
 ///     .key(["shop"])
 ///     .impute("amount", "ffill")
 ///     .rolling("amount", "sum", "2")
-///     .build()?
-///     .run()?;
+///     .build()?;
+/// let receipt = chunketl::Pipeline::new(config).run()?;
 ///
 /// assert_eq!(receipt.totals.rows_written, 4);
 /// # Ok(())
@@ -55,14 +55,12 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Starts a configuration in Rust; every option of the command line has a method.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
-    /// A run of a configuration that was made elsewhere.
+    /// A run of `config`.
     pub fn new(config: Config) -> Self {
-        Self { config, interrupted: Arc::default() }
+        Self {
+            config,
+            interrupted: Arc::default(),
+        }
     }
 
     /// A flag that calls the run off once it is true: for a signal handler or another thread. The

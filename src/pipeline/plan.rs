@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::base::{Column, Origin, Result, Schema};
-use crate::config::{self, Config, StepSpec};
+use crate::config::{Config, StepSpec};
 use crate::decode::NullTokens;
 use crate::steps::Step;
 use crate::steps::impute::Impute;
-use crate::steps::rolling::{Order, Rolling, RollingSpec};
+use crate::steps::rolling::{Rolling, RollingSpec};
 
 /// The run, resolved against the input's columns.
 pub(crate) struct Plan {
@@ -30,21 +30,27 @@ impl Plan {
     /// A plan whose fits hold at most `fit_bytes_max` bytes each. Every column that `config` names
     /// is there.
     pub(crate) fn new(config: &Config, input: &[Column], fit_bytes_max: usize) -> Result<Self> {
-        let schema = Schema { columns: input.to_vec() };
+        let schema = Schema {
+            columns: input.to_vec(),
+        };
         let key = config.key.iter().map(|name| slot(&schema, name)).collect();
         let time = config.time.as_ref().map(|name| slot(&schema, name));
         let input_columns = input.len();
-        let mut plan = Self { schema, input_columns, steps: Vec::new(), fills: Vec::new(), key };
+        let mut plan = Self {
+            schema,
+            input_columns,
+            steps: Vec::new(),
+            fills: Vec::new(),
+            key,
+        };
         let mut specs = config.steps.iter().peekable();
         while let Some(spec) = specs.next() {
             match spec {
-                StepSpec::Impute { column, method, by_key } => {
+                StepSpec::Impute { column, method } => {
                     let slot = slot(&plan.schema, column);
                     let column = &plan.schema.columns[slot];
                     let keyed = !plan.key.is_empty();
-                    let key = if *by_key { ":key" } else { "" };
-                    let method = format!("{method}{key}").parse().expect("x");
-                    let step = Impute::new(column, slot, &method, keyed, fit_bytes_max)?;
+                    let step = Impute::new(column, slot, method, keyed, fit_bytes_max)?;
                     plan.steps.push(Arc::new(step));
                     plan.fills.push(Some(slot));
                 }
@@ -75,33 +81,46 @@ impl Plan {
         let before = self.schema.clone();
         let mut specs = Vec::with_capacity(group.len());
         for spec in group {
-            let StepSpec::Rolling { column, function, window, name } = spec else {
+            let StepSpec::Rolling {
+                column,
+                function,
+                window,
+                name,
+            } = spec
+            else {
                 unreachable!("the group holds rolling columns only")
             };
             specs.push(RollingSpec {
                 column: slot(&before, column),
-                function: function.to_string().parse()?,
-                window: window.to_string().parse()?,
+                function: *function,
+                window: *window,
                 min_samples: config.min_samples,
                 output: self.schema.columns.len(),
             });
             self.schema.columns.push(Column {
                 name: name.as_str().into(),
-                data_type: RollingSpec::output_type(function.to_string().parse()?),
+                data_type: RollingSpec::output_type(*function),
                 format: None,
                 origin: Origin::Derived,
             });
         }
-        let order = match config.order { config::Order::Error => Order::Error, config::Order::Trust => Order::Trust };
         let label = "rolling".to_owned();
-        self.steps.push(Arc::new(Rolling::new(specs, time, order, &before, label)?));
+        self.steps.push(Arc::new(Rolling::new(
+            specs,
+            time,
+            config.order,
+            &before,
+            label,
+        )?));
         self.fills.push(None);
         Ok(())
     }
 }
 
 fn slot(schema: &Schema, name: &str) -> usize {
-    schema.slot(name).expect("the configuration was checked against the columns")
+    schema
+        .slot(name)
+        .expect("the configuration was checked against the columns")
 }
 
 /// The null tokens of each of the columns called `names`.

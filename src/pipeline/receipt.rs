@@ -38,7 +38,13 @@ pub(crate) struct Outcome<'a> {
 
 /// The receipt of a run that is about to be published.
 pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
-    let Outcome { config, sources, counters, budget, .. } = outcome;
+    let Outcome {
+        config,
+        sources,
+        counters,
+        budget,
+        ..
+    } = outcome;
     let inputs = sources.iter().zip(&counters.sources);
     let input_bytes = sources.iter().map(|source| source.length()).sum();
     let seconds = outcome.elapsed.as_secs_f64();
@@ -80,7 +86,11 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
 }
 
 fn options(config: &Config) -> serde_json::Value {
-    let steps = config.steps.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let steps = config
+        .steps
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>();
     serde_json::json!({
         "input": config.input,
         "out": config.out.display().to_string(),
@@ -94,7 +104,12 @@ fn options(config: &Config) -> serde_json::Value {
 }
 
 fn columns(outcome: &Outcome<'_>) -> Vec<ColumnReceipt> {
-    let columns = outcome.plan.schema.columns.iter().zip(&outcome.counters.columns);
+    let columns = outcome
+        .plan
+        .schema
+        .columns
+        .iter()
+        .zip(&outcome.counters.columns);
     columns
         .enumerate()
         .map(|(slot, (column, counts))| {
@@ -103,7 +118,10 @@ fn columns(outcome: &Outcome<'_>) -> Vec<ColumnReceipt> {
                 None => "made by a rolling window".into(),
             };
             let hint = (counts.null_lookalikes > 0).then(|| {
-                format!("--null-values {}=NA,N/A,null makes such cells missing", column.name)
+                format!(
+                    "--null-values {}=NA,N/A,null makes such cells missing",
+                    column.name
+                )
             });
             ColumnReceipt {
                 name: column.name.to_string(),
@@ -121,16 +139,21 @@ fn columns(outcome: &Outcome<'_>) -> Vec<ColumnReceipt> {
 
 fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
     let plan = outcome.plan;
-    let steps = plan.steps.iter().zip(outcome.fitted).zip(&outcome.counters.steps).zip(&plan.fills);
+    let steps = plan
+        .steps
+        .iter()
+        .zip(outcome.fitted)
+        .zip(&outcome.counters.steps)
+        .zip(&plan.fills);
     steps
         .map(|(((step, fitted), counts), fills)| {
             let (exact, value) = match fitted {
                 Some(Fitted::Statistic { exact, value }) => (Some(exact.clone()), value.as_ref()),
                 _ => (None, None),
             };
-            let filled_with = value.zip(*fills).map(|(value, slot)| {
-                cell_text(value, &plan.schema.columns[slot])
-            });
+            let filled_with = value
+                .zip(*fills)
+                .map(|(value, slot)| cell_text(value, &plan.schema.columns[slot]));
             StepReceipt {
                 label: step.label(),
                 fitted: exact,
@@ -149,7 +172,10 @@ fn cell_text(value: &Value, column: &Column) -> String {
         let nanoseconds = i128::from(ticks) * (1_000_000_000 / per_second);
         match jiff::Timestamp::from_nanosecond(nanoseconds) {
             Ok(time) if utc => time.to_string(),
-            Ok(time) => time.to_zoned(jiff::tz::TimeZone::UTC).datetime().to_string(),
+            Ok(time) => time
+                .to_zoned(jiff::tz::TimeZone::UTC)
+                .datetime()
+                .to_string(),
             Err(_) => format!("{ticks} ticks"),
         }
     };
@@ -159,7 +185,11 @@ fn cell_text(value: &Value, column: &Column) -> String {
         (Value::Boolean(value), _) => value.to_string(),
         (Value::Utf8(value), _) => value.clone(),
         (Value::Date(days), _) => {
-            let day = moment(i64::from(*days) * 86_400_000_000, TimeUnit::Microsecond, false);
+            let day = moment(
+                i64::from(*days) * 86_400_000_000,
+                TimeUnit::Microsecond,
+                false,
+            );
             day.split('T').next().unwrap_or_default().to_owned()
         }
         (Value::Timestamp(ticks), DataType::Timestamp { unit, utc }) => moment(*ticks, *unit, *utc),

@@ -63,7 +63,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     let started_at = report::now_rfc3339();
     let (mut run, names) = open(config, interrupted)?;
     let paths = run.paths.clone();
-    let stage = || Staging::begin(&config.out, format!("{:?}",config.mode).to_lowercase().parse()?, &paths);
+    let stage = || Staging::begin(&config.out, config.mode, &paths);
     let mut staging = stage()?;
     let names: Vec<Arc<str>> = names.iter().map(|name| name.as_str().into()).collect();
     let mut table = run.infer(&names)?;
@@ -82,7 +82,14 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
             }
         }
     };
-    let Attempt { plan, fitted, parts, counters, has_rejects, budget } = attempt;
+    let Attempt {
+        plan,
+        fitted,
+        parts,
+        counters,
+        has_rejects,
+        budget,
+    } = attempt;
     let rejects_file = staging.lake_rejects_path().display().to_string();
     let outcome = Outcome {
         config,
@@ -113,19 +120,20 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
 fn open<'c>(config: &'c Config, interrupted: &Arc<AtomicBool>) -> Result<(Run<'c>, Vec<String>)> {
     let paths = input::discover(&config.input)?;
     let temp_dir = config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-    let open = |path: &PathBuf| {
-        Source::open(path, &temp_dir, &mut |_| check(interrupted)).map(Arc::new)
-    };
+    let open =
+        |path: &PathBuf| Source::open(path, &temp_dir, &mut |_| check(interrupted)).map(Arc::new);
     let sources = paths.iter().map(open).collect::<Result<Vec<_>>>()?;
     let names = infer::column_names(&sources, config.dialect)?;
     config::check_columns(config, &names)?;
     let nulls = plan::null_tokens(config, &names);
     let machine = report::machine_memory_bytes().unwrap_or(FALLBACK_MEMORY_BYTES) as usize;
     let run = Run {
-        limit_bytes: config.memory_limit.map_or(machine / 4 * 3, |bytes| bytes as usize),
+        limit_bytes: config
+            .memory_limit
+            .map_or(machine / 4 * 3, |bytes| bytes as usize),
         splitter: Arc::new(Splitter::new(config.dialect)),
         shards: config.threads.next_power_of_two().min(64),
-        progress: Progress::new(match config.progress { config::Progress::Auto => report::ProgressMode::Auto, config::Progress::Always => report::ProgressMode::Always, _ => report::ProgressMode::Never }, config.quiet),
+        progress: Progress::new(config.progress, config.quiet),
         state: Arc::default(),
         latency: Timed::latency(),
         passes: 0,
@@ -170,9 +178,16 @@ impl Run<'_> {
         let declared: Vec<Option<Declared>> = names
             .iter()
             .map(|name| {
-                let spec = self.config.dtypes.iter().find(|(column, _)| **column == **name);
+                let spec = self
+                    .config
+                    .dtypes
+                    .iter()
+                    .find(|(column, _)| **column == **name);
                 spec.map(|(_, spec)| {
-                    (spec.data_type.clone(), spec.format.as_deref().map(Arc::from))
+                    (
+                        spec.data_type.clone(),
+                        spec.format.as_deref().map(Arc::from),
+                    )
                 })
             })
             .collect();
@@ -180,7 +195,13 @@ impl Run<'_> {
             .num_threads(self.config.threads)
             .build()
             .map_err(|error| Error::io("start", "worker threads", std::io::Error::other(error)))?;
-        let Self { sources, nulls, splitter, config, .. } = self;
+        let Self {
+            sources,
+            nulls,
+            splitter,
+            config,
+            ..
+        } = self;
         let (splitter, dialect) = (&**splitter, config.dialect);
         Ok(pool.install(|| infer::infer(sources, names, &declared, nulls, splitter, dialect)))
     }
@@ -189,7 +210,12 @@ impl Run<'_> {
     fn attempt(&mut self, table: &Table, staging: &Staging) -> Result<Attempt, CalledOff> {
         let fit_bytes_max = self.limit_bytes / 4;
         let plan = Plan::new(self.config, &table.columns, fit_bytes_max)?;
-        let row_bytes = plan.schema.columns.iter().map(|column| 9 + usize::from(column.data_type.is_text()) * 3).sum();
+        let row_bytes = plan
+            .schema
+            .columns
+            .iter()
+            .map(|column| 9 + usize::from(column.data_type.is_text()) * 3)
+            .sum();
         let layout = Layout::new(
             LayoutRequest {
                 chunk_rows: self.config.chunk_rows,
@@ -222,7 +248,14 @@ impl Run<'_> {
                 Some(sink) => {
                     let (parts, totals) = sink.finish()?;
                     let (counters, has_rejects) = totals.finish(&self.paths)?;
-                    return Ok(Attempt { plan, fitted, parts, counters, has_rejects, budget });
+                    return Ok(Attempt {
+                        plan,
+                        fitted,
+                        parts,
+                        counters,
+                        has_rejects,
+                        budget,
+                    });
                 }
                 None => learn(parts.stages, &budget, &mut fitted, &mut again)?,
             }
@@ -232,7 +265,7 @@ impl Run<'_> {
     fn sink(&self, plan: &Plan, layout: Layout, staging: &Staging) -> Result<Sink> {
         staging.check_append_schema(&plan.schema)?;
         let options = EncodeOptions {
-            compression: self.config.compression.to_string().parse()?,
+            compression: self.config.compression,
             row_group_rows: layout.row_group_rows,
             ..EncodeOptions::default()
         };
@@ -295,7 +328,12 @@ impl Run<'_> {
             record_bytes_max: layout.record_bytes_max,
         };
         let splitter = Arc::clone(&self.splitter);
-        Chunks::new(self.sources.clone(), splitter, self.config.dialect.header, limits)
+        Chunks::new(
+            self.sources.clone(),
+            splitter,
+            self.config.dialect.header,
+            limits,
+        )
     }
 
     /// Runs one pass to its end.
@@ -303,7 +341,8 @@ impl Run<'_> {
         self.passes += 1;
         let bytes = self.sources.iter().map(|source| source.length()).sum();
         let passes = self.passes + usize::from(parts.sink.is_none());
-        self.state.begin_pass(self.passes as u32, passes as u32, bytes);
+        self.state
+            .begin_pass(self.passes as u32, passes as u32, bytes);
         let belt = Belt::new(chunks, parts);
         let interrupted = Arc::clone(&self.interrupted);
         let (progress, state) = (&mut self.progress, &self.state);
@@ -329,7 +368,9 @@ fn learn(
 ) -> Result<()> {
     for stage in stages {
         for inline in stage.inline {
-            let Inline::Observe(fit) = inline.work else { continue };
+            let Inline::Observe(fit) = inline.work else {
+                continue;
+            };
             let fit = fit.into_inner().expect("no holder of this lock panics");
             let fit = fit.expect("a fit stays until its pass ends");
             let held = fit.memory_bytes();

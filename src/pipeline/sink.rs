@@ -78,7 +78,12 @@ impl Sink {
     }
 
     fn take_in(&self, travel: Travel, groups: &mut Vec<Arc<RowGroup>>) -> Result<()> {
-        let Travel { batch, tally, permit, .. } = travel;
+        let Travel {
+            batch,
+            tally,
+            permit,
+            ..
+        } = travel;
         let mut totals = self.totals.lock().expect("no holder of this lock panics");
         totals.add(&batch, tally)?;
         drop(totals);
@@ -96,7 +101,11 @@ impl Sink {
             for (slot, column) in batch.columns.iter().enumerate() {
                 let column = column.as_ref().expect("every column is there at the end");
                 let whole = from == 0 && rows == column.len();
-                let piece = if whole { Arc::clone(column) } else { column.slice(from, rows) };
+                let piece = if whole {
+                    Arc::clone(column)
+                } else {
+                    column.slice(from, rows)
+                };
                 gather.columns[slot].push(piece);
             }
             gather.rows += rows;
@@ -122,11 +131,15 @@ impl Sink {
     /// that waited for it; returns how many were appended.
     pub(crate) fn encode(&self, group: Arc<RowGroup>, column: usize) -> Result<usize> {
         let pieces = std::mem::take(
-            &mut *group.pieces[column].lock().expect("no holder of this lock panics"),
+            &mut *group.pieces[column]
+                .lock()
+                .expect("no holder of this lock panics"),
         );
         let encoded = self.encoder.encode(column, &pieces)?;
         drop(pieces);
-        *group.encoded[column].lock().expect("no holder of this lock panics") = Some(encoded);
+        *group.encoded[column]
+            .lock()
+            .expect("no holder of this lock panics") = Some(encoded);
         if group.left.fetch_sub(1, Ordering::AcqRel) > 1 {
             return Ok(0);
         }
@@ -140,7 +153,9 @@ impl Sink {
             let group = self.encoded.take(0);
             let columns = group.encoded.iter().map(|column| {
                 let mut column = column.lock().expect("no holder of this lock panics");
-                column.take().expect("the last column to be encoded appends")
+                column
+                    .take()
+                    .expect("the last column to be encoded appends")
             });
             let columns = columns.collect();
             let mut parts = self.parts.lock().expect("no holder of this lock panics");
@@ -155,8 +170,14 @@ impl Sink {
 
     /// Closes the last part.
     pub(crate) fn finish(self) -> Result<(Vec<PartInfo>, Totals)> {
-        let parts = self.parts.into_inner().expect("no holder of this lock panics");
-        let totals = self.totals.into_inner().expect("no holder of this lock panics");
+        let parts = self
+            .parts
+            .into_inner()
+            .expect("no holder of this lock panics");
+        let totals = self
+            .totals
+            .into_inner()
+            .expect("no holder of this lock panics");
         Ok((parts.finish()?, totals))
     }
 }

@@ -89,14 +89,23 @@ pub(crate) fn next_pass(
 ) -> Result<PassPlan> {
     let mut items = runnable(steps, fitted, again, key)?;
     let fits = items.iter().any(Item::is_fit);
-    let mut needed_slots: BTreeSet<usize> =
-        if fits { BTreeSet::new() } else { (0..input_columns).collect() };
+    let mut needed_slots: BTreeSet<usize> = if fits {
+        BTreeSet::new()
+    } else {
+        (0..input_columns).collect()
+    };
     if fits {
         keep_what_fits_need(&mut items, &mut needed_slots);
     }
     let stages = stages(items, key);
-    let needed = (0..input_columns).map(|slot| needed_slots.contains(&slot)).collect();
-    Ok(PassPlan { needed, stages, fits })
+    let needed = (0..input_columns)
+        .map(|slot| needed_slots.contains(&slot))
+        .collect();
+    Ok(PassPlan {
+        needed,
+        stages,
+        fits,
+    })
 }
 
 /// The steps that can run in this pass: all but those behind an unfitted step they depend on.
@@ -126,7 +135,13 @@ fn runnable(
             blocked.extend(writes);
             continue;
         }
-        let item = Item { step: index, reads, writes, drops_rows, prepared };
+        let item = Item {
+            step: index,
+            reads,
+            writes,
+            drops_rows,
+            prepared,
+        };
         if item.is_fit() {
             blocked.extend(item.writes.iter().copied());
         }
@@ -188,12 +203,27 @@ fn stages(items: Vec<Item>, key: &[usize]) -> Vec<Stage> {
                 let work = Inline::Observe(Mutex::new(Some(fit)));
                 stage.inline.push(Work { step, work });
             }
-            Prepared::Local(work) => stage.inline.push(Work { step, work: Inline::Apply(work) }),
+            Prepared::Local(work) => stage.inline.push(Work {
+                step,
+                work: Inline::Apply(work),
+            }),
             Prepared::Keyed(work) => {
-                stage.keyed.push(Work { step, work: Keyed { step: work, fits: false } });
+                stage.keyed.push(Work {
+                    step,
+                    work: Keyed {
+                        step: work,
+                        fits: false,
+                    },
+                });
             }
             Prepared::FitKeyed(work) => {
-                stage.keyed.push(Work { step, work: Keyed { step: work, fits: true } });
+                stage.keyed.push(Work {
+                    step,
+                    work: Keyed {
+                        step: work,
+                        fits: true,
+                    },
+                });
             }
         }
     }

@@ -44,13 +44,22 @@ impl Tally {
             line += memchr::memchr_iter(b'\n', &bytes[counted..offset]).count() as u64;
             counted = offset;
             let position = chunk.source.position(chunk.offset + offset as u64);
-            Rejected { position: Position { line: Some(line), ..position }, reject }
+            Rejected {
+                position: Position {
+                    line: Some(line),
+                    ..position
+                },
+                reject,
+            }
         });
         let mut rejects: Vec<Rejected> = placed.collect();
         if let (Some(oversize), Some(reject)) = (&chunk.oversize, chunk.oversize_reject()) {
             let position = chunk.source.position(oversize.offset);
             rejects.push(Rejected {
-                position: Position { line: Some(oversize.line), ..position },
+                position: Position {
+                    line: Some(oversize.line),
+                    ..position
+                },
                 reject,
             });
         }
@@ -65,7 +74,10 @@ impl Tally {
     /// The first reject, as the error that it is where none are allowed.
     pub(crate) fn first_reject(&self, schema: &Schema) -> Option<Error> {
         let first = self.rejects.first()?;
-        let text = format!("{}; nothing was published (--on-bad-row fail)", first.describe(schema));
+        let text = format!(
+            "{}; nothing was published (--on-bad-row fail)",
+            first.describe(schema)
+        );
         Some(ErrorKind::Gate(text).into())
     }
 }
@@ -75,12 +87,17 @@ impl Rejected {
     fn describe(&self, schema: &Schema) -> String {
         const SHOWN_BYTES: usize = 80;
         let Self { position, reject } = self;
-        let raw = encode_raw(&reject.raw[..reject.raw.len().min(SHOWN_BYTES)]).escape_debug().to_string();
+        let raw = encode_raw(&reject.raw[..reject.raw.len().min(SHOWN_BYTES)])
+            .escape_debug()
+            .to_string();
         match reject.slot {
             Some(slot) => {
                 let column = &schema.columns[slot];
                 let (name, wanted) = (column.name.escape_debug(), &column.data_type);
-                format!("{position}: column `{name}`: `{raw}` is no {wanted} ({})", reject.reason)
+                format!(
+                    "{position}: column `{name}`: `{raw}` is no {wanted} ({})",
+                    reject.reason
+                )
             }
             None => format!("{position}: bad record ({}): `{raw}`", reject.reason),
         }
@@ -125,7 +142,10 @@ impl Totals {
         let rows = &mut self.counters.sources[batch.source as usize];
         rows.read += tally.read;
         rows.written += batch.rows as u64;
-        let records = tally.rejects.iter().filter(|rejected| rejected.reject.slot.is_none());
+        let records = tally
+            .rejects
+            .iter()
+            .filter(|rejected| rejected.reject.slot.is_none());
         rows.rejected += records.count() as u64;
         for (step, effect) in tally.effects {
             rows.filtered += effect.rows_dropped;
@@ -157,18 +177,24 @@ impl Totals {
         if self.writer.is_none() {
             let file = File::create(&self.rejects_path)
                 .map_err(|error| Error::io("create", &self.rejects_path, error))?;
-            self.writer = Some(RejectsWriter::new(BufWriter::new(file), &self.rejects_path)?);
+            self.writer = Some(RejectsWriter::new(
+                BufWriter::new(file),
+                &self.rejects_path,
+            )?);
         }
         let column = reject.slot.map(|slot| &self.schema.columns[slot]);
         let wanted = column.map(|column| column.data_type.to_string());
-        self.writer.as_mut().expect("it was just made").write(&RejectRow {
-            position,
-            column: column.map(|column| &*column.name),
-            reason: reject.reason,
-            wanted: wanted.as_deref().unwrap_or_default(),
-            raw_bytes: reject.raw_bytes,
-            raw: &reject.raw,
-        })?;
+        self.writer
+            .as_mut()
+            .expect("it was just made")
+            .write(&RejectRow {
+                position,
+                column: column.map(|column| &*column.name),
+                reason: reject.reason,
+                wanted: wanted.as_deref().unwrap_or_default(),
+                raw_bytes: reject.raw_bytes,
+                raw: &reject.raw,
+            })?;
         self.first.get_or_insert(rejected);
         Ok(())
     }
@@ -196,7 +222,11 @@ impl Totals {
 
     fn past_gate(&self) -> Error {
         let gate = self.rejects_max.as_ref().expect("the gate was passed");
-        let first = self.first.as_ref().expect("something was rejected").describe(&self.schema);
+        let first = self
+            .first
+            .as_ref()
+            .expect("something was rejected")
+            .describe(&self.schema);
         ErrorKind::Gate(format!(
             "{} records or cells were rejected, more than --max-rejects {gate} allows; nothing \
              was published; the first: {first}",

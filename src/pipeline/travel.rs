@@ -32,14 +32,20 @@ impl Place {
     pub(crate) fn position_at(&self, chunk_offset: usize) -> Position {
         let offset = self.offset + chunk_offset as u64;
         let line = crate::input::line_number(&self.source, offset);
-        Position { line: Some(line), ..self.source.position(offset) }
+        Position {
+            line: Some(line),
+            ..self.source.position(offset)
+        }
     }
 
     /// The position of the chunk's record `record`.
     fn position_of(&self, record: usize) -> Position {
         let bytes = self.source.bytes();
-        let limits =
-            SplitLimits { records_max: record, bytes_max: usize::MAX, record_bytes_max: usize::MAX };
+        let limits = SplitLimits {
+            records_max: record,
+            bytes_max: usize::MAX,
+            record_bytes_max: usize::MAX,
+        };
         let start = usize::try_from(self.offset).expect("a mapped file fits the address space");
         let split = match record {
             0 => None,

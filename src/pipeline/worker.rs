@@ -28,8 +28,15 @@ pub(crate) enum Timed {
 }
 
 impl Timed {
-    const NAMES: [&'static str; 7] =
-        ["split", "decode", "local steps", "group by key", "keyed steps", "gather", "encode"];
+    const NAMES: [&'static str; 7] = [
+        "split",
+        "decode",
+        "local steps",
+        "group by key",
+        "keyed steps",
+        "gather",
+        "encode",
+    ];
 
     /// Nothing recorded yet.
     pub(crate) fn latency() -> StageLatency {
@@ -69,7 +76,11 @@ impl Worker {
             self.scratch.reset();
         }
         let decoded = self.decoder.finish(chunk.seq, chunk.source_index);
-        let bad = decoded.rejects.iter().filter(|reject| reject.slot.is_none()).count();
+        let bad = decoded
+            .rejects
+            .iter()
+            .filter(|reject| reject.slot.is_none())
+            .count();
         let found = decoded.batch.rows + bad + usize::from(chunk.oversize.is_some());
         if found != chunk.records as usize {
             // A file that changes between splitting and decoding looks like this too.

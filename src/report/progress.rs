@@ -11,18 +11,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{printable, rss_bytes, units};
-
-/// Whether to show progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ProgressMode {
-    /// Unless told to be quiet.
-    #[default]
-    Auto,
-    /// Even when told to be quiet.
-    Always,
-    /// Not at all.
-    Never,
-}
+use crate::base::Progress as When;
 
 /// How far the running pass is. Counts only inform, so every access is relaxed.
 #[derive(Debug, Default)]
@@ -83,12 +72,12 @@ impl Progress {
     const LINE_INTERVAL: Duration = Duration::from_secs(3);
     const DRAWS_PER_SECOND: u8 = 10;
 
-    /// Progress in this mode; `quiet` silences [`ProgressMode::Auto`] and notes.
-    pub fn new(mode: ProgressMode, quiet: bool) -> Self {
+    /// Progress in this mode; `quiet` silences [`When::Auto`] and notes.
+    pub fn new(mode: When, quiet: bool) -> Self {
         let shown = match mode {
-            ProgressMode::Auto => !quiet,
-            ProgressMode::Always => true,
-            ProgressMode::Never => false,
+            When::Auto => !quiet,
+            When::Always => true,
+            When::Never => false,
         };
         let now = Instant::now();
         let face = if !shown {
@@ -350,9 +339,9 @@ mod tests {
     #[test]
     fn modes_and_quiet() {
         let hidden = |mode, quiet| matches!(Progress::new(mode, quiet).face, Face::Hidden);
-        assert!(hidden(ProgressMode::Never, false));
-        assert!(hidden(ProgressMode::Auto, true));
-        assert!(!hidden(ProgressMode::Auto, false));
-        assert!(!hidden(ProgressMode::Always, true));
+        assert!(hidden(When::Never, false));
+        assert!(hidden(When::Auto, true));
+        assert!(!hidden(When::Auto, false));
+        assert!(!hidden(When::Always, true));
     }
 }

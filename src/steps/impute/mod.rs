@@ -25,7 +25,6 @@ mod keyed_counts;
 mod linear;
 mod mean;
 mod median;
-mod method;
 mod mode;
 pub mod naive;
 mod patch;
@@ -38,9 +37,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 pub use constant::parse_value;
-pub use method::{MethodName, Statistic};
 
-use crate::base::{Column, Error, Result, Value};
+use crate::base::{Column, DataType, Error, Method, Result, Statistic, Value};
 use crate::steps::{Fit, Fitted, KeyedState, KeyedStep, Prepared, Step};
 use backward::{BackwardFill, BackwardFit};
 use column::ColumnContext;
@@ -54,9 +52,9 @@ use median::MedianFit;
 use mode::{ModeFit, TextModeFit};
 use table::{FixedTable, TextTable};
 
-/// How nulls are filled: a [`MethodName`] whose constant was read as the column's type.
+/// How nulls are filled: a [`Method`] whose constant was read as the column's type.
 #[derive(Debug, Clone, PartialEq)]
-enum Method {
+enum Fill {
     Statistic { statistic: Statistic, by_key: bool },
     Const(Value),
     ForwardFill,
@@ -68,7 +66,7 @@ enum Method {
 /// A step that fills the nulls of one column, or removes their rows.
 #[derive(Debug, Clone)]
 pub struct Impute {
-    method: Method,
+    fill: Fill,
     label: String,
     context: ColumnContext,
 }
@@ -83,17 +81,17 @@ impl Impute {
     pub fn new(
         column: &Column,
         slot: usize,
-        method: &MethodName,
+        method: &Method,
         key_given: bool,
         fit_bytes_max: usize,
     ) -> Result<Self> {
         let label = format!("impute {}={method}", column.name);
         let usage = |message: String| Error::usage(format!("--{label}"), message);
-        if let Some(message) = method.refusal(&column.data_type) {
+        if let Some(message) = refusal(method, &column.data_type) {
             return Err(usage(message));
         }
-        let method = match *method {
-            MethodName::Statistic {
+        let fill = match *method {
+            Method::Statistic {
                 statistic,
                 by_key: true,
             } if !key_given => {
@@ -102,12 +100,12 @@ impl Impute {
                     "there is no key; pass --key COLS, or write `{name}` for the whole column"
                 )));
             }
-            MethodName::Statistic { statistic, by_key } => Method::Statistic { statistic, by_key },
-            MethodName::Const(ref text) => Method::Const(parse_value(text, column).map_err(usage)?),
-            MethodName::ForwardFill => Method::ForwardFill,
-            MethodName::BackwardFill => Method::BackwardFill,
-            MethodName::Linear => Method::Linear,
-            MethodName::Drop => Method::Drop,
+            Method::Statistic { statistic, by_key } => Fill::Statistic { statistic, by_key },
+            Method::Const(ref text) => Fill::Const(parse_value(text, column).map_err(usage)?),
+            Method::ForwardFill => Fill::ForwardFill,
+            Method::BackwardFill => Fill::BackwardFill,
+            Method::Linear => Fill::Linear,
+            Method::Drop => Fill::Drop,
         };
         let context = ColumnContext {
             slot,
@@ -116,7 +114,7 @@ impl Impute {
             bytes_max: fit_bytes_max,
         };
         Ok(Self {
-            method,
+            fill,
             label,
             context,
         })
@@ -124,30 +122,30 @@ impl Impute {
 
     /// The first pass.
     fn fit(&self) -> Prepared {
-        match self.method {
-            Method::Statistic { statistic, by_key: false } => {
+        match self.fill {
+            Fill::Statistic { statistic, by_key: false } => {
                 Prepared::Fit(self.column_fit(statistic))
             }
-            Method::Statistic { statistic, by_key: true } => Prepared::FitKeyed(
+            Fill::Statistic { statistic, by_key: true } => Prepared::FitKeyed(
                 self.keyed(move |context, _| keyed_statistic_fit(context, statistic)),
             ),
-            Method::BackwardFill => Prepared::FitKeyed(self.keyed(|context, _| {
+            Fill::BackwardFill => Prepared::FitKeyed(self.keyed(|context, _| {
                 with_column_kind!(context.data_type,
                     T => Box::new(BackwardFit::<FixedTable<T>>::new(context)),
                     text => Box::new(BackwardFit::<TextTable>::new(context))
                 )
             })),
-            Method::Linear => Prepared::FitKeyed(self.keyed(|context, _| {
+            Fill::Linear => Prepared::FitKeyed(self.keyed(|context, _| {
                 with_measure!(context.data_type, T => Box::new(LinearFit::<T>::new(context)))
             })),
-            Method::ForwardFill => Prepared::Keyed(self.keyed(|context, _| {
+            Fill::ForwardFill => Prepared::Keyed(self.keyed(|context, _| {
                 with_column_kind!(context.data_type,
                     T => Box::new(ForwardFill::<T>::new(context.slot)),
                     text => Box::new(TextForwardFill::new(context.slot))
                 )
             })),
-            Method::Const(ref value) => self.constant(Some(value.clone())),
-            Method::Drop => Prepared::Local(Arc::new(DropRows { slot: self.context.slot })),
+            Fill::Const(ref value) => self.constant(Some(value.clone())),
+            Fill::Drop => Prepared::Local(Arc::new(DropRows { slot: self.context.slot })),
         }
     }
 
@@ -171,8 +169,8 @@ impl Impute {
 
     /// The last pass, with the tables that the keyed fit of each shard left.
     fn fill(&self, tables: Vec<Arc<dyn Any + Send + Sync>>) -> Prepared {
-        let step: Arc<dyn KeyedStep> = match self.method {
-            Method::BackwardFill => self.keyed(move |context, shard| {
+        let step: Arc<dyn KeyedStep> = match self.fill {
+            Fill::BackwardFill => self.keyed(move |context, shard| {
                 with_column_kind!(context.data_type,
                     T => {
                         let ends = shard_table::<FixedTable<T>>(&tables, shard);
@@ -184,7 +182,7 @@ impl Impute {
                     }
                 )
             }),
-            Method::Linear => self.keyed(move |context, shard| {
+            Fill::Linear => self.keyed(move |context, shard| {
                 with_measure!(context.data_type,
                     T => Box::new(LinearFill::<T>::new(context.slot, &tables, shard)))
             }),
@@ -230,6 +228,28 @@ fn keyed_statistic_fit(context: ColumnContext, statistic: Statistic) -> Box<dyn 
     }
 }
 
+/// Why `method` cannot fill a column of `data_type`, if it cannot.
+fn refusal(method: &Method, data_type: &DataType) -> Option<String> {
+    let is_measured = matches!(
+        method,
+        Method::Linear
+            | Method::Statistic {
+                statistic: Statistic::Mean | Statistic::Median,
+                ..
+            }
+    );
+    let is_measure = !matches!(
+        data_type,
+        DataType::Boolean | DataType::Utf8 | DataType::Categorical
+    );
+    (is_measured && !is_measure).then(|| {
+        format!(
+            "a column of type {data_type} has no {method}; possible are mode, const:VALUE, ffill, \
+             bfill or drop"
+        )
+    })
+}
+
 impl Step for Impute {
     fn label(&self) -> String {
         self.label.clone()
@@ -244,7 +264,7 @@ impl Step for Impute {
     }
 
     fn drops_rows(&self) -> bool {
-        self.method == Method::Drop
+        self.fill == Fill::Drop
     }
 
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared> {

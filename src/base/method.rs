@@ -1,10 +1,10 @@
-//! The names of the methods: what is typed after `--impute COL=` in, a [`MethodName`] out. A name
+//! The names of the methods: what is typed after `--impute COL=` in, a [`Method`] out. A name
 //! that does not exist is answered with the nearest one that does.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::base::DataType;
+use super::names;
 
 /// What a statistic summarises a column by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Statistic {
 /// How nulls are filled, as typed: `mean`, `median`, `mode` (each also `:key`, per key),
 /// `const:VALUE`, `ffill`, `bfill`, `linear` or `drop`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MethodName {
+pub enum Method {
     /// A statistic of the column.
     Statistic {
         /// Which.
@@ -63,27 +63,7 @@ const NAMES: [&str; 8] = [
     "drop",
 ];
 
-impl MethodName {
-    /// Why the method cannot fill a column of `data_type`, if it cannot.
-    pub(super) fn refusal(&self, data_type: &DataType) -> Option<String> {
-        let possible = match (self, data_type) {
-            (
-                Self::Statistic {
-                    statistic: Statistic::Mean | Statistic::Median,
-                    ..
-                }
-                | Self::Linear,
-                DataType::Boolean | DataType::Utf8 | DataType::Categorical,
-            ) => "mode, const:VALUE, ffill, bfill or drop",
-            _ => return None,
-        };
-        Some(format!(
-            "a column of type {data_type} has no {self}; possible are {possible}"
-        ))
-    }
-}
-
-impl fmt::Display for MethodName {
+impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Statistic { statistic, by_key } => {
@@ -103,7 +83,7 @@ impl fmt::Display for MethodName {
     }
 }
 
-impl FromStr for MethodName {
+impl FromStr for Method {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -141,25 +121,8 @@ impl FromStr for MethodName {
             "bfill" => plain(Self::BackwardFill),
             "linear" => plain(Self::Linear),
             "drop" => plain(Self::Drop),
-            _ => Err(unknown(name)),
+            _ => Err(names::unknown("method", name, NAMES.into_iter())),
         }
-    }
-}
-
-/// Names the method nearest to `name`, or all of them where none is near.
-fn unknown(name: &str) -> String {
-    let near = NAMES.iter().map(|method| {
-        let plain = method.split(':').next().unwrap_or(method);
-        (
-            strsim::damerau_levenshtein(&name.to_lowercase(), plain),
-            method,
-        )
-    });
-    match near.min() {
-        Some((distance, method)) if distance <= 2 => {
-            format!("`{name}` is no method; did you mean `{method}`?")
-        }
-        _ => format!("`{name}` is no method; there are {}", NAMES.join(", ")),
     }
 }
 
@@ -183,15 +146,15 @@ mod tests {
             "linear",
             "drop",
         ] {
-            assert_eq!(text.parse::<MethodName>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<Method>().unwrap().to_string(), text);
         }
-        let constant: MethodName = "const:key".parse().unwrap();
-        assert_eq!(constant, MethodName::Const("key".to_owned()));
+        let constant: Method = "const:key".parse().unwrap();
+        assert_eq!(constant, Method::Const("key".to_owned()));
     }
 
     #[test]
     fn wrong_names_are_answered_with_the_nearest() {
-        let message = |text: &str| text.parse::<MethodName>().unwrap_err();
+        let message = |text: &str| text.parse::<Method>().unwrap_err();
         assert!(message("meen").contains("`mean`"));
         assert!(message("FFILL").contains("`ffill`"));
         assert!(message("medain").contains("`median`"));
@@ -200,22 +163,5 @@ mod tests {
         assert!(message("const").contains("const:VALUE"));
         assert!(message("mean:all").contains("`mean:key`"));
         assert!(message("drop:key").contains("`drop`"));
-    }
-
-    #[test]
-    fn text_and_flags_have_no_mean() {
-        let mean: MethodName = "mean".parse().unwrap();
-        let refusal = mean.refusal(&DataType::Utf8).unwrap();
-        assert!(
-            refusal.contains("no mean") && refusal.contains("mode"),
-            "{refusal}"
-        );
-        assert!(MethodName::Linear.refusal(&DataType::Boolean).is_some());
-        assert!(
-            MethodName::ForwardFill
-                .refusal(&DataType::Boolean)
-                .is_none()
-        );
-        assert!(mean.refusal(&DataType::Date).is_none());
     }
 }

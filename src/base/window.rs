@@ -1,14 +1,16 @@
-//! `--rolling` text -> the function and the window it is taken over.
+//! The words of rolling columns: a [`Function`] and the [`Window`] it is taken over, from text and
+//! back.
 //! Keeps: a window that parses has a positive length that fits its type, and prints as text that
 //! parses to the same window.
 
 use std::fmt;
+use std::str::FromStr;
 
 use super::names;
 
 /// What is computed over a window. Nulls are skipped.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum RollingFunction {
+pub enum Function {
     /// Arithmetic mean.
     Mean,
     /// Sum.
@@ -35,32 +37,30 @@ pub enum RollingFunction {
 
 /// How far a window reaches back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RollingWindow {
+pub enum Window {
     /// The row itself and the rows of its key before it, so many in all, 1 to 1,000,000.
     Rows(u32),
     /// Rows of its key whose time lies in `(t - w, t]`.
-    Time {
-        /// The length w.
-        nanoseconds: i64,
-    },
+    /// The length w is in nanoseconds, at least 1.
+    Time(i64),
 }
 
-impl RollingWindow {
+impl Window {
     /// The largest row window.
     pub const ROWS_MAX: u32 = 1_000_000;
 }
 
-const FUNCTIONS: [(&str, RollingFunction); 10] = [
-    ("mean", RollingFunction::Mean),
-    ("sum", RollingFunction::Sum),
-    ("min", RollingFunction::Min),
-    ("max", RollingFunction::Max),
-    ("std", RollingFunction::Std),
-    ("var", RollingFunction::Var),
-    ("count", RollingFunction::Count),
-    ("median", RollingFunction::Median),
-    ("first", RollingFunction::First),
-    ("last", RollingFunction::Last),
+const FUNCTIONS: [(&str, Function); 10] = [
+    ("mean", Function::Mean),
+    ("sum", Function::Sum),
+    ("min", Function::Min),
+    ("max", Function::Max),
+    ("std", Function::Std),
+    ("var", Function::Var),
+    ("count", Function::Count),
+    ("median", Function::Median),
+    ("first", Function::First),
+    ("last", Function::Last),
 ];
 
 /// Largest first, as they are written one after the other.
@@ -75,41 +75,49 @@ const UNITS: [(&str, i64); 8] = [
     ("ns", 1),
 ];
 
-/// A function: one of the names, or `qNN` with a percentage from 0 to 100 (`q95`, `q99.9`).
-pub(super) fn parse_function(text: &str) -> Result<RollingFunction, String> {
-    if let Some((_, function)) = FUNCTIONS.into_iter().find(|(name, _)| *name == text) {
-        return Ok(function);
-    }
-    // `99.9e-2` is the double nearest to 0.999; 99.9 / 100.0 is another one.
-    let share = text
-        .strip_prefix('q')
-        .filter(|digits| digits.starts_with(|c: char| c.is_ascii_digit()))
-        .and_then(|digits| format!("{digits}e-2").parse::<f64>().ok());
-    match share {
-        Some(share) if share <= 1.0 => Ok(RollingFunction::Quantile(share)),
-        Some(_) => Err(format!(
-            "`{text}` is beyond the last percentile; write q0 to q100"
-        )),
-        None => {
-            let known = FUNCTIONS.iter().map(|(name, _)| *name);
-            Err(names::unknown("function", text, known.chain(["qNN"])))
+/// One of the names, or `qNN` with a percentage from 0 to 100 (`q95`, `q99.9`).
+impl FromStr for Function {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some((_, function)) = FUNCTIONS.into_iter().find(|(name, _)| *name == text) {
+            return Ok(function);
+        }
+        // `99.9e-2` is the double nearest to 0.999; 99.9 / 100.0 is another one.
+        let share = text
+            .strip_prefix('q')
+            .filter(|digits| digits.starts_with(|c: char| c.is_ascii_digit()))
+            .and_then(|digits| format!("{digits}e-2").parse::<f64>().ok());
+        match share {
+            Some(share) if share <= 1.0 => Ok(Function::Quantile(share)),
+            Some(_) => Err(format!(
+                "`{text}` is beyond the last percentile; write q0 to q100"
+            )),
+            None => {
+                let known = FUNCTIONS.iter().map(|(name, _)| *name);
+                Err(names::unknown("function", text, known.chain(["qNN"])))
+            }
         }
     }
 }
 
-/// A window: rows (`7`) or time (`1d`, `6h`, `30m`, `1d12h`).
-pub(super) fn parse_window(text: &str) -> Result<RollingWindow, String> {
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return match text.parse() {
-            Ok(rows @ 1..=RollingWindow::ROWS_MAX) => Ok(RollingWindow::Rows(rows)),
-            _ => Err(format!(
-                "a window of {text} rows; choose 1 to {}",
-                RollingWindow::ROWS_MAX
-            )),
-        };
+/// Rows (`7`) or time (`1d`, `6h`, `30m`, `1d12h`).
+impl FromStr for Window {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return match text.parse() {
+                Ok(rows @ 1..=Window::ROWS_MAX) => Ok(Window::Rows(rows)),
+                _ => Err(format!(
+                    "a window of {text} rows; choose 1 to {}",
+                    Window::ROWS_MAX
+                )),
+            };
+        }
+        let nanoseconds = parse_duration(text)?;
+        Ok(Window::Time(nanoseconds))
     }
-    let nanoseconds = parse_duration(text)?;
-    Ok(RollingWindow::Time { nanoseconds })
 }
 
 /// A positive time in nanoseconds: whole numbers with units, largest unit first.
@@ -146,7 +154,7 @@ fn split_run(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(|c| !belongs(c)).unwrap_or(text.len()))
 }
 
-impl fmt::Display for RollingFunction {
+impl fmt::Display for Function {
     /// The spelling `--rolling` takes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Self::Quantile(share) = self {
@@ -162,12 +170,12 @@ impl fmt::Display for RollingFunction {
     }
 }
 
-impl fmt::Display for RollingWindow {
+impl fmt::Display for Window {
     /// The spelling `--rolling` takes; weeks are printed as days.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = match *self {
             Self::Rows(rows) => return write!(f, "{rows}"),
-            Self::Time { nanoseconds } => nanoseconds,
+            Self::Time(nanoseconds) => nanoseconds,
         };
         for (unit, length) in &UNITS[1..] {
             if rest >= *length {
@@ -190,15 +198,15 @@ mod tests {
     #[test]
     fn functions() {
         for (name, function) in FUNCTIONS {
-            assert_eq!(parse_function(name), Ok(function));
+            assert_eq!(name.parse::<Function>(), Ok(function));
             assert_eq!(function.to_string(), name);
         }
         for (text, share) in [("q0", 0.0), ("q05", 0.05), ("q99.9", 0.999), ("q100", 1.0)] {
-            assert_eq!(parse_function(text), Ok(RollingFunction::Quantile(share)));
+            assert_eq!(text.parse::<Function>(), Ok(Function::Quantile(share)));
         }
         for percent in 0..=1000 {
             let text = format!("q{}", f64::from(percent) / 10.0);
-            assert_eq!(parse_function(&text).unwrap().to_string(), text);
+            assert_eq!(text.parse::<Function>().unwrap().to_string(), text);
         }
         for (text, expected) in [
             ("q101", "q0 to q100"),
@@ -209,17 +217,17 @@ mod tests {
             ("stdd", "`std`"),
             ("average", "choose from: mean, sum"),
         ] {
-            let message = parse_function(text).unwrap_err();
+            let message = text.parse::<Function>().unwrap_err();
             assert!(message.contains(expected), "{text}: {message}");
         }
     }
 
     #[test]
     fn windows() {
-        let time = |nanoseconds| RollingWindow::Time { nanoseconds };
+        let time = Window::Time;
         for (text, window) in [
-            ("1", RollingWindow::Rows(1)),
-            ("1000000", RollingWindow::Rows(1_000_000)),
+            ("1", Window::Rows(1)),
+            ("1000000", Window::Rows(1_000_000)),
             ("1d", time(24 * HOUR)),
             ("1w", time(168 * HOUR)),
             ("1d12h", time(36 * HOUR)),
@@ -228,7 +236,7 @@ mod tests {
             ("500ms", time(500_000_000)),
             ("2us3ns", time(2_003)),
         ] {
-            assert_eq!(parse_window(text), Ok(window), "{text}");
+            assert_eq!(text.parse::<Window>(), Ok(window), "{text}");
         }
         for text in [
             "",
@@ -248,21 +256,21 @@ mod tests {
             "999999999999999999999d",
             "106752d",
         ] {
-            assert!(parse_window(text).is_err(), "{text}");
+            assert!(text.parse::<Window>().is_err(), "{text}");
         }
-        assert!(parse_window("106751d").is_ok());
+        assert!("106751d".parse::<Window>().is_ok());
     }
 
     proptest! {
         #[test]
         fn a_window_prints_as_it_parses(nanoseconds in 1..i64::MAX) {
-            let window = RollingWindow::Time { nanoseconds };
-            prop_assert_eq!(parse_window(&window.to_string()), Ok(window));
+            let window = Window::Time(nanoseconds);
+            prop_assert_eq!(window.to_string().parse(), Ok(window));
         }
 
         #[test]
         fn no_text_panics(text in "[0-9wdhmsun]{0,12}|\\PC*") {
-            let _ = (parse_window(&text), parse_function(&text));
+            let _ = (text.parse::<Window>(), text.parse::<Function>());
         }
     }
 }
