@@ -87,7 +87,7 @@ impl Task for LineScan<'_> {
                     let quoted = BlockMasks {
                         quote,
                         delimiter: masks.equal(block, self.dialect.delimiter),
-                        newline: feeds | virtual_newline(self.bytes, pos),
+                        newline: feeds,
                         carriage: masks.equal(block, b'\r'),
                     };
                     let may_open = state.may_open(&self, pos);
@@ -113,13 +113,6 @@ impl Task for LineScan<'_> {
         }
         state.lines(LineStop::End)
     }
-}
-
-/// The line feed read behind an input without one, as a mask of the block at `pos`.
-#[inline(always)]
-fn virtual_newline(bytes: &[u8], pos: usize) -> u64 {
-    let left = bytes.len() - pos;
-    if left < BLOCK_BYTES { 1 << left } else { 0 }
 }
 
 struct State {
