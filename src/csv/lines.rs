@@ -64,6 +64,7 @@ pub(super) struct Lines {
     pub(super) record_start: usize,
     /// Whether `to` is inside quotes, if the scan got there.
     pub(super) inside: bool,
+    /// Why the scan stopped.
     pub(super) stop: LineStop,
 }
 
@@ -115,11 +116,13 @@ impl Task for LineScan<'_> {
     }
 }
 
+/// What the loop carries from block to block.
 struct State {
     lines: Lines,
     quotes: QuoteState,
     /// Line ends of the block before.
     prev_ends: u64,
+    /// 1 if a quote may open a field at the first byte.
     first_may_open: u64,
 }
 
@@ -170,6 +173,7 @@ impl State {
         }
     }
 
+    /// Whether the open record is too long, or may be by the end of the block.
     #[inline(always)]
     fn may_grow_too_long(&self, scan: &LineScan<'_>, pos: usize, ends: u64) -> bool {
         let end = pos + ends.trailing_zeros() as usize;

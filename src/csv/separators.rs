@@ -23,8 +23,8 @@ pub(super) struct SeparatorScan<'a> {
     pub(super) line_ends_max: usize,
     /// One past each separator. Stop when there is no room for a block.
     pub(super) separators: &'a mut [u32],
-    /// For each line end, the number of separators up to and including it. Stop when there is no
-    /// room for a block.
+    /// For each line end, the number of separators up to and including it. Must have room for
+    /// `line_ends_max` or all bytes, and a block more.
     pub(super) line_ends: &'a mut [u32],
 }
 
