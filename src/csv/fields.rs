@@ -88,3 +88,31 @@ impl<'a> Fields<'a> {
         self.bad
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIELDS: Fields<'_> = Fields {
+        bytes: b"ab,c\r\nd,\n",
+        columns: 2,
+        bounds: &[0, 3, 5, 6, 8, 9],
+        record_indices: &[],
+        bad: &[],
+    };
+
+    #[test]
+    fn bounds_enclose_fields_without_separators() {
+        let field = |row, column| FIELDS.field(row, column);
+        assert_eq!([field(0, 0), field(0, 1)], [&b"ab"[..], b"c"]);
+        assert_eq!([field(1, 0), field(1, 1)], [&b"d"[..], b""]);
+        assert_eq!((FIELDS.rows(), FIELDS.records()), (2, 2));
+        assert_eq!(FIELDS.record_indices(), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "a row has 2 fields")]
+    fn a_column_that_is_not_there_is_a_bug() {
+        FIELDS.field(0, 2);
+    }
+}

@@ -1,7 +1,8 @@
 //! Chunk bytes -> [`Fields`], a block of records at a time so that bytes and bounds stay in cache.
 //!
 //! The separator scan lists where fields end, this file cuts the list into records and checks
-//! each one's number of fields; records with illegal quotes go through the plain machine.
+//! each one's number of fields; a record that the scan cannot end (an illegal quote, no line end,
+//! far too many fields) goes through the plain machine.
 //! Invariant: good and bad records are exactly those the splitter counted, in order.
 
 use crate::base::{Dialect, Reason};
@@ -88,7 +89,7 @@ impl Indexer {
         self.block.clear();
         self.reserve(chunk.len() - start, records_max);
         while self.block.count < records_max && *at < chunk.len() {
-            let scan = self.kernel.run(SeparatorScan {
+            let line_ends = self.kernel.run(SeparatorScan {
                 bytes: chunk,
                 from: *at,
                 dialect: self.block.dialect,
@@ -96,15 +97,14 @@ impl Indexer {
                 separators: &mut self.separators,
                 line_ends: &mut self.line_ends,
             });
-            let line_ends = &self.line_ends[..scan.line_ends];
-            *at = self
-                .block
-                .take_lines(chunk, *at, &self.separators, line_ends, records_max);
-            // No line end in a full list: the record has far too many fields to list.
-            let odd = scan.odd || line_ends.is_empty();
-            if odd && self.block.count < records_max && *at < chunk.len() {
-                *at = self.block.take_walked(chunk, *at);
-            }
+            *at = match &self.line_ends[..line_ends] {
+                [] => self.block.take_walked(chunk, *at),
+                line_ends => {
+                    let separators = &self.separators;
+                    self.block
+                        .take_lines(chunk, *at, separators, line_ends, records_max)
+                }
+            };
         }
         if simdutf8::basic::from_utf8(&chunk[start..*at]).is_err() {
             self.block.move_invalid_utf8(chunk);
@@ -189,7 +189,7 @@ impl Records {
                     flaw: None,
                 });
             }
-            start = line_end.min(bytes.len());
+            start = line_end;
         }
         start
     }

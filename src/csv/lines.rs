@@ -64,6 +64,7 @@ pub(super) struct Lines {
     pub(super) record_start: usize,
     /// Whether `to` is inside quotes, if the scan got there.
     pub(super) inside: bool,
+    /// Why the scan stopped.
     pub(super) stop: LineStop,
 }
 
@@ -87,7 +88,7 @@ impl Task for LineScan<'_> {
                     let quoted = BlockMasks {
                         quote,
                         delimiter: masks.equal(block, self.dialect.delimiter),
-                        newline: feeds | virtual_newline(self.bytes, pos),
+                        newline: feeds,
                         carriage: masks.equal(block, b'\r'),
                     };
                     let may_open = state.may_open(&self, pos);
@@ -115,18 +116,13 @@ impl Task for LineScan<'_> {
     }
 }
 
-/// The line feed read behind an input without one, as a mask of the block at `pos`.
-#[inline(always)]
-fn virtual_newline(bytes: &[u8], pos: usize) -> u64 {
-    let left = bytes.len() - pos;
-    if left < BLOCK_BYTES { 1 << left } else { 0 }
-}
-
+/// What the loop carries from block to block.
 struct State {
     lines: Lines,
     quotes: QuoteState,
     /// Line ends of the block before.
     prev_ends: u64,
+    /// 1 if a quote may open a field at the first byte.
     first_may_open: u64,
 }
 
@@ -177,6 +173,7 @@ impl State {
         }
     }
 
+    /// Whether the open record is too long, or may be by the end of the block.
     #[inline(always)]
     fn may_grow_too_long(&self, scan: &LineScan<'_>, pos: usize, ends: u64) -> bool {
         let end = pos + ends.trailing_zeros() as usize;

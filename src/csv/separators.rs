@@ -6,8 +6,8 @@
 //! ```
 //! 1. Separators and line ends go to two flat lists, so that the loop has no state per record.
 //! 2. Lists have room for a whole block, so that nothing is checked per separator.
-//! 3. Input without a last line end is read as if a line feed followed, one past the end.
-//! 4. At an illegal quote the scan stops; what it listed before is exact.
+//! 3. At an illegal quote the scan stops; what it listed before is exact. A record that it finds
+//!    no line end for is left to the plain machine.
 
 use crate::base::Dialect;
 
@@ -23,25 +23,17 @@ pub(super) struct SeparatorScan<'a> {
     pub(super) line_ends_max: usize,
     /// One past each separator. Stop when there is no room for a block.
     pub(super) separators: &'a mut [u32],
-    /// For each line end, the number of separators up to and including it. Stop when there is no
-    /// room for a block.
+    /// For each line end, the number of separators up to and including it. Must have room for
+    /// `line_ends_max` or all bytes, and a block more.
     pub(super) line_ends: &'a mut [u32],
 }
 
-/// What a [`SeparatorScan`] found.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Separators {
-    /// Line ends listed.
-    pub(super) line_ends: usize,
-    /// Whether the record behind the last line end needs the plain machine.
-    pub(super) odd: bool,
-}
-
 impl Task for SeparatorScan<'_> {
-    type Output = Separators;
+    /// The number of line ends listed.
+    type Output = usize;
 
     #[inline(always)]
-    fn run<M: Masks>(self, masks: M) -> Separators {
+    fn run<M: Masks>(self, masks: M) -> usize {
         let Self {
             bytes,
             from,
@@ -53,15 +45,13 @@ impl Task for SeparatorScan<'_> {
         let mut quotes = QuoteState::RECORD_START;
         let (mut listed, mut ended) = (0, 0);
         let mut pos = from;
-        while ended < self.line_ends_max && pos <= bytes.len() {
+        while ended < self.line_ends_max && pos < bytes.len() {
             let Some(room) = separators[listed..].first_chunk_mut() else {
                 break;
             };
             let (block, there) = block_at(bytes, pos);
             let block = masks.load(&block);
-            // The bit behind the last byte; no bit if the block is full.
-            let end_of_input = there.wrapping_add(1);
-            let mut newline = masks.equal(block, b'\n') & there | end_of_input;
+            let mut newline = masks.equal(block, b'\n') & there;
             let mut delimiter = masks.equal(block, dialect.delimiter) & there;
             let mut illegal = 0;
             if let Some(quote) = dialect.quote {
@@ -91,17 +81,11 @@ impl Task for SeparatorScan<'_> {
             ended = list_line_ends(structural, newline, listed, line_ends, ended);
             listed += structural.count_ones() as usize;
             if illegal != 0 {
-                return Separators {
-                    line_ends: ended,
-                    odd: true,
-                };
+                break;
             }
             pos += BLOCK_BYTES;
         }
-        Separators {
-            line_ends: ended,
-            odd: pos > bytes.len(),
-        }
+        ended
     }
 }
 
@@ -121,4 +105,55 @@ fn list_line_ends(
         newline &= newline - 1;
     }
     ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::masks::Kernel;
+    use super::*;
+
+    /// The separators up to each line end, one list per record.
+    fn scan(text: &str, line_ends_max: usize, room: usize) -> Vec<Vec<u32>> {
+        let scan = |kernel: Kernel| {
+            let (mut separators, mut line_ends) = (vec![0; room], vec![0; room]);
+            let ended = kernel.run(SeparatorScan {
+                bytes: text.as_bytes(),
+                from: 0,
+                dialect: Dialect::default(),
+                line_ends_max,
+                separators: &mut separators,
+                line_ends: &mut line_ends,
+            });
+            let mut first = 0;
+            let record = |&after: &u32| {
+                let record = separators[first..after as usize].to_vec();
+                first = after as usize;
+                record
+            };
+            line_ends[..ended].iter().map(record).collect::<Vec<_>>()
+        };
+        let mut kernels = Kernel::available().into_iter();
+        let expected = scan(Kernel::portable());
+        assert!(kernels.all(|kernel| scan(kernel) == expected));
+        expected
+    }
+
+    #[test]
+    fn lists_separators_outside_quotes() {
+        let records = scan("a,bb,c\n\"d,\n\"\"\",,\r\n\ne,f", 99, 200);
+        assert_eq!(records, [vec![2, 5, 7], vec![15, 16, 18], vec![19]]);
+    }
+
+    #[test]
+    fn stops_at_an_illegal_quote() {
+        assert_eq!(scan("a,b\nc,d\"\ne\n", 99, 200), [[2, 4]]);
+    }
+
+    #[test]
+    fn stops_with_the_block_that_fills_a_list() {
+        let text = "a,b\n".repeat(64);
+        assert_eq!(scan(&text, 1, 200).len(), 16);
+        assert_eq!(scan(&text, 99, 127).len(), 32);
+        assert_eq!(scan(&text, 99, 200).len(), 64);
+    }
 }

@@ -49,7 +49,6 @@ impl Open {
             && u64::from(self.records) + lines.records < records_max(limits)
             && last_end < self.start.saturating_add(limits.bytes_max)
             && first_end - self.end <= limits.record_bytes_max
-            && block_end - last_end <= limits.record_bytes_max
     }
 
     fn absorb(&mut self, lines: &Lines) {

@@ -21,11 +21,11 @@ impl Masks for Portable {
     #[inline(always)]
     fn equal(self, words: [u64; 8], byte: u8) -> u64 {
         let wanted = ONES * u64::from(byte);
-        let mut mask = 0;
+        let mut matrix = 0;
         for (i, word) in words.into_iter().enumerate() {
-            mask |= zero_bytes(word ^ wanted) << (8 * i);
+            matrix |= zero_bytes(word ^ wanted) << i;
         }
-        mask
+        transpose(matrix)
     }
 
     #[inline(always)]
@@ -39,13 +39,26 @@ impl Masks for Portable {
     }
 }
 
-/// Bit `i` is set where byte `i` of `word` is zero. No carry leaves a byte, so it is exact.
+/// The lowest bit of each byte that is zero. No carry leaves a byte, so it is exact.
 #[inline(always)]
 fn zero_bytes(word: u64) -> u64 {
     let nonzero = ((word & LOW_SEVEN) + LOW_SEVEN) | word;
-    let zero = (!nonzero >> 7) & ONES;
-    // Gathers the lowest bit of each byte in the top byte: byte i is shifted to bit 56 + i.
-    zero.wrapping_mul(0x0102_0408_1020_4080) >> 56
+    (!nonzero >> 7) & ONES
+}
+
+/// Bit `i` of byte `j` becomes bit `j` of byte `i`: swaps ever larger blocks across the diagonal
+/// (Warren, Hacker's Delight, 7-3).
+#[inline(always)]
+fn transpose(mut matrix: u64) -> u64 {
+    for (shift, mask) in [
+        (7, 0x00aa_00aa_00aa_00aa),
+        (14, 0x0000_cccc_0000_cccc),
+        (28, 0x0000_0000_f0f0_f0f0),
+    ] {
+        let swap = (matrix ^ matrix >> shift) & mask;
+        matrix ^= swap ^ swap << shift;
+    }
+    matrix
 }
 
 /// Prefix parity by doubling the reach of each bit.
