@@ -108,7 +108,7 @@ fn add_finite(digits: &mut [i64; DIGITS], cells: &[f64]) -> u64 {
         let low = (magnitude << shift & 0xffff_ffff) as i64;
         let high = (magnitude >> (32 - shift)) as i64;
         // Up to 63, so two digits fit; the mask tells the compiler.
-        let digit = (place / 32 & 63) as usize;
+        let digit = ((place / 32) & 63) as usize;
         digits[digit] += (low ^ sign) - sign;
         digits[digit + 1] += (high ^ sign) - sign;
     }
