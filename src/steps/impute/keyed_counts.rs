@@ -1,17 +1,15 @@
 //! Medians and modes per key: a shard's rows in, a table with one cell per key out. Each key's
-//! distinct values are counted, in one table for all keys of the shard.
+//! distinct values are held with their counts; what is held is counted and bounded.
 
 use std::any::Any;
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::Array;
 
 use super::cells::Cell;
 use super::column::ColumnContext;
-use super::counts::Counts;
 use super::interner::Interner;
-use super::keyed::{for_each_valid, keys_len};
+use super::keyed::{cover, for_each_valid};
 use super::mean::Measure;
 use super::median::{locate, middle_ranks};
 use super::mode::most_frequent;
@@ -19,24 +17,115 @@ use super::table::{CellTable, FixedTable, TextColumn, TextTable};
 use crate::base::{Batch, DataType, Result};
 use crate::steps::{KeyedState, ShardColumns};
 
+/// The values of one key. New ones are held loose and sorted into the counted ones in bulk, once
+/// there are as many of them, so that many values cost no more than a sort.
+#[derive(Clone)]
+struct Values<K> {
+    /// Distinct values, ascending, and how often each occurs.
+    counted: Vec<(K, u64)>,
+    loose: Vec<K>,
+}
+
+impl<K> Default for Values<K> {
+    fn default() -> Self {
+        Self {
+            counted: Vec::new(),
+            loose: Vec::new(),
+        }
+    }
+}
+
+impl<K: Copy + Ord> Values<K> {
+    /// Loose values that are worth sorting.
+    const LOOSE_MIN: usize = 64;
+
+    /// Adds a value; returns by how many bytes more are held.
+    fn add(&mut self, value: K) -> isize {
+        if let Ok(index) = self
+            .counted
+            .binary_search_by_key(&value, |&(known, _)| known)
+        {
+            self.counted[index].1 += 1;
+            return 0;
+        }
+        if self.loose.len() < self.loose.capacity() {
+            self.loose.push(value);
+            return 0;
+        }
+        let before = self.memory_bytes();
+        if self.loose.len() >= Self::LOOSE_MIN.max(self.counted.len()) {
+            self.settle();
+        }
+        self.loose.push(value);
+        self.memory_bytes() as isize - before as isize
+    }
+
+    /// Sorts the loose values in.
+    fn settle(&mut self) {
+        self.loose.sort_unstable();
+        let loose = self.loose.drain(..).map(|value| (value, 1));
+        self.counted.extend(loose);
+        // Two ascending runs, which the stable sort merges in linear time.
+        self.counted.sort_by_key(|&(value, _)| value);
+        self.counted.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            kept.1 += if same { next.1 } else { 0 };
+            same
+        });
+        self.counted.shrink_to(2 * self.counted.len());
+    }
+
+    /// The distinct values, ascending, and their counts.
+    fn counts(&mut self) -> &[(K, u64)] {
+        self.settle();
+        &self.counted
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.counted.capacity() * size_of::<(K, u64)>() + self.loose.capacity() * size_of::<K>()
+    }
+}
+
+/// The values of each key of a shard.
+struct KeyedValues<K> {
+    values: Vec<Values<K>>,
+    held_bytes: usize,
+}
+
+impl<K: Copy + Ord> KeyedValues<K> {
+    fn new() -> Self {
+        Self {
+            values: Vec::new(),
+            held_bytes: 0,
+        }
+    }
+
+    /// Adds a value of `key`, which is covered.
+    fn add(&mut self, key: usize, value: K) {
+        let grown = self.values[key].add(value);
+        self.held_bytes = self.held_bytes.wrapping_add_signed(grown);
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.held_bytes + self.values.capacity() * size_of::<Values<K>>()
+    }
+}
+
 /// Picks a cell from one key's distinct values, ascending, and their counts.
-type Pick<T> = fn(&[(<T as Cell>::Key, u64)], &DataType) -> T;
+type Pick<T> = fn(&[(<T as Cell>::Key, u64)], &DataType) -> Option<T>;
 
 /// A statistic of each key's fixed-width cells.
 pub(super) struct KeyedCountFit<T: Cell> {
     context: ColumnContext,
-    counts: Counts<(u32, T::Key)>,
-    keys: usize,
+    keys: KeyedValues<T::Key>,
     pick: Pick<T>,
 }
 
 impl<T: Cell> KeyedCountFit<T> {
     fn new(context: ColumnContext, pick: Pick<T>) -> Self {
-        let counts = Counts::new(context.bytes_max);
         Self {
             context,
-            counts,
-            keys: 0,
+            keys: KeyedValues::new(),
             pick,
         }
     }
@@ -44,8 +133,7 @@ impl<T: Cell> KeyedCountFit<T> {
     /// The most frequent value of each key.
     pub(super) fn mode(context: ColumnContext) -> Self {
         Self::new(context, |values, _| {
-            let mode = most_frequent(values.iter().copied(), Ord::cmp);
-            T::from_key(mode.expect("a key is listed with its values"))
+            most_frequent(values.iter().copied(), Ord::cmp).map(T::from_key)
         })
     }
 }
@@ -55,11 +143,9 @@ impl<T: Measure> KeyedCountFit<T> {
     pub(super) fn median(context: ColumnContext) -> Self {
         Self::new(context, |values, data_type| {
             let counts: Vec<_> = values.iter().map(|&(_, count)| count).collect();
-            let ranks = middle_ranks(counts.iter().sum());
-            let cell = |rank: &u64| T::from_key(values[locate(&counts, *rank).0].0);
-            let middle = ranks.first().zip(ranks.last());
-            let (low, high) = middle.expect("a key is listed with its values");
-            cell(low).midpoint(cell(high), data_type).0
+            let cell = |rank| T::from_key(values[locate(&counts, rank).0].0);
+            let [low, high] = middle_ranks(counts.iter().sum())?.map(cell);
+            Some(low.midpoint(high, data_type).0)
         })
     }
 }
@@ -68,39 +154,29 @@ impl<T: Cell> KeyedState for KeyedCountFit<T> {
     fn advance(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns> {
         let array = batch.column(self.context.slot);
         let cells = T::read(array);
-        self.keys = self.keys.max(keys_len(keys));
-        let mut all_fit = true;
+        cover(&mut self.keys.values, keys);
         for_each_valid(array.nulls(), rows, keys, |row, key| {
             if let Some(value) = cells[row].key() {
-                all_fit &= self.counts.add((key as u32, value));
+                self.keys.add(key, value);
             }
         });
-        if all_fit {
-            Ok(ShardColumns::None)
-        } else {
-            Err(self.context.memory_limit(self.counts.grown_bytes()))
-        }
+        self.context.check(self.memory_bytes())?;
+        Ok(ShardColumns::None)
     }
 
-    fn finish(self: Box<Self>) -> Option<Arc<dyn Any + Send + Sync>> {
-        let mut entries = self.counts.into_entries();
-        entries.sort_unstable();
+    fn finish(mut self: Box<Self>) -> Option<Arc<dyn Any + Send + Sync>> {
         let mut table = FixedTable::<T>::default();
-        table.extend_to(self.keys);
-        let mut values = Vec::new();
-        for of_key in entries.chunk_by(|a, b| a.0.0 == b.0.0) {
-            values.clear();
-            values.extend(of_key.iter().map(|&((_, value), count)| (value, count)));
-            table.set(
-                of_key[0].0.0 as usize,
-                (self.pick)(&values, &self.context.data_type),
-            );
+        table.extend_to(self.keys.values.len());
+        for (key, values) in self.keys.values.iter_mut().enumerate() {
+            if let Some(cell) = (self.pick)(values.counts(), &self.context.data_type) {
+                table.set(key, cell);
+            }
         }
         Some(Arc::new(table))
     }
 
     fn memory_bytes(&self) -> usize {
-        self.counts.memory_bytes()
+        self.keys.memory_bytes()
     }
 }
 
@@ -108,18 +184,15 @@ impl<T: Cell> KeyedState for KeyedCountFit<T> {
 pub(super) struct KeyedTextModeFit {
     context: ColumnContext,
     texts: Interner,
-    counts: Counts<(u32, u32)>,
-    keys: usize,
+    keys: KeyedValues<u32>,
 }
 
 impl KeyedTextModeFit {
     pub(super) fn new(context: ColumnContext) -> Self {
-        let counts = Counts::new(context.bytes_max);
         Self {
             context,
             texts: Interner::default(),
-            counts,
-            keys: 0,
+            keys: KeyedValues::new(),
         }
     }
 }
@@ -128,36 +201,59 @@ impl KeyedState for KeyedTextModeFit {
     fn advance(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns> {
         let array = batch.column(self.context.slot);
         let column = TextColumn::of(array);
-        self.keys = self.keys.max(keys_len(keys));
-        let mut all_fit = true;
+        cover(&mut self.keys.values, keys);
         for_each_valid(array.nulls(), rows, keys, |row, key| {
-            let id = self.texts.intern(column.get(row));
-            all_fit &= self.counts.add((key as u32, id));
+            self.keys.add(key, self.texts.intern(column.get(row)));
         });
-        if all_fit && self.memory_bytes() <= self.context.bytes_max {
-            return Ok(ShardColumns::None);
-        }
-        let needed_bytes = self.counts.grown_bytes() + self.texts.memory_bytes();
-        Err(self.context.memory_limit(needed_bytes))
+        self.context.check(self.memory_bytes())?;
+        Ok(ShardColumns::None)
     }
 
-    fn finish(self: Box<Self>) -> Option<Arc<dyn Any + Send + Sync>> {
-        let mut entries = self.counts.into_entries();
-        entries.sort_unstable();
+    fn finish(mut self: Box<Self>) -> Option<Arc<dyn Any + Send + Sync>> {
         let mut table = TextTable::default();
-        table.extend_to(self.keys);
-        let alphabetic =
-            |a: &u32, b: &u32| -> Ordering { self.texts.text(*a).cmp(self.texts.text(*b)) };
-        for of_key in entries.chunk_by(|a, b| a.0.0 == b.0.0) {
-            let values = of_key.iter().map(|&((_, id), count)| (id, count));
-            if let Some(mode) = most_frequent(values, alphabetic) {
-                table.set(of_key[0].0.0 as usize, self.texts.text(mode));
+        table.extend_to(self.keys.values.len());
+        for (key, values) in self.keys.values.iter_mut().enumerate() {
+            let counts = values.counts().iter();
+            let counts = counts.map(|&(id, count)| (self.texts.text(id), count));
+            if let Some(mode) = most_frequent(counts, Ord::cmp) {
+                table.set(key, mode);
             }
         }
         Some(Arc::new(table))
     }
 
     fn memory_bytes(&self) -> usize {
-        self.counts.memory_bytes() + self.texts.memory_bytes()
+        self.texts.memory_bytes() + self.keys.memory_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn values_are_counted_and_their_memory_is_known() {
+        let mut keys = KeyedValues::new();
+        cover(&mut keys.values, &[1]);
+        let mut expected: BTreeMap<u64, u64> = BTreeMap::new();
+        for step in 0..5000u64 {
+            let value = step * step % 1009;
+            keys.add(1, value);
+            *expected.entry(value).or_default() += 1;
+            let held: usize = keys.values.iter().map(Values::memory_bytes).sum();
+            assert_eq!(keys.held_bytes, held);
+        }
+        assert!(keys.values[0].counts().is_empty());
+        let counts = keys.values[1].counts();
+        assert!(counts.iter().copied().eq(expected));
+    }
+
+    #[test]
+    fn repeated_values_take_no_memory() {
+        let mut values = Values::default();
+        let held: isize = (0..100_000u64).map(|step| values.add(step % 3)).sum();
+        assert!(held < 4096, "{held}");
+        assert_eq!(values.counts(), [(0, 33334), (1, 33333), (2, 33333)]);
     }
 }

@@ -145,9 +145,7 @@ impl<T: Cell> KeyedState for LinearFit<T> {
                 place.step += 1;
             }
         }
-        if self.memory_bytes() > self.context.bytes_max {
-            return Err(self.context.memory_limit(self.memory_bytes()));
-        }
+        self.context.check(self.memory_bytes())?;
         Ok(ShardColumns::None)
     }
 

@@ -100,8 +100,8 @@ impl<K: Key> Search<K> {
 
     /// Ends the pass: pushes the keys that were found to `found` and returns what is left to do.
     fn finish(mut self, found: &mut Vec<K>, distinct_bytes_max: usize) -> Vec<Self> {
-        if self.ranks.is_empty() && self.count > 0 {
-            self.ranks = middle_ranks(self.count);
+        if self.ranks.is_empty() {
+            self.ranks.extend(middle_ranks(self.count).iter().flatten());
         }
         let (shift, counts) = match self.tally {
             Tally::Distinct(distinct) => {
@@ -139,11 +139,10 @@ impl<K: Key> Search<K> {
     }
 }
 
-/// The ranks, from 0, of the middle one or two of `count` cells, `count > 0`.
-pub(super) fn middle_ranks(count: u64) -> Vec<u64> {
-    let mut ranks = vec![(count - 1) / 2, count / 2];
-    ranks.dedup();
-    ranks
+/// The ranks, from 0, of the middle two of `count` cells: twice the same if it is odd, none if it
+/// is zero.
+pub(super) fn middle_ranks(count: u64) -> Option<[u64; 2]> {
+    Some([count.checked_sub(1)? / 2, count / 2])
 }
 
 /// The index of the group that holds `rank`, and the rank within it.

@@ -110,10 +110,7 @@ impl Fit for TextModeFit {
                 }
             }
         }
-        if self.memory_bytes() > self.context.bytes_max {
-            return Err(self.context.memory_limit(self.memory_bytes()));
-        }
-        Ok(())
+        self.context.check(self.memory_bytes())
     }
 
     fn finish(self: Box<Self>) -> Result<FitOutcome> {
