@@ -107,19 +107,16 @@ impl<K: Key> Search<K> {
             Tally::Distinct(distinct) => {
                 let mut entries = distinct.into_entries();
                 entries.sort_unstable();
-                let counts: Vec<_> = entries.iter().map(|entry| entry.1).collect();
-                found.extend(
-                    self.ranks
-                        .iter()
-                        .map(|&rank| entries[locate(&counts, rank).0].0),
-                );
+                let counts = || entries.iter().map(|&(_, count)| count);
+                let key = |&rank| entries[locate(counts(), rank).0].0;
+                found.extend(self.ranks.iter().map(key));
                 return Vec::new();
             }
             Tally::Buckets { shift, counts } => (shift, counts),
         };
         let mut searches: Vec<Self> = Vec::new();
         for &rank in &self.ranks {
-            let (bucket, rank) = locate(&counts, rank);
+            let (bucket, rank) = locate(counts.iter().copied(), rank);
             let (first, last) = K::bucket_range(self.low, bucket, shift);
             let (low, high) = (first.max(self.seen.0), last.min(self.seen.1));
             match searches.last_mut() {
@@ -141,13 +138,20 @@ impl<K: Key> Search<K> {
 
 /// The ranks, from 0, of the middle two of `count` cells: twice the same if it is odd, none if it
 /// is zero.
-pub(super) fn middle_ranks(count: u64) -> Option<[u64; 2]> {
+fn middle_ranks(count: u64) -> Option<[u64; 2]> {
     Some([count.checked_sub(1)? / 2, count / 2])
 }
 
+/// The middle two of distinct values that ascend, with their counts; none of no values.
+pub(super) fn middle<K: Copy>(values: &[(K, u64)]) -> Option<[K; 2]> {
+    let counts = || values.iter().map(|&(_, count)| count);
+    let ranks = middle_ranks(counts().sum())?;
+    Some(ranks.map(|rank| values[locate(counts(), rank).0].0))
+}
+
 /// The index of the group that holds `rank`, and the rank within it.
-pub(super) fn locate(counts: &[u64], mut rank: u64) -> (usize, u64) {
-    for (index, &count) in counts.iter().enumerate() {
+fn locate(counts: impl Iterator<Item = u64>, mut rank: u64) -> (usize, u64) {
+    for (index, count) in counts.enumerate() {
         if rank < count {
             return (index, rank);
         }

@@ -1,5 +1,6 @@
-//! Medians and modes per key: a shard's rows in, a table with one cell per key out. Each key's
-//! distinct values are held with their counts; what is held is counted and bounded.
+//! The median of each key: a shard's rows in, a table with one cell per key out. Each key's distinct
+//! values are held with their counts, 16 bytes each (32 for decimals); what is held is counted and
+//! bounded.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -8,13 +9,11 @@ use arrow::array::Array;
 
 use super::cells::Cell;
 use super::column::ColumnContext;
-use super::interner::Interner;
 use super::keyed::{cover, for_each_valid};
 use super::mean::Measure;
-use super::median::{locate, middle_ranks};
-use super::mode::most_frequent;
-use super::table::{CellTable, FixedTable, TextColumn, TextTable};
-use crate::base::{Batch, DataType, Result};
+use super::median::middle;
+use super::table::{CellTable, FixedTable};
+use crate::base::{Batch, Result};
 use crate::steps::{KeyedState, ShardColumns};
 
 /// The values of one key. New ones are held loose and sorted into the counted ones in bulk, once
@@ -111,46 +110,20 @@ impl<K: Copy + Ord> KeyedValues<K> {
     }
 }
 
-/// Picks a cell from one key's distinct values, ascending, and their counts.
-type Pick<T> = fn(&[(<T as Cell>::Key, u64)], &DataType) -> Option<T>;
-
-/// A statistic of each key's fixed-width cells.
-pub(super) struct KeyedCountFit<T: Cell> {
+/// The median of each key's cells.
+pub(super) struct KeyedMedianFit<T: Cell> {
     context: ColumnContext,
     keys: KeyedValues<T::Key>,
-    pick: Pick<T>,
 }
 
-impl<T: Cell> KeyedCountFit<T> {
-    fn new(context: ColumnContext, pick: Pick<T>) -> Self {
-        Self {
-            context,
-            keys: KeyedValues::new(),
-            pick,
-        }
-    }
-
-    /// The most frequent value of each key.
-    pub(super) fn mode(context: ColumnContext) -> Self {
-        Self::new(context, |values, _| {
-            most_frequent(values.iter().copied(), Ord::cmp).map(T::from_key)
-        })
+impl<T: Measure> KeyedMedianFit<T> {
+    pub(super) fn new(context: ColumnContext) -> Self {
+        let keys = KeyedValues::new();
+        Self { context, keys }
     }
 }
 
-impl<T: Measure> KeyedCountFit<T> {
-    /// The median of each key.
-    pub(super) fn median(context: ColumnContext) -> Self {
-        Self::new(context, |values, data_type| {
-            let counts: Vec<_> = values.iter().map(|&(_, count)| count).collect();
-            let cell = |rank| T::from_key(values[locate(&counts, rank).0].0);
-            let [low, high] = middle_ranks(counts.iter().sum())?.map(cell);
-            Some(low.midpoint(high, data_type).0)
-        })
-    }
-}
-
-impl<T: Cell> KeyedState for KeyedCountFit<T> {
+impl<T: Measure> KeyedState for KeyedMedianFit<T> {
     fn advance(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns> {
         let array = batch.column(self.context.slot);
         let cells = T::read(array);
@@ -168,8 +141,9 @@ impl<T: Cell> KeyedState for KeyedCountFit<T> {
         let mut table = FixedTable::<T>::default();
         table.extend_to(self.keys.values.len());
         for (key, values) in self.keys.values.iter_mut().enumerate() {
-            if let Some(cell) = (self.pick)(values.counts(), &self.context.data_type) {
-                table.set(key, cell);
+            if let Some([low, high]) = middle(values.counts()) {
+                let [low, high] = [low, high].map(T::from_key);
+                table.set(key, low.midpoint(high, &self.context.data_type).0);
             }
         }
         Some(Arc::new(table))
@@ -177,53 +151,6 @@ impl<T: Cell> KeyedState for KeyedCountFit<T> {
 
     fn memory_bytes(&self) -> usize {
         self.keys.memory_bytes()
-    }
-}
-
-/// The most frequent text of each key.
-pub(super) struct KeyedTextModeFit {
-    context: ColumnContext,
-    texts: Interner,
-    keys: KeyedValues<u32>,
-}
-
-impl KeyedTextModeFit {
-    pub(super) fn new(context: ColumnContext) -> Self {
-        Self {
-            context,
-            texts: Interner::default(),
-            keys: KeyedValues::new(),
-        }
-    }
-}
-
-impl KeyedState for KeyedTextModeFit {
-    fn advance(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns> {
-        let array = batch.column(self.context.slot);
-        let column = TextColumn::of(array);
-        cover(&mut self.keys.values, keys);
-        for_each_valid(array.nulls(), rows, keys, |row, key| {
-            self.keys.add(key, self.texts.intern(column.get(row)));
-        });
-        self.context.check(self.memory_bytes())?;
-        Ok(ShardColumns::None)
-    }
-
-    fn finish(mut self: Box<Self>) -> Option<Arc<dyn Any + Send + Sync>> {
-        let mut table = TextTable::default();
-        table.extend_to(self.keys.values.len());
-        for (key, values) in self.keys.values.iter_mut().enumerate() {
-            let counts = values.counts().iter();
-            let counts = counts.map(|&(id, count)| (self.texts.text(id), count));
-            if let Some(mode) = most_frequent(counts, Ord::cmp) {
-                table.set(key, mode);
-            }
-        }
-        Some(Arc::new(table))
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.texts.memory_bytes() + self.keys.memory_bytes()
     }
 }
 
