@@ -40,13 +40,6 @@ impl<K: Copy + Ord> Values<K> {
 
     /// Adds a value; returns by how many bytes more are held.
     fn add(&mut self, value: K) -> isize {
-        if let Ok(index) = self
-            .counted
-            .binary_search_by_key(&value, |&(known, _)| known)
-        {
-            self.counted[index].1 += 1;
-            return 0;
-        }
         if self.loose.len() < self.loose.capacity() {
             self.loose.push(value);
             return 0;
