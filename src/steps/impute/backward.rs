@@ -86,9 +86,7 @@ impl<C: CellTable> KeyedState for BackwardFit<C> {
         }
         self.ends.extend_to(self.gaps.gaps);
         self.ends.set_from(array, &ended);
-        if self.memory_bytes() > self.context.bytes_max {
-            return Err(self.context.memory_limit(self.memory_bytes()));
-        }
+        self.context.check(self.memory_bytes())?;
         Ok(ShardColumns::None)
     }
 

@@ -219,7 +219,7 @@ impl Cell for i128 {
     }
 
     fn print(self, data_type: &DataType) -> String {
-        Ratio::of(self.into()).print(data_type)
+        Ratio::of(self).print(data_type)
     }
 }
 

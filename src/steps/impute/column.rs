@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::Array;
 
 use super::cells::Cell;
-use crate::base::{DataType, Error, ErrorKind, Value};
+use crate::base::{DataType, Error, ErrorKind, Result, Value};
 use crate::steps::Fitted;
 
 /// What every fit and fill of a step knows of its column.
@@ -42,15 +42,21 @@ impl ColumnContext {
         })
     }
 
+    /// Refuses a fit that holds more than it may.
+    pub(super) fn check(&self, held_bytes: usize) -> Result<()> {
+        if held_bytes > self.bytes_max {
+            return Err(self.memory_limit(held_bytes));
+        }
+        Ok(())
+    }
+
     /// The error of a fit that needs more than it may hold.
     pub(super) fn memory_limit(&self, needed_bytes: usize) -> Error {
         ErrorKind::MemoryLimit {
             term: self.term.to_string(),
             needed_bytes: needed_bytes as u64,
             limit_bytes: self.bytes_max as u64,
-            advice: "it has too many distinct values: raise --memory-limit, or fill with \
-                     another method"
-                .to_owned(),
+            advice: "raise --memory-limit, or fill the column by another method".to_owned(),
         }
         .into()
     }

@@ -145,9 +145,7 @@ impl<T: Cell> KeyedState for LinearFit<T> {
                 place.step += 1;
             }
         }
-        if self.memory_bytes() > self.context.bytes_max {
-            return Err(self.context.memory_limit(self.memory_bytes()));
-        }
+        self.context.check(self.memory_bytes())?;
         Ok(ShardColumns::None)
     }
 
@@ -218,5 +216,49 @@ impl<T: Interpolate> KeyedState for LinearFill<T> {
 
     fn memory_bytes(&self) -> usize {
         self.places.capacity() * size_of::<Place<T>>() + self.gaps.memory_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::impute::naive;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn integers_equal_the_plain_twin(from: i64, to: i64, steps in 2..1000u64, part: u64) {
+            let step = 1 + part % (steps - 1);
+            prop_assert_eq!(from.toward(to, step, steps), naive::between(from, to, step, steps));
+        }
+
+        /// A span of any length: no step leaves it, none is lost to overflow.
+        #[test]
+        fn floats_stay_between(from: f64, to: f64, steps in 2..1000u64, part: u64) {
+            let cell = from.toward(to, 1 + part % (steps - 1), steps);
+            let slack = 1e-12 * from.abs().max(to.abs());
+            prop_assert!(cell >= from.min(to) - slack && cell <= from.max(to) + slack, "{cell}");
+        }
+    }
+
+    #[test]
+    fn the_widest_spans_do_not_overflow() {
+        assert_eq!((-f64::MAX).toward(f64::MAX, 1, 2), 0.0);
+        assert_eq!(f64::MAX.toward(f64::MAX, 1, 3), f64::MAX);
+        let limit = 10i128.pow(38) - 1;
+        assert_eq!((-limit).toward(limit, 1, 2), 0);
+        assert_eq!(limit.toward(limit, u64::MAX - 1, u64::MAX), limit);
+        assert_eq!(i64::MIN.toward(i64::MAX, 1, 2), 0);
+        assert_eq!(0i32.toward(1, 1, 2), 0);
+        assert_eq!(1i32.toward(2, 1, 2), 2);
+    }
+
+    #[test]
+    fn infinities_are_those_of_numpy() {
+        let infinity = f64::INFINITY;
+        assert_eq!(1.0.toward(infinity, 1, 2), infinity);
+        assert_eq!(infinity.toward(1.0, 1, 2), infinity);
+        assert_eq!(infinity.toward(infinity, 1, 2), infinity);
+        assert!(infinity.toward(-infinity, 1, 2).is_nan());
     }
 }

@@ -188,6 +188,7 @@ impl<T: Measure> KeyedState for KeyedMeanFit<T> {
         super::keyed::for_each_valid(array.nulls(), rows, keys, |row, key| {
             self.sums[key].add(&cells[row..=row]);
         });
+        self.context.check(self.memory_bytes())?;
         Ok(ShardColumns::None)
     }
 

@@ -58,7 +58,7 @@ impl<K: Key> Search<K> {
         }
     }
 
-    fn observe(&mut self, keys: &mut impl Iterator<Item = K>) {
+    fn observe(&mut self, keys: impl Iterator<Item = K>) {
         let (low, high) = (self.low, self.high);
         let mut keys = keys.filter(|key| (low..=high).contains(key));
         if let Tally::Distinct(counts) = &mut self.tally {
@@ -100,26 +100,23 @@ impl<K: Key> Search<K> {
 
     /// Ends the pass: pushes the keys that were found to `found` and returns what is left to do.
     fn finish(mut self, found: &mut Vec<K>, distinct_bytes_max: usize) -> Vec<Self> {
-        if self.ranks.is_empty() && self.count > 0 {
-            self.ranks = middle_ranks(self.count);
+        if self.ranks.is_empty() {
+            self.ranks.extend(middle_ranks(self.count).iter().flatten());
         }
         let (shift, counts) = match self.tally {
             Tally::Distinct(distinct) => {
                 let mut entries = distinct.into_entries();
                 entries.sort_unstable();
-                let counts: Vec<_> = entries.iter().map(|entry| entry.1).collect();
-                found.extend(
-                    self.ranks
-                        .iter()
-                        .map(|&rank| entries[locate(&counts, rank).0].0),
-                );
+                let counts = || entries.iter().map(|&(_, count)| count);
+                let key = |&rank| entries[locate(counts(), rank).0].0;
+                found.extend(self.ranks.iter().map(key));
                 return Vec::new();
             }
             Tally::Buckets { shift, counts } => (shift, counts),
         };
         let mut searches: Vec<Self> = Vec::new();
         for &rank in &self.ranks {
-            let (bucket, rank) = locate(&counts, rank);
+            let (bucket, rank) = locate(counts.iter().copied(), rank);
             let (first, last) = K::bucket_range(self.low, bucket, shift);
             let (low, high) = (first.max(self.seen.0), last.min(self.seen.1));
             match searches.last_mut() {
@@ -139,16 +136,22 @@ impl<K: Key> Search<K> {
     }
 }
 
-/// The ranks, from 0, of the middle one or two of `count` cells, `count > 0`.
-pub(super) fn middle_ranks(count: u64) -> Vec<u64> {
-    let mut ranks = vec![(count - 1) / 2, count / 2];
-    ranks.dedup();
-    ranks
+/// The ranks, from 0, of the middle two of `count` cells: twice the same if it is odd, none if it
+/// is zero.
+fn middle_ranks(count: u64) -> Option<[u64; 2]> {
+    Some([count.checked_sub(1)? / 2, count / 2])
+}
+
+/// The middle two of distinct values that ascend, with their counts; none of no values.
+pub(super) fn middle<K: Copy>(values: &[(K, u64)]) -> Option<[K; 2]> {
+    let counts = || values.iter().map(|&(_, count)| count);
+    let ranks = middle_ranks(counts().sum())?;
+    Some(ranks.map(|rank| values[locate(counts(), rank).0].0))
 }
 
 /// The index of the group that holds `rank`, and the rank within it.
-pub(super) fn locate(counts: &[u64], mut rank: u64) -> (usize, u64) {
-    for (index, &count) in counts.iter().enumerate() {
+fn locate(counts: impl Iterator<Item = u64>, mut rank: u64) -> (usize, u64) {
+    for (index, count) in counts.enumerate() {
         if rank < count {
             return (index, rank);
         }
@@ -188,9 +191,9 @@ impl<T: Measure> Fit for MedianFit<T> {
         let cells = T::read(array);
         for search in &mut self.searches {
             match array.nulls() {
-                None => search.observe(&mut cells.iter().filter_map(|cell| cell.key())),
+                None => search.observe(cells.iter().filter_map(|cell| cell.key())),
                 Some(nulls) => {
-                    search.observe(&mut nulls.valid_indices().filter_map(|row| cells[row].key()))
+                    search.observe(nulls.valid_indices().filter_map(|row| cells[row].key()));
                 }
             }
         }
@@ -215,5 +218,141 @@ impl<T: Measure> Fit for MedianFit<T> {
 
     fn memory_bytes(&self) -> usize {
         self.searches.iter().map(Search::memory_bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{DataType, Value};
+    use crate::steps::Fitted;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    /// Runs all passes with a table of at most `distinct_bytes_max` bytes; returns the median and
+    /// the number of passes.
+    fn median<T: Measure>(
+        cells: &[T],
+        data_type: &DataType,
+        distinct_bytes_max: usize,
+    ) -> (Option<Value>, usize) {
+        let context = ColumnContext {
+            slot: 0,
+            data_type: data_type.clone(),
+            term: Arc::from("the median"),
+            bytes_max: usize::MAX,
+        };
+        let batch = |cells: &[T]| Batch {
+            seq: 0,
+            source: 0,
+            rows: cells.len(),
+            records: None,
+            columns: vec![Some(T::build(cells.to_vec(), None, &data_type.to_arrow()))],
+        };
+        let mut fit: Box<dyn Fit> =
+            Box::new(MedianFit::<T>::with_capacity(context, distinct_bytes_max));
+        for pass in 1.. {
+            for cells in cells.chunks(7) {
+                fit.observe(&batch(cells)).unwrap();
+            }
+            fit = match fit.finish().unwrap() {
+                FitOutcome::Again(fit) => fit,
+                FitOutcome::Done(Fitted::Statistic { value, .. }) => return (value, pass),
+                FitOutcome::Done(_) => panic!("a median is a statistic"),
+            };
+        }
+        unreachable!("a search ends")
+    }
+
+    /// The median after sorting.
+    fn sorted<T: Measure>(cells: &[T], data_type: &DataType) -> Option<Value> {
+        let mut keys: Vec<_> = cells.iter().filter_map(|cell| cell.key()).collect();
+        keys.sort_unstable();
+        let middle = [keys.len().checked_sub(1)? / 2, keys.len() / 2];
+        let [low, high] = middle.map(|rank| T::from_key(keys[rank]));
+        Some(low.midpoint(high, data_type).0.to_value(data_type))
+    }
+
+    const DECIMAL: DataType = DataType::Decimal {
+        precision: 38,
+        scale: 2,
+    };
+
+    /// No table, tables that overflow half way, and one that never does.
+    const CAPACITIES: [usize; 4] = [0, 100, 400, 1 << 20];
+
+    /// Neighbours of a few values: a bucket holds many of them until the last pass.
+    fn close_integers() -> impl Strategy<Value = i64> {
+        let base = prop::sample::select(vec![i64::MIN, -1 << 40, 0, 1 << 20, i64::MAX - 100]);
+        (base, 0..100i64).prop_map(|(base, offset)| base + offset)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        #[test]
+        fn integers_equal_the_sort(cells in prop::collection::vec(
+            prop_oneof![any::<i64>(), close_integers()], 0..80)
+        ) {
+            for bytes_max in CAPACITIES {
+                let (median, passes) = median(&cells, &DataType::Int64, bytes_max);
+                prop_assert_eq!(median, sorted(&cells, &DataType::Int64));
+                prop_assert!(passes <= 4, "{} passes", passes);
+            }
+        }
+
+        #[test]
+        fn floats_equal_the_sort(cells in prop::collection::vec(
+            prop_oneof![any::<f64>(), -1.0..1.0, Just(f64::NAN), Just(-0.0)], 0..80)
+        ) {
+            for bytes_max in CAPACITIES {
+                let (median, passes) = median(&cells, &DataType::Float64, bytes_max);
+                prop_assert_eq!(median, sorted(&cells, &DataType::Float64));
+                prop_assert!(passes <= 4, "{} passes", passes);
+            }
+        }
+
+        #[test]
+        fn decimals_equal_the_sort(cells in prop::collection::vec(prop_oneof![
+            -10i128.pow(37)..10i128.pow(37),
+            -500..500i128,
+        ], 0..80)) {
+            for bytes_max in CAPACITIES {
+                let (median, passes) = median(&cells, &DECIMAL, bytes_max);
+                prop_assert_eq!(median, sorted(&cells, &DECIMAL));
+                prop_assert!(passes <= 8, "{} passes", passes);
+            }
+        }
+    }
+
+    #[test]
+    fn the_two_middle_cells_may_lie_far_apart() {
+        let cells = [i64::MIN, -5, i64::MAX - 1, i64::MAX];
+        let (value, passes) = median(&cells, &DataType::Int64, 0);
+        assert_eq!(value, Some(Value::Int64((i64::MAX - 6) / 2)));
+        assert!(passes >= 2);
+    }
+
+    #[test]
+    fn extremes_do_not_overflow() {
+        let largest = [f64::MAX, f64::MAX];
+        assert_eq!(
+            median(&largest, &DataType::Float64, 0).0,
+            Some(Value::Float64(f64::MAX))
+        );
+        let largest = [10i128.pow(38) - 1; 2];
+        assert_eq!(
+            median(&largest, &DECIMAL, 0).0,
+            Some(Value::Decimal(10i128.pow(38) - 1))
+        );
+    }
+
+    #[test]
+    fn few_distinct_values_take_one_pass() {
+        let cells: Vec<i64> = (0..1000).map(|i| i % 10).collect();
+        assert_eq!(
+            median(&cells, &DataType::Int64, 1000),
+            (Some(Value::Int64(4)), 1)
+        );
     }
 }

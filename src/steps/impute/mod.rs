@@ -21,7 +21,8 @@ mod float_sum;
 mod forward;
 mod interner;
 mod keyed;
-mod keyed_counts;
+mod keyed_median;
+mod keyed_mode;
 mod linear;
 mod mean;
 mod median;
@@ -45,7 +46,8 @@ use column::ColumnContext;
 use fill::{ConstantFill, DropRows};
 use forward::{ForwardFill, TextForwardFill};
 use keyed::{KeyedFill, LookupFill, shard_table};
-use keyed_counts::{KeyedCountFit, KeyedTextModeFit};
+use keyed_median::KeyedMedianFit;
+use keyed_mode::{KeyedModeFit, KeyedTextModeFit};
 use linear::{LinearFill, LinearFit};
 use mean::{KeyedMeanFit, MeanFit};
 use median::MedianFit;
@@ -221,9 +223,9 @@ fn keyed_statistic_fit(context: ColumnContext, statistic: Statistic) -> Box<dyn 
         Statistic::Mean => with_measure!(context.data_type,
             T => Box::new(KeyedMeanFit::<T>::new(context))),
         Statistic::Median => with_measure!(context.data_type,
-            T => Box::new(KeyedCountFit::<T>::median(context))),
+            T => Box::new(KeyedMedianFit::<T>::new(context))),
         Statistic::Mode => with_column_kind!(context.data_type,
-            T => Box::new(KeyedCountFit::<T>::mode(context)),
+            T => Box::new(KeyedModeFit::<T>::new(context)),
             text => Box::new(KeyedTextModeFit::new(context))),
     }
 }

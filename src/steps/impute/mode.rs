@@ -2,8 +2,6 @@
 //! of them on a tie. The counts of distinct values must fit the step's bytes, or the run ends
 //! saying so.
 
-use std::cmp::Ordering;
-
 use arrow::array::Array;
 
 use super::cells::Cell;
@@ -14,13 +12,10 @@ use super::table::TextColumn;
 use crate::base::{Batch, Result};
 use crate::steps::{Fit, FitOutcome};
 
-/// The most frequent value of `counts`, the first by `order` on a tie.
-pub(super) fn most_frequent<K: Copy>(
-    counts: impl Iterator<Item = (K, u64)>,
-    order: impl Fn(&K, &K) -> Ordering,
-) -> Option<K> {
-    let least = |a: &(K, u64), b: &(K, u64)| b.1.cmp(&a.1).then_with(|| order(&a.0, &b.0));
-    counts.min_by(least).map(|(value, _)| value)
+/// The most frequent value of `counts`, the smallest on a tie.
+pub(super) fn most_frequent<K: Ord>(counts: impl Iterator<Item = (K, u64)>) -> Option<K> {
+    let order = |a: &(K, u64), b: &(K, u64)| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0));
+    counts.min_by(order).map(|(value, _)| value)
 }
 
 /// The mode of a fixed-width column.
@@ -54,7 +49,7 @@ impl<T: Cell> Fit for ModeFit<T> {
     }
 
     fn finish(self: Box<Self>) -> Result<FitOutcome> {
-        let mode = most_frequent(self.counts.iter(), Ord::cmp).map(T::from_key);
+        let mode = most_frequent(self.counts.iter()).map(T::from_key);
         let mode = mode.map(|cell| (cell, cell.print(&self.context.data_type)));
         Ok(FitOutcome::Done(self.context.statistic(mode)))
     }
@@ -110,16 +105,13 @@ impl Fit for TextModeFit {
                 }
             }
         }
-        if self.memory_bytes() > self.context.bytes_max {
-            return Err(self.context.memory_limit(self.memory_bytes()));
-        }
-        Ok(())
+        self.context.check(self.memory_bytes())
     }
 
     fn finish(self: Box<Self>) -> Result<FitOutcome> {
         let counts = self.counts.iter().enumerate();
         let counts = counts.map(|(id, &count)| (self.texts.text(id as u32), count));
-        let mode = most_frequent(counts, Ord::cmp);
+        let mode = most_frequent(counts);
         Ok(FitOutcome::Done(self.context.text_statistic(mode)))
     }
 

@@ -182,3 +182,86 @@ fn too_much_text() -> Error {
     }
     .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn texts(array: &ArrayRef) -> Vec<Option<String>> {
+        let texts = arrow::compute::cast(array, &ArrowType::Utf8).unwrap();
+        texts
+            .as_string::<i32>()
+            .iter()
+            .map(|text| text.map(str::to_owned))
+            .collect()
+    }
+
+    /// Cells, and for each whether its null is to be filled and with what.
+    fn cells() -> impl Strategy<Value = Vec<(Option<String>, Option<String>)>> {
+        let text = || prop::option::of("[a-cä]{0,3}");
+        prop::collection::vec((text(), text()), 2..70)
+    }
+
+    proptest! {
+        /// Slices start off a byte's edge and leave texts before and after them.
+        #[test]
+        fn texts_land_in_their_rows(cells in cells(), cut in 0..2usize) {
+            let fills: Vec<_> = cells[cut..]
+                .iter()
+                .enumerate()
+                .filter(|(_, (cell, _))| cell.is_none())
+                .filter_map(|(row, (_, fill))| Some((row as u32, fill.as_deref()?)))
+                .collect();
+            let expected: Vec<_> = cells[cut..]
+                .iter()
+                .map(|(cell, fill)| cell.clone().or_else(|| fill.clone()))
+                .collect();
+            let plain: StringArray = cells.iter().map(|(cell, _)| cell.as_deref()).collect();
+            let categories: DictionaryArray<Int32Type> =
+                cells.iter().map(|(cell, _)| cell.as_deref()).collect();
+            for array in [Arc::new(plain) as ArrayRef, Arc::new(categories)] {
+                let array = array.slice(cut, cells.len() - cut);
+                let filled = fill_texts(&array, fills.iter().copied()).unwrap();
+                filled.to_data().validate_full().unwrap();
+                prop_assert_eq!(filled.data_type(), array.data_type());
+                prop_assert_eq!(texts(&filled), expected.clone());
+                prop_assert_eq!(filled.nulls().is_some(), filled.null_count() > 0);
+            }
+        }
+
+        #[test]
+        fn cells_land_in_their_rows(
+            cells in prop::collection::vec((prop::option::of(0..9i64), any::<bool>()), 2..70),
+            cut in 0..2usize,
+        ) {
+            let numbers = cells.iter().map(|(cell, _)| cell.unwrap_or(-1)).collect();
+            let valid: Vec<_> = cells.iter().map(|(cell, _)| cell.is_some()).collect();
+            let array = i64::build(numbers, Some(valid.into()), &ArrowType::Int64);
+            let array = array.slice(cut, cells.len() - cut);
+            let cells = &cells[cut..];
+            let rows: Vec<_> = (0..cells.len())
+                .filter(|&row| cells[row].0.is_none() && cells[row].1)
+                .map(|row| row as u32)
+                .collect();
+            let filled = fill_cells(&array, rows.iter().copied(), std::iter::repeat(42i64));
+            let read = i64::read(&filled);
+            for (row, &(cell, fill)) in cells.iter().enumerate() {
+                let expected = cell.or(fill.then_some(42));
+                prop_assert_eq!(filled.is_valid(row).then(|| read[row]), expected);
+            }
+            prop_assert_eq!(filled.nulls().is_some(), filled.null_count() > 0);
+        }
+    }
+
+    #[test]
+    fn a_constant_is_added_to_the_dictionary_once() {
+        let cells = vec![Some("a"), None, Some("a"), None];
+        let array: ArrayRef = Arc::new(cells.into_iter().collect::<DictionaryArray<Int32Type>>());
+        let categories = |filled: &ArrayRef| filled.as_dictionary::<Int32Type>().values().len();
+        let filled = fill_texts(&array, [(1, "b"), (3, "b")].into_iter()).unwrap();
+        assert_eq!(categories(&filled), 2);
+        let filled = fill_texts(&array, [(1, "a"), (3, "a")].into_iter()).unwrap();
+        assert_eq!(categories(&filled), 1);
+    }
+}
