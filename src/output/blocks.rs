@@ -8,24 +8,21 @@ use arrow::error::ArrowError;
 
 /// The rows of consecutive pieces, `block_rows` at a time; the last block may be shorter.
 ///
-/// A block of a dictionary column that spans pieces comes as plain text, because the dictionaries
-/// of its pieces differ. With `unpack` all of them do.
+/// Blocks of a dictionary column come as plain text: pieces have dictionaries of their own.
 pub(super) struct Blocks<'a> {
     pieces: &'a [ArrayRef],
     /// Rows of `pieces[0]` that were already handed out.
     taken: usize,
     block_rows: usize,
-    unpack: bool,
 }
 
 impl<'a> Blocks<'a> {
-    pub(super) fn new(pieces: &'a [ArrayRef], block_rows: usize, unpack: bool) -> Self {
+    pub(super) fn new(pieces: &'a [ArrayRef], block_rows: usize) -> Self {
         assert!(block_rows > 0, "a block has at least one row");
         Self {
             pieces,
             taken: 0,
             block_rows,
-            unpack,
         }
     }
 
@@ -58,17 +55,15 @@ impl Iterator for Blocks<'_> {
         if parts.is_empty() {
             return None;
         }
-        Some(join(parts, self.unpack))
+        Some(join(parts))
     }
 }
 
 /// One array of the rows of `parts`, which has no validity mask unless a row is null.
-fn join(mut parts: Vec<ArrayRef>, unpack: bool) -> Result<ArrayRef, ArrowError> {
-    if unpack || parts.len() > 1 {
-        for part in &mut parts {
-            if let ArrowType::Dictionary(_, values) = part.data_type() {
-                *part = cast(part, values)?;
-            }
+fn join(mut parts: Vec<ArrayRef>) -> Result<ArrayRef, ArrowError> {
+    for part in &mut parts {
+        if let ArrowType::Dictionary(_, values) = part.data_type() {
+            *part = cast(part, values)?;
         }
     }
     let block = if let [part] = parts.as_slice() {
@@ -94,8 +89,8 @@ mod tests {
 
     use super::*;
 
-    fn blocks(pieces: &[ArrayRef], block_rows: usize, unpack: bool) -> Vec<ArrayRef> {
-        Blocks::new(pieces, block_rows, unpack)
+    fn blocks(pieces: &[ArrayRef], block_rows: usize) -> Vec<ArrayRef> {
+        Blocks::new(pieces, block_rows)
             .collect::<Result<_, _>>()
             .unwrap()
     }
@@ -119,7 +114,7 @@ mod tests {
                 .chunks(block_rows)
                 .map(|cells| Arc::new(Int64Array::from(cells.to_vec())) as ArrayRef)
                 .collect();
-            let actual = blocks(&pieces, block_rows, false);
+            let actual = blocks(&pieces, block_rows);
             prop_assert_eq!(&actual, &expected);
             for block in actual {
                 prop_assert_eq!(block.nulls().is_some(), block.null_count() > 0);
@@ -128,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_across_dictionaries_is_text() {
+    fn dictionaries_come_as_text() {
         let dictionary = |cells: &[&str]| -> ArrayRef {
             Arc::new(
                 cells
@@ -138,12 +133,8 @@ mod tests {
             )
         };
         let pieces = [dictionary(&["a", "b", "a"]), dictionary(&["b"])];
-        let text: ArrayRef = Arc::new(StringArray::from(vec!["a", "b"]));
-        assert_eq!(&blocks(&pieces, 2, false)[1], &text);
-        assert_eq!(
-            blocks(&pieces, 2, false)[0].data_type(),
-            pieces[0].data_type()
-        );
-        assert_eq!(&blocks(&pieces, 2, true)[0], &text);
+        let text = |cells: Vec<&str>| -> ArrayRef { Arc::new(StringArray::from(cells)) };
+        let expected = [text(vec!["a", "b"]), text(vec!["a", "b"])];
+        assert_eq!(blocks(&pieces, 2), expected);
     }
 }

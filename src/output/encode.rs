@@ -6,20 +6,26 @@
 use std::io;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::datatypes::{DataType as ArrowType, FieldRef, Schema as ArrowSchema, SchemaRef};
+use arrow::array::{ArrayRef, new_null_array};
+use arrow::datatypes::{FieldRef, Schema as ArrowSchema, SchemaRef};
+use arrow::error::ArrowError;
+use bytes::Bytes;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
+use parquet::basic::{Compression as ParquetCompression, Type as PhysicalType};
+use parquet::column::writer::ColumnCloseResult;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{
     EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterPropertiesPtr,
 };
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::TypePtr;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor, TypePtr};
 
 use super::blocks::Blocks;
 use super::codec::to_parquet;
+use super::dictionary::Dictionary;
 use super::layout::{Layout, Sample, direct_encoding};
+use super::pages::write_chunk;
 use crate::base::{Compression, DataType, Error, ErrorKind, Result, Schema};
 
 /// How parts are laid out and compressed.
@@ -59,7 +65,6 @@ impl Default for EncodeOptions {
 /// Encodes columns; shared by all workers.
 pub struct Encoder {
     columns: Vec<ColumnEncoder>,
-    page_rows_max: usize,
     part_bytes_max: u64,
     file_schema: TypePtr,
     file_properties: WriterPropertiesPtr,
@@ -68,38 +73,61 @@ pub struct Encoder {
 struct ColumnEncoder {
     field: FieldRef,
     data_type: DataType,
+    compression: ParquetCompression,
+    page_rows_max: usize,
     dictionary_bytes_max: usize,
+    column: ColumnDescPtr,
     direct: ArrowRowGroupWriterFactory,
-    dictionary: ArrowRowGroupWriterFactory,
+    /// Writers that are only asked for the statistics of what they were given.
+    statistics: ArrowRowGroupWriterFactory,
 }
 
 /// One column of one row group, encoded and compressed.
-pub struct EncodedColumn {
-    chunk: ArrowColumnChunk,
+pub struct EncodedColumn(Chunk);
+
+enum Chunk {
+    Direct(ArrowColumnChunk),
+    Dictionary(Vec<u8>, Box<ColumnCloseResult>),
 }
 
 impl EncodedColumn {
     /// Rows encoded.
     pub fn rows(&self) -> usize {
-        self.chunk.close().rows_written as usize
+        self.result().rows_written as usize
     }
 
     /// Bytes it will take in its part.
     pub fn bytes(&self) -> u64 {
-        self.chunk.close().bytes_written
+        self.result().bytes_written
     }
 
     /// Memory held, in bytes: the pages, and what each page and the chunk need beside them.
     pub fn memory_bytes(&self) -> usize {
         const CHUNK_BYTES: usize = 2048;
         const PAGE_BYTES: usize = 256;
-        let pages = self.chunk.close().offset_index.as_ref();
+        let pages = self.result().offset_index.as_ref();
         let pages = pages.map_or(0, |index| index.page_locations.len());
         self.bytes() as usize + CHUNK_BYTES + PAGE_BYTES * pages
     }
 
-    pub(super) fn into_chunk(self) -> ArrowColumnChunk {
-        self.chunk
+    fn result(&self) -> &ColumnCloseResult {
+        match &self.0 {
+            Chunk::Direct(chunk) => chunk.close(),
+            Chunk::Dictionary(_, result) => result,
+        }
+    }
+
+    /// Appends it to the row group that is being written.
+    pub(super) fn append_to<W: io::Write + Send>(
+        self,
+        row_group: &mut SerializedRowGroupWriter<'_, W>,
+    ) -> parquet::errors::Result<()> {
+        match self.0 {
+            Chunk::Direct(chunk) => chunk.append_to_row_group(row_group),
+            Chunk::Dictionary(bytes, result) => {
+                row_group.append_column(&Bytes::from(bytes), *result)
+            }
+        }
     }
 }
 
@@ -116,7 +144,6 @@ impl Encoder {
             .collect::<Result<_>>()?;
         Ok(Self {
             columns,
-            page_rows_max: options.page_rows_max,
             part_bytes_max: options.part_bytes_max,
             file_schema: parquet_schema(&arrow_schema)?,
             file_properties: file_properties(&arrow_schema, options)?,
@@ -128,9 +155,8 @@ impl Encoder {
     /// # Errors
     /// [`ErrorKind::Encode`] when the arrays are not of the column's type.
     pub fn encode(&self, column: usize, arrays: &[ArrayRef]) -> Result<EncodedColumn> {
-        let column = &self.columns[column];
-        let layout = column.layout(arrays);
-        column.encode(arrays, layout, self.page_rows_max)
+        let encoded = self.columns[column].encode(arrays);
+        encoded.map_err(|source| encode_error("encode a column", source))
     }
 
     /// Number of columns.
@@ -153,56 +179,79 @@ impl Encoder {
 
 impl ColumnEncoder {
     fn new(data_type: &DataType, field: &FieldRef, options: &EncodeOptions) -> Result<Self> {
-        let direct = direct_encoding(data_type, options.compression);
-        let dictionary_bytes_max = match data_type {
-            // A block of text and the same block as an array dictionary must be cut alike, which
-            // the writer grants only while its dictionary is in no danger of growing too large.
-            DataType::Categorical => usize::MAX,
-            _ => options.dictionary_bytes_max,
-        };
-        let properties = page_properties(options)?
-            .set_encoding(direct)
-            .set_dictionary_page_size_limit(dictionary_bytes_max);
-        let direct = properties.clone().set_dictionary_enabled(false).build();
-        let dictionary = properties.set_dictionary_enabled(true).build();
+        let compression = to_parquet(options.compression)?;
+        let direct = page_properties(options)?
+            .set_dictionary_enabled(false)
+            .set_encoding(direct_encoding(data_type, options.compression));
+        let statistics = page_properties(options)?
+            .set_dictionary_enabled(false)
+            .set_compression(ParquetCompression::UNCOMPRESSED);
+        let schema = parquet_schema(&Arc::new(ArrowSchema::new(vec![Arc::clone(field)])))?;
         Ok(Self {
             field: Arc::clone(field),
             data_type: data_type.clone(),
+            compression,
+            page_rows_max: options.page_rows_max,
             dictionary_bytes_max: options.dictionary_bytes_max,
-            direct: writer_factory(field, direct)?,
-            dictionary: writer_factory(field, dictionary)?,
+            column: SchemaDescriptor::new(schema).column(0),
+            direct: writer_factory(field, direct.build())?,
+            statistics: writer_factory(field, statistics.build())?,
         })
     }
 
-    fn layout(&self, arrays: &[ArrayRef]) -> Layout {
+    fn encode(&self, arrays: &[ArrayRef]) -> parquet::errors::Result<EncodedColumn> {
         let sample = Sample::take(&self.data_type, arrays);
-        sample.layout(&self.data_type, self.dictionary_bytes_max)
+        if sample.layout(&self.data_type, self.dictionary_bytes_max) == Layout::Dictionary
+            && let Some(dictionary) = self.dictionary(arrays)?
+        {
+            return self.encode_dictionary(&dictionary);
+        }
+        self.encode_direct(arrays)
     }
 
-    fn encode(
-        &self,
-        arrays: &[ArrayRef],
-        layout: Layout,
-        page_rows_max: usize,
-    ) -> Result<EncodedColumn> {
-        let encode = || -> parquet::errors::Result<_> {
-            let factory = match layout {
-                Layout::Direct => &self.direct,
-                Layout::Dictionary => &self.dictionary,
-            };
-            let mut writers = factory.create_column_writers(0)?;
-            let mut writer = writers.pop().expect("a flat column has one writer");
-            let unpack = layout == Layout::Direct
-                && matches!(self.field.data_type(), ArrowType::Dictionary(..));
-            for block in Blocks::new(arrays, page_rows_max, unpack) {
-                for leaf in compute_leaves(&self.field, &block?)? {
-                    writer.write(&leaf)?;
-                }
-            }
-            writer.close()
+    fn dictionary(&self, arrays: &[ArrayRef]) -> parquet::errors::Result<Option<Dictionary>> {
+        let width = match self.column.physical_type() {
+            PhysicalType::INT32 => 4,
+            PhysicalType::INT64 | PhysicalType::DOUBLE | PhysicalType::BYTE_ARRAY => 8,
+            _ => return Ok(None),
         };
-        let chunk = encode().map_err(|source| encode_error("encode a column", source))?;
-        Ok(EncodedColumn { chunk })
+        Ok(Dictionary::build(arrays, width, self.dictionary_bytes_max)?)
+    }
+
+    fn encode_dictionary(&self, dictionary: &Dictionary) -> parquet::errors::Result<EncodedColumn> {
+        let nulls = dictionary.rows - dictionary.ids.len();
+        let nulls = new_null_array(self.field.data_type(), nulls);
+        let seen = [Ok(Arc::clone(&dictionary.values)), Ok(nulls)];
+        let seen = self.write(&self.statistics, seen.into_iter())?;
+        let (bytes, result) = write_chunk(
+            dictionary,
+            &self.column,
+            self.compression,
+            self.page_rows_max,
+            seen.close().metadata.statistics().cloned(),
+        )?;
+        Ok(EncodedColumn(Chunk::Dictionary(bytes, Box::new(result))))
+    }
+
+    fn encode_direct(&self, arrays: &[ArrayRef]) -> parquet::errors::Result<EncodedColumn> {
+        let blocks = Blocks::new(arrays, self.page_rows_max);
+        let chunk = self.write(&self.direct, blocks)?;
+        Ok(EncodedColumn(Chunk::Direct(chunk)))
+    }
+
+    fn write(
+        &self,
+        factory: &ArrowRowGroupWriterFactory,
+        blocks: impl Iterator<Item = Result<ArrayRef, ArrowError>>,
+    ) -> parquet::errors::Result<ArrowColumnChunk> {
+        let mut writers = factory.create_column_writers(0)?;
+        let mut writer = writers.pop().expect("a flat column has one writer");
+        for block in blocks {
+            for leaf in compute_leaves(&self.field, &block?)? {
+                writer.write(&leaf)?;
+            }
+        }
+        writer.close()
     }
 }
 
@@ -264,10 +313,10 @@ mod tests {
         Int64Array, StringArray, TimestampMicrosecondArray, TimestampNanosecondArray,
     };
     use arrow::compute::concat;
-    use arrow::datatypes::{Float64Type, Int32Type};
+    use arrow::datatypes::{DataType as ArrowType, Float64Type, Int32Type};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     use parquet::basic::{Encoding, LogicalType};
-    use parquet::file::metadata::ParquetMetaData;
+    use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
     use proptest::prelude::*;
 
     use super::*;
@@ -297,10 +346,7 @@ mod tests {
                 pieces.iter().map(|piece| piece.len()).sum::<usize>()
             );
             assert!(column.memory_bytes() as u64 > column.bytes());
-            column
-                .into_chunk()
-                .append_to_row_group(&mut row_group)
-                .unwrap();
+            column.append_to(&mut row_group).unwrap();
         }
         row_group.close().unwrap();
         writer.close().unwrap();
@@ -355,9 +401,9 @@ mod tests {
             DataType::Int64 => Arc::new(Int64Array::from_iter(cells)),
             DataType::Float64 => {
                 let odd = |cell| match cell {
-                    -40 => f64::NAN,
+                    -38 => f64::NAN,
                     -39 => f64::NEG_INFINITY,
-                    -38 => -0.0,
+                    -37 => -0.0,
                     cell => cell as f64 / 3.0,
                 };
                 Arc::new(cells.map(|cell| cell.map(odd)).collect::<Float64Array>())
@@ -518,7 +564,7 @@ mod tests {
                 .map(|column| column.encodings().collect())
                 .collect()
         };
-        let few = encodings(4);
+        let few = encodings(2);
         assert!(few[1].contains(&Encoding::RLE_DICTIONARY));
         assert!(few[2].contains(&Encoding::RLE_DICTIONARY));
         let many = encodings(1 << 40);
@@ -529,6 +575,47 @@ mod tests {
             many.iter()
                 .all(|it| !it.contains(&Encoding::RLE_DICTIONARY))
         );
+    }
+
+    #[test]
+    fn a_dictionary_says_the_same_as_direct_cells() {
+        let types: Vec<_> = every_type()
+            .into_iter()
+            .filter(|it| *it != DataType::Boolean)
+            .collect();
+        let schema = schema(&types);
+        for distinct in [1, 50] {
+            let columns: Vec<_> = types
+                .iter()
+                .map(|data_type| match data_type {
+                    DataType::Float64 => vec![Arc::new(Float64Array::from_iter(
+                        (0..3_000).map(|row| (row % 5 > 0).then_some([-0.0, 0.0, 2.5][row % 3])),
+                    )) as ArrayRef],
+                    _ => vec![cells(data_type, 3_000, distinct)],
+                })
+                .collect();
+            let [direct, dictionary] = [0, 1 << 20].map(|dictionary_bytes_max| {
+                let options = EncodeOptions {
+                    dictionary_bytes_max,
+                    page_rows_max: 700,
+                    ..EncodeOptions::default()
+                };
+                read(&file(&schema, &options, &columns))
+            });
+            assert_eq!(direct.1, dictionary.1);
+            let is_dictionary = |column: &ColumnChunkMetaData| {
+                column.encodings().any(|it| it == Encoding::RLE_DICTIONARY)
+            };
+            let mut dictionaries = 0;
+            let columns = direct.0.row_group(0).columns().iter();
+            for (direct, other) in columns.zip(dictionary.0.row_group(0).columns()) {
+                assert!(!is_dictionary(direct));
+                dictionaries += usize::from(is_dictionary(other));
+                assert_eq!(direct.statistics(), other.statistics());
+                assert_eq!(direct.num_values(), other.num_values());
+            }
+            assert!(dictionaries >= 3, "{dictionaries}");
+        }
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Sample {
             rows,
             ..Self::default()
         };
-        if *data_type == DataType::Boolean || rows == 0 {
+        if is_always_direct(data_type) || rows == 0 {
             return sample;
         }
         let picks = picks(rows);
@@ -139,7 +139,7 @@ impl Sample {
     /// The layout that is expected to take fewer bytes, with some weight on speed.
     pub(super) fn layout(&self, data_type: &DataType, dictionary_bytes_max: usize) -> Layout {
         let seen = self.words.len();
-        if seen == 0 || *data_type == DataType::Boolean {
+        if seen == 0 {
             return Layout::Direct;
         }
         let cells = self.rows as f64 * seen as f64 / self.rows_seen as f64;
@@ -147,7 +147,6 @@ impl Sample {
         let cell_bytes = match data_type {
             DataType::Utf8 | DataType::Categorical => 4.0 + self.text_bytes as f64 / seen as f64,
             DataType::Date => 4.0,
-            DataType::Decimal { precision, .. } if *precision > DECIMAL64_PRECISION_MAX => 16.0,
             _ => 8.0,
         };
         let dictionary_bytes = distinct * cell_bytes;
@@ -163,6 +162,15 @@ impl Sample {
         } else {
             Layout::Direct
         }
+    }
+}
+
+/// Whether cells are so small, or so wide and rare, that no dictionary is made of them.
+fn is_always_direct(data_type: &DataType) -> bool {
+    match *data_type {
+        DataType::Boolean => true,
+        DataType::Decimal { precision, .. } => precision > DECIMAL64_PRECISION_MAX,
+        _ => false,
     }
 }
 

@@ -11,11 +11,13 @@
 mod blocks;
 mod codec;
 mod contents;
+mod dictionary;
 mod encode;
 mod exchange;
 mod journal;
 mod layout;
 mod lock;
+mod pages;
 mod parts;
 mod place;
 mod schema;

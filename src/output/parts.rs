@@ -143,7 +143,7 @@ impl Part {
     fn append(&mut self, columns: Vec<EncodedColumn>) -> parquet::errors::Result<()> {
         let mut row_group = self.writer.next_row_group()?;
         for column in columns {
-            column.into_chunk().append_to_row_group(&mut row_group)?;
+            column.append_to(&mut row_group)?;
         }
         row_group.close()?;
         Ok(())
