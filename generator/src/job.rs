@@ -51,9 +51,9 @@ pub enum Extent {
 /// How records end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LineEnding {
-    /// `\n`
+    /// Line feed
     Lf,
-    /// `\r\n`
+    /// Carriage return and line feed; line breaks inside quotes stay line feeds
     Crlf,
 }
 
