@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long, value_name = "COUNT", value_parser = parse_count)]
     rows: Option<u64>,
 
-    /// Bytes over all files, such as 5GiB or 500MB; whole rows as near below as can be told
+    /// Bytes over all files, such as 5GiB or 500MB, met to within a percent by whole rows
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     size: Option<u64>,
 
