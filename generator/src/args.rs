@@ -13,6 +13,9 @@ use crate::job::{Extent, Job, LineEnding};
 use crate::quantity::{parse_count, parse_share, parse_size};
 use crate::shape::Shape;
 
+const CUSTOMERS: &str = "Customers";
+const FAULTS: &str = "Faults (shares such as 0.01 or 1%)";
+
 const EXAMPLES: &str = "\
 Examples:
   gen --rows 10M --out big.csv                     ten million messy transactions, 0.8 GB
@@ -32,7 +35,7 @@ pub struct Args {
     #[arg(long, value_name = "COUNT", value_parser = parse_count)]
     rows: Option<u64>,
 
-    /// Bytes over all files, such as 5GiB or 500MB; whole rows as near below as can be told
+    /// Bytes over all files, such as 5GiB or 500MB, met to within a percent by whole rows
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     size: Option<u64>,
 
@@ -78,49 +81,49 @@ pub struct Args {
     days: u32,
 
     /// Number of customers [default: 100k; shape keys: 1M]
-    #[arg(long, value_name = "COUNT", value_parser = parse_count, help_heading = "Customers")]
+    #[arg(long, value_name = "COUNT", value_parser = parse_count, help_heading = CUSTOMERS)]
     customers: Option<u64>,
 
     /// Skew: the k-th customer gets rows in proportion to 1/k^S; 0 is even [default: 1; shape
     /// keys: 0]
-    #[arg(long, value_name = "S", help_heading = "Customers")]
+    #[arg(long, value_name = "S", help_heading = CUSTOMERS)]
     zipf: Option<f64>,
 
     /// Share of the rows that one more customer holds [default: 0; shape hot: 50%]
-    #[arg(long, value_name = "SHARE", value_parser = parse_share, help_heading = "Customers")]
+    #[arg(long, value_name = "SHARE", value_parser = parse_share, help_heading = CUSTOMERS)]
     hot_share: Option<f64>,
 
     /// No faults but those whose rates are given beside it; timestamps in order
-    #[arg(long, help_heading = "Faults (shares such as 0.01 or 1%)")]
+    #[arg(long, help_heading = FAULTS)]
     clean: bool,
 
     /// Spare the timestamp column from all faults
-    #[arg(long, help_heading = "Faults (shares such as 0.01 or 1%)")]
+    #[arg(long, help_heading = FAULTS)]
     clean_time: bool,
 
     /// Cells left empty or holding N/A, NA, null, NaN or None [default: 2%; shape nulls: 50%]
     #[arg(long, value_name = "SHARE", value_parser = parse_share,
-        help_heading = "Faults (shares such as 0.01 or 1%)")]
+        help_heading = FAULTS)]
     missing: Option<f64>,
 
     /// Cells of a wrong type: "12,50", abc, 3.0 for an integer, 31/12/2024 10:00 [default: 0.1%]
     #[arg(long, value_name = "SHARE", value_parser = parse_share,
-        help_heading = "Faults (shares such as 0.01 or 1%)")]
+        help_heading = FAULTS)]
     type_faults: Option<f64>,
 
     /// Rows that repeat the row before them, byte for byte [default: 0.5%]
     #[arg(long, value_name = "SHARE", value_parser = parse_share,
-        help_heading = "Faults (shares such as 0.01 or 1%)")]
+        help_heading = FAULTS)]
     duplicates: Option<f64>,
 
     /// Amounts below zero, timestamps in the 2090s [default: 0.2%]
     #[arg(long, value_name = "SHARE", value_parser = parse_share,
-        help_heading = "Faults (shares such as 0.01 or 1%)")]
+        help_heading = FAULTS)]
     invalid: Option<f64>,
 
     /// Rows dated a minute to six hours before an earlier row [default: 0.5%]
     #[arg(long, value_name = "SHARE", value_parser = parse_share,
-        help_heading = "Faults (shares such as 0.01 or 1%)")]
+        help_heading = FAULTS)]
     late: Option<f64>,
 }
 

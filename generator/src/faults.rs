@@ -6,7 +6,8 @@ use crate::buffer::{Word, words};
 use crate::random::{Chance, Rng};
 use crate::shape::{Cells, Column};
 
-/// How often each kind of fault is put in; fractions between 0 and 1.
+/// How often each kind of fault is put in; fractions between 0 and 1. Every 256th row is spared from
+/// being a duplicate and from a wrong timestamp, whatever the rates.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rates {
     /// Cells left empty or holding a null token, in every column that may have missing cells.

@@ -20,6 +20,7 @@ const ASCII_ZEROS: u64 = 0x3030_3030_3030_3030;
 /// The eight digits of a number below 10^8, as numbers, the first in the lowest byte: split into
 /// halves of four digits, all of these into halves of two, and all of these into digits, each time
 /// with one multiplication by a reciprocal.
+#[inline]
 fn eight_digits(value: u64) -> u64 {
     debug_assert!(value < EIGHT_DIGITS, "eight digits hold no more");
     let fours = (value / 10_000) | ((value % 10_000) << 32);
@@ -30,29 +31,39 @@ fn eight_digits(value: u64) -> u64 {
 }
 
 /// Bits of the leading zeros of `digits`, without the last `keep` digits.
+#[inline]
 fn leading_zero_bits(digits: u64, keep: u32) -> u32 {
     let first_kept = 64 - 8 * keep;
     (digits | 1 << first_kept).trailing_zeros() & !7
 }
 
 /// Stores the digits from the one that begins at bit `begin` to the one that ends at bit `end`.
+#[inline]
 fn put_digits(out: &mut [u8], at: usize, digits: u64, begin: u32, end: u32) -> usize {
     let text = (digits | ASCII_ZEROS) >> begin;
     put(out, at, text.to_le_bytes(), ((end - begin) / 8) as usize)
 }
 
 /// Stores an integer at `at`; returns where the next text goes, like all that follow.
+#[inline]
 pub(crate) fn write_integer(out: &mut [u8], at: usize, value: i64) -> usize {
     let at = put(out, at, [b'-'], usize::from(value < 0));
     write_unsigned(out, at, value.unsigned_abs())
 }
 
-fn write_unsigned(out: &mut [u8], mut at: usize, value: u64) -> usize {
-    if value < EIGHT_DIGITS {
-        let digits = eight_digits(value);
-        return put_digits(out, at, digits, leading_zero_bits(digits, 1), 64);
+#[inline]
+fn write_unsigned(out: &mut [u8], at: usize, value: u64) -> usize {
+    if value >= EIGHT_DIGITS {
+        return write_long(out, at, value);
     }
-    at = write_unsigned(out, at, value / EIGHT_DIGITS);
+    let digits = eight_digits(value);
+    put_digits(out, at, digits, leading_zero_bits(digits, 1), 64)
+}
+
+/// More than eight digits: those before the last eight, then these.
+#[inline(never)] // or the compiler folds it back into its caller, which then is too long to inline
+fn write_long(out: &mut [u8], at: usize, value: u64) -> usize {
+    let at = write_unsigned(out, at, value / EIGHT_DIGITS);
     put_digits(out, at, eight_digits(value % EIGHT_DIGITS), 0, 64)
 }
 

@@ -21,7 +21,7 @@ pub struct Job {
     pub seed: u64,
     /// Number of files the rows are spread over evenly, 1 to [`Job::FILES_MAX`].
     pub files: u64,
-    /// Threads that generate, at least 1. The bytes do not depend on it.
+    /// Threads that generate, 1 to [`Job::THREADS_MAX`]. The bytes do not depend on it.
     pub threads: usize,
     /// How often what goes wrong.
     pub rates: Rates,
@@ -51,9 +51,9 @@ pub enum Extent {
 /// How records end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LineEnding {
-    /// `\n`
+    /// Line feed
     Lf,
-    /// `\r\n`
+    /// Carriage return and line feed; line breaks inside quotes stay line feeds
     Crlf,
 }
 
@@ -81,6 +81,9 @@ impl Job {
 
     /// The most rows that can be asked for.
     pub const ROWS_MAX: u64 = 1_000_000_000_000;
+
+    /// The most threads.
+    pub const THREADS_MAX: usize = 1024;
 
     /// A job with the usual settings of `shape`.
     pub fn new(shape: Shape, extent: Extent) -> Self {
@@ -141,7 +144,8 @@ impl Job {
         if let Extent::Rows(rows) = self.extent {
             require(rows <= Self::ROWS_MAX, "--rows", "at most 1000G")?;
         }
-        require(self.threads > 0, "--threads", "at least 1")?;
+        let threads_in_range = (1..=Self::THREADS_MAX).contains(&self.threads);
+        require(threads_in_range, "--threads", "1 to 1024")?;
         require(self.block_rows > 0, "block_rows", "at least 1")
     }
 

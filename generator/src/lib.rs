@@ -13,6 +13,7 @@ mod args;
 mod buffer;
 mod customers;
 mod error;
+mod fate;
 mod faults;
 mod format;
 mod job;

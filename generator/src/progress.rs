@@ -1,10 +1,10 @@
 //! Rows and bytes so far in, a bar on a terminal or a line now and then out, on standard error.
 //! Invariant: asked to be quiet, it prints nothing.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -44,7 +44,10 @@ impl Progress {
         } else if !self.quiet && self.last_line.elapsed() > LINE_INTERVAL {
             self.last_line = Instant::now();
             let (rows, rows_total) = (HumanCount(rows), HumanCount(rows_total));
-            eprintln!("gen: {rows} of {rows_total} rows, {}", self.rate(bytes));
+            print_line(&format!(
+                "{rows} of {rows_total} rows, {}",
+                self.rate(bytes)
+            ));
         }
     }
 
@@ -54,12 +57,9 @@ impl Progress {
             bar.finish_and_clear();
         }
         if !self.quiet {
-            let (rows, elapsed) = (HumanCount(rows), self.begin.elapsed());
-            let rate = self.rate(bytes);
-            eprintln!(
-                "gen: wrote {rows} rows, {rate}, in {}",
-                HumanDuration(elapsed)
-            );
+            let seconds = self.begin.elapsed().as_secs_f64();
+            let (rows, rate) = (HumanCount(rows), self.rate(bytes));
+            print_line(&format!("wrote {rows} rows, {rate}, in {seconds:.1} s"));
         }
     }
 
@@ -67,4 +67,9 @@ impl Progress {
         let rate = bytes as f64 / self.begin.elapsed().as_secs_f64().max(1e-9);
         format!("{} at {}/s", HumanBytes(bytes), HumanBytes(rate as u64))
     }
+}
+
+/// Unlike `eprintln!` no panic where standard error is closed: nobody is there to be told.
+fn print_line(text: &str) {
+    let _ = writeln!(stderr(), "gen: {text}");
 }

@@ -20,7 +20,7 @@ impl Rng {
     /// The generator of one row.
     #[inline]
     pub(crate) fn for_row(seed: u64, row: u64) -> Self {
-        Self(mix(mix(seed ^ GOLDEN).wrapping_add(row)))
+        Self(mix(seed.wrapping_mul(GOLDEN) ^ row))
     }
 
     /// 64 random bits.

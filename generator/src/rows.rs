@@ -8,26 +8,19 @@ use crate::Error;
 use crate::amounts::Amounts;
 use crate::buffer::{Buffer, Word, put_byte};
 use crate::customers::CustomerIds;
+use crate::fate::{Fate, Fates};
 use crate::faults::{self, Fault, Faults, Mark};
 use crate::format::{write_day_first, write_decimal, write_integer, write_timestamp};
 use crate::job::Job;
-use crate::random::{Chance, Rng, scale, scale_skewed};
+use crate::random::{Rng, scale, scale_skewed};
 use crate::shape::Cells;
 use crate::truth::{ColumnTruth, Truth};
 
 /// The smallest transaction id: wide enough for nine thousand million rows of equal width.
 const ID_FIRST: i64 = 1_000_000_000;
 
-/// Every so many rows stands one that is no duplicate, so that looking for the origin of a
-/// duplicate is bounded at any rate.
-const ORIGIN_DISTANCE_MAX: u64 = 1024;
-
-/// How many rows back a late row looks for a row in order; it is not late if there is none.
-const LOOKBACK_ROWS_MAX: u64 = 256;
-
 const MINUTE: i64 = 60;
 const LATE_SECONDS_MAX: u32 = 6 * 3600;
-const YEAR_2024: i64 = 1_704_067_200;
 const YEAR_2090: i64 = 3_786_912_000;
 const NINE_YEARS_SECONDS: u32 = 9 * 365 * 86_400;
 
@@ -36,26 +29,15 @@ type Marks = Vec<(usize, Mark)>;
 
 /// Writes rows of a job.
 pub(crate) struct Rows {
-    seed: u64,
     header: Vec<u8>,
     columns: Vec<(Cells, Faults)>,
-    time_faults: Faults,
-    duplicates: Chance,
+    fates: Fates,
     customers: CustomerIds,
     amounts: Amounts,
-    clock: Clock,
     line_end: Word,
     row_bytes_max: usize,
     /// What has been counted before the first row: nothing.
     truth: Truth,
-}
-
-/// What is drawn first for every row, so that other rows can ask for it too.
-struct Fate {
-    is_duplicate: bool,
-    time_fault: Option<Fault>,
-    /// The row's time in order, in seconds since 1970-01-01.
-    seconds: i64,
 }
 
 impl Rows {
@@ -90,15 +72,13 @@ impl Rows {
             }
             planned.push((column.cells, faults));
         }
+        let time_faults = time_faults.expect("every shape has a timestamp");
         Ok(Self {
-            seed: job.seed,
             header,
             columns: planned,
-            time_faults: time_faults.expect("every shape has a timestamp"),
-            duplicates: Chance::new(job.rates.duplicates),
+            fates: Fates::new(job, time_faults, rows),
             customers: CustomerIds::new(job.customers),
             amounts: Amounts::new(),
-            clock: Clock::new(job.days, rows),
             line_end: Word::new(line_end),
             row_bytes_max,
             truth,
@@ -119,46 +99,13 @@ impl Rows {
     pub(crate) fn write(&self, range: Range<u64>, out: &mut Buffer, truth: &mut Truth) {
         let mut marks = Marks::new();
         for row in range {
-            let (origin, fate, rng) = self.origin(row);
+            let (origin, fate, rng) = self.fates.origin(row);
             marks.clear();
             let room = out.room(self.row_bytes_max);
             let bytes = self.write_row(origin, &fate, rng, room, &mut marks);
             out.advance(bytes);
             truth.add_row(bytes as u64, &marks, origin != row);
         }
-    }
-
-    /// The row whose text stands in `row`: itself, or the one before it that it repeats.
-    fn origin(&self, row: u64) -> (u64, Fate, Rng) {
-        let mut origin = row;
-        loop {
-            let (fate, rng) = self.fate(origin);
-            if !fate.is_duplicate {
-                return (origin, fate, rng);
-            }
-            origin -= 1;
-        }
-    }
-
-    fn fate(&self, row: u64) -> (Fate, Rng) {
-        let mut rng = Rng::for_row(self.seed, row);
-        let bits = rng.bits();
-        let fate = Fate {
-            is_duplicate: self.duplicates.hits(bits as u32)
-                && !row.is_multiple_of(ORIGIN_DISTANCE_MAX),
-            time_fault: self.time_faults.pick((bits >> 32) as u32),
-            seconds: self.clock.seconds(row, rng.dice()),
-        };
-        (fate, rng)
-    }
-
-    /// The time of the last row before `row` that shows its time in order. All rows up to there
-    /// are dated no later, which is what makes an earlier date a late one.
-    fn seconds_before(&self, row: u64) -> Option<i64> {
-        let earlier = row.saturating_sub(LOOKBACK_ROWS_MAX)..row;
-        let mut fates = earlier.rev().map(|row| self.fate(row).0);
-        let in_order = fates.find(|fate| !fate.is_duplicate && fate.time_fault.is_none());
-        in_order.map(|fate| fate.seconds)
     }
 
     /// Stores one row at the start of `out`; returns its length.
@@ -184,13 +131,10 @@ impl Rows {
             if let Some(fault) = fault {
                 let (end, mark) = match cells {
                     Cells::Time => self.write_wrong_time(fault, row, fate, &mut rng, out, at),
-                    _ => {
-                        let (end, mark) = self.write_wrong(fault, cells, dice, &mut rng, out, at);
-                        (end, Some(mark))
-                    }
+                    _ => self.write_wrong(fault, cells, dice, &mut rng, out, at),
                 };
                 at = end;
-                marks.extend(mark.map(|mark| (index, mark)));
+                marks.push((index, mark));
                 continue;
             }
             at = match cells {
@@ -230,8 +174,8 @@ impl Rows {
         rng: &mut Rng,
         out: &mut [u8],
         at: usize,
-    ) -> (usize, Option<Mark>) {
-        let (end, mark) = match fault {
+    ) -> (usize, Mark) {
+        match fault {
             Fault::Missing => faults::write_missing(rng, out, at),
             Fault::Type if rng.below(2) == 0 => faults::write_word(rng, out, at),
             Fault::Type => {
@@ -243,14 +187,11 @@ impl Rows {
                 (write_timestamp(out, at, seconds), Mark::Future)
             }
             Fault::Late => {
-                let Some(before) = self.seconds_before(row) else {
-                    return (write_timestamp(out, at, fate.seconds), None);
-                };
+                let before = self.fates.seconds_before(row);
                 let lateness = MINUTE + i64::from(rng.below(LATE_SECONDS_MAX));
                 (write_timestamp(out, at, before - lateness), Mark::Late)
             }
-        };
-        (end, Some(mark))
+        }
     }
 
     /// Stores a faulty cell of any other column, whose right value `dice` picks.
@@ -295,28 +236,5 @@ impl Rows {
         let begin = put_byte(out, at, b'"');
         let end = write_decimal(out, begin, units, decimals, b',');
         (put_byte(out, end, b'"'), Mark::DecimalComma)
-    }
-}
-
-/// Row indices to times in order.
-struct Clock {
-    /// From one row to the next, in units of 2^-32 seconds.
-    step: u64,
-}
-
-impl Clock {
-    /// Spreads `rows` over `days`, at most a minute apart.
-    fn new(days: u32, rows: u64) -> Self {
-        let span = (u64::from(days) * 86_400) << 32;
-        let step_max = (MINUTE as u64) << 32;
-        Self {
-            step: (span / rows.max(1)).min(step_max),
-        }
-    }
-
-    /// The row's own stretch of time, and `jitter / 2^32` of it.
-    fn seconds(&self, row: u64, jitter: u32) -> i64 {
-        let within = (u128::from(self.step) * u128::from(jitter)) >> 32;
-        YEAR_2024 + ((row * self.step + within as u64) >> 32) as i64
     }
 }

@@ -8,6 +8,11 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::faults::{Mark, TOKENS};
 
 /// Exact counts of everything that was put in, to check a consumer's receipt against.
+///
+/// Serialized, it is one map: the fields here, then the sums over all columns `late`, `missing`
+/// (empty cells and tokens; the notes left empty too), `type_faults`, `negative` and `future`, then
+/// `columns`, which has for each column, in file order, the same counts kind by kind and the number
+/// of text cells with a comma, a quote or a line break.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Truth {
     /// Name of the shape.
