@@ -293,15 +293,14 @@ impl Belt {
                     travel.note_effect(*step, effect);
                 }
                 Inline::Observe(fit) => {
-                    let mut fit = fit.lock().expect("no holder of this lock panics");
-                    let fit = fit.as_mut().expect("a fit stays until its pass ends");
-                    let before = fit.memory_bytes();
-                    fit.observe(&travel.batch)
-                        .map_err(|error| travel.locate(error))?;
-                    let after = fit.memory_bytes();
+                    let mut observer = fit.lock().expect("no holder of this lock panics");
+                    let observed = observer.fit.observe(&travel.batch);
+                    observed.map_err(|error| travel.locate(error))?;
+                    let bytes = observer.fit.memory_bytes();
+                    let before = std::mem::replace(&mut observer.counted_bytes, bytes);
                     self.parts
                         .budget
-                        .state_changed("a fit's counts", before, after)?;
+                        .state_changed("what is learnt for fills", before, bytes)?;
                 }
             }
         }

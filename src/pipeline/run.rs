@@ -371,17 +371,13 @@ fn learn(
             let Inline::Observe(fit) = inline.work else {
                 continue;
             };
-            let fit = fit.into_inner().expect("no holder of this lock panics");
-            let fit = fit.expect("a fit stays until its pass ends");
-            let held = fit.memory_bytes();
-            let holds = match fit.finish()? {
-                FitOutcome::Done(learnt) => {
-                    fitted[inline.step] = Some(learnt);
-                    0
-                }
-                FitOutcome::Again(fit) => again[inline.step].insert(fit).memory_bytes(),
-            };
-            budget.state_changed("a fit's counts", held, holds)?;
+            let observer = fit.into_inner().expect("no holder of this lock panics");
+            match observer.fit.finish()? {
+                FitOutcome::Done(learnt) => fitted[inline.step] = Some(learnt),
+                FitOutcome::Again(fit) => again[inline.step] = Some(fit),
+            }
+            // A fit that goes on is counted afresh from its next batch on.
+            budget.state_changed("", observer.counted_bytes, 0)?;
         }
         if let Some(lanes) = stage.lanes {
             for (step, learnt) in lanes.finish(budget) {

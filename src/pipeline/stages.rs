@@ -14,9 +14,15 @@ use crate::steps::{Fit, Fitted, KeyedStep, LocalStep, Prepared, Step};
 /// Row-local work of a stage, in order.
 pub(crate) enum Inline {
     /// A fit that observes the batch.
-    Observe(Mutex<Option<Box<dyn Fit>>>),
+    Observe(Mutex<Observer>),
     /// A step that changes the batch.
     Apply(Arc<dyn LocalStep>),
+}
+
+/// A fit, and the memory the budget counts for it.
+pub(crate) struct Observer {
+    pub(crate) fit: Box<dyn Fit>,
+    pub(crate) counted_bytes: usize,
 }
 
 /// Work that belongs to step `step` of the plan.
@@ -200,7 +206,7 @@ fn stages(items: Vec<Item>, key: &[usize]) -> Vec<Stage> {
         let stage = &mut stages[stage];
         match item.prepared {
             Prepared::Fit(fit) => {
-                let work = Inline::Observe(Mutex::new(Some(fit)));
+                let work = Inline::Observe(Mutex::new(Observer { fit, counted_bytes: 0 }));
                 stage.inline.push(Work { step, work });
             }
             Prepared::Local(work) => stage.inline.push(Work {
