@@ -86,7 +86,7 @@ struct ColumnEncoder {
 pub struct EncodedColumn(Chunk);
 
 enum Chunk {
-    Direct(ArrowColumnChunk),
+    Direct(Box<ArrowColumnChunk>),
     Dictionary(Vec<u8>, Box<ColumnCloseResult>),
 }
 
@@ -236,7 +236,7 @@ impl ColumnEncoder {
     fn encode_direct(&self, arrays: &[ArrayRef]) -> parquet::errors::Result<EncodedColumn> {
         let blocks = Blocks::new(arrays, self.page_rows_max);
         let chunk = self.write(&self.direct, blocks)?;
-        Ok(EncodedColumn(Chunk::Direct(chunk)))
+        Ok(EncodedColumn(Chunk::Direct(Box::new(chunk))))
     }
 
     fn write(

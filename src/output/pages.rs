@@ -172,7 +172,7 @@ fn put_levels(validity: Option<&BooleanBuffer>, rows: usize, valid: usize, out: 
         Some(validity) if valid > 0 && valid < rows => {
             put_varint(((rows.div_ceil(8) as u64) << 1) | 1, out);
             out.extend_from_slice(&validity.sliced()[..rows.div_ceil(8)]);
-            if rows % 8 != 0
+            if !rows.is_multiple_of(8)
                 && let Some(last) = out.last_mut()
             {
                 *last &= (1 << (rows % 8)) - 1;
