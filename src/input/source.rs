@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -62,6 +63,7 @@ impl Source {
         temp_dir: &Path,
         spooled: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<Self> {
+        raise_open_files_limit();
         let cannot_open = |error| Error::io("open", path, error);
         if path.as_os_str() == "-" {
             let path = PathBuf::from("<stdin>");
@@ -76,7 +78,7 @@ impl Source {
         }
         let is_file = path.metadata().map_err(cannot_open)?.is_file();
         if is_file {
-            return Self::map(path.into(), open_file(path).map_err(cannot_open)?, false);
+            return Self::map(path.into(), File::open(path).map_err(cannot_open)?, false);
         }
         // Opening a FIFO would otherwise wait for its writer, out of reach of `spooled`.
         let stream = OpenOptions::new()
@@ -92,7 +94,7 @@ impl Source {
         let cannot_map = |error| Error::io("map", &path, error);
         let state = State::of(&file).map_err(cannot_map)?;
         let length = usize::try_from(state.length)
-            .map_err(|_| cannot_map(std::io::ErrorKind::FileTooLarge.into()))?;
+            .map_err(|_| cannot_map(std::io::Error::other("too large for this machine")))?;
         let map = (length > 0)
             .then(|| Map::new(&file, length))
             .transpose()
@@ -211,21 +213,18 @@ impl fmt::Debug for Source {
     }
 }
 
-/// Opens a regular file; raises the soft limit of open files when it is in the way, since every
-/// source stays open and shells set it low.
-fn open_file(path: &Path) -> std::io::Result<File> {
-    let opened = File::open(path);
-    let too_many = matches!(&opened, Err(error) if error.raw_os_error() == Some(libc::EMFILE));
-    let limit = getrlimit(Resource::Nofile);
-    if !too_many || limit.current == limit.maximum {
-        return opened;
-    }
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    setrlimit(Resource::Nofile, raised)?;
-    File::open(path)
+/// Lifts the soft limit of open files to the hard one, once: every source stays open, shells set
+/// the limit low, and the lake needs files too. Where it cannot be lifted it stays as it is.
+fn raise_open_files_limit() {
+    static RAISED: Once = Once::new();
+    RAISED.call_once(|| {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let raised = Rlimit {
+            current: maximum,
+            maximum,
+        };
+        let _ = setrlimit(Resource::Nofile, raised);
+    });
 }
 
 /// What to say about a file whose first bytes are those of something else than UTF-8 text.
@@ -380,15 +379,72 @@ mod tests {
         let path = dir.path().join("fifo");
         let mode = rustix::fs::Mode::from(0o600);
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).expect("a FIFO");
-        let writer = std::thread::spawn({
-            let path = path.clone();
-            move || fs::write(path, b"a,b\n1,2\n")
-        });
+        let mut writer = std::process::Command::new("sh")
+            .args(["-c", "printf 'a,b\\n1,2\\n' > \"$0\""])
+            .arg(&path)
+            .spawn()
+            .expect("a shell");
         let source = open(&path).expect("opened");
-        writer.join().expect("no panic").expect("written");
+        assert!(writer.wait().expect("a child").success());
         assert_eq!(source.bytes(), b"a,b\n1,2\n");
         assert_eq!(source.path(), path);
         assert!(source.is_spooled());
         source.check().expect("unchanged");
+    }
+
+    /// Runs the test called `name` in a process of its own, told so by `CHILD`.
+    fn in_child(name: &str, role: &str, stdin: std::process::Stdio) {
+        let output = std::process::Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "--test-threads=1"])
+            .arg(format!("input::source::tests::{name}"))
+            .env(CHILD, role)
+            .stdin(stdin)
+            .output()
+            .expect("a child");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && text.contains("1 passed"),
+            "{output:?}"
+        );
+    }
+
+    const CHILD: &str = "CHUNKETL_TEST_SOURCE_CHILD";
+
+    #[test]
+    fn standard_input_is_mapped_from_a_file_and_spooled_from_elsewhere() {
+        const NAME: &str = "standard_input_is_mapped_from_a_file_and_spooled_from_elsewhere";
+        if let Some(role) = std::env::var_os(CHILD) {
+            let source = open(Path::new("-")).expect("opened");
+            assert_eq!(source.bytes(), b"a\n1\n");
+            assert_eq!(source.path(), Path::new("<stdin>"));
+            assert_eq!(source.is_spooled(), role == "spooled");
+            return;
+        }
+        let (_dir, path) = file("in.csv", b"x\na\n1\n");
+        let mut skipping = File::open(&path).expect("opened");
+        skipping.seek_relative(2).expect("seekable");
+        in_child(NAME, "spooled", skipping.into());
+        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        writer.write_all(b"a\n1\n").expect("written");
+        drop(writer);
+        in_child(NAME, "spooled", reader.into());
+        let (_dir, path) = file("in.csv", b"a\n1\n");
+        in_child(NAME, "mapped", File::open(&path).expect("opened").into());
+    }
+
+    #[test]
+    fn more_files_than_the_soft_limit_can_be_open() {
+        const NAME: &str = "more_files_than_the_soft_limit_can_be_open";
+        if std::env::var_os(CHILD).is_none() {
+            return in_child(NAME, "limited", std::process::Stdio::null());
+        }
+        let limit = Rlimit {
+            current: Some(32),
+            maximum: getrlimit(Resource::Nofile).maximum,
+        };
+        setrlimit(Resource::Nofile, limit).expect("lowered");
+        let (_dir, path) = file("in.csv", b"a\n");
+        let sources: Result<Vec<_>> = (0..64).map(|_| open(&path)).collect();
+        assert_eq!(sources.expect("opened").len(), 64);
     }
 }

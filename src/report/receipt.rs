@@ -263,6 +263,53 @@ pub(super) mod tests {
     use super::*;
     use crate::base::Reason;
 
+    fn columns() -> Vec<ColumnReceipt> {
+        vec![
+            ColumnReceipt {
+                name: "amount".into(),
+                data_type: "int64".into(),
+                why: "inferred from 8,192 sampled cells".into(),
+                nulls_in: 120_000,
+                nulled: 1,
+                filled: 120_001,
+                ..ColumnReceipt::default()
+            },
+            ColumnReceipt {
+                name: "region\n".into(),
+                data_type: "utf8".into(),
+                why: "inferred".into(),
+                null_lookalikes: 17,
+                null_lookalikes_hint: Some("--null-values region=NA".into()),
+                ..ColumnReceipt::default()
+            },
+        ]
+    }
+
+    fn stages() -> Vec<StageSummary> {
+        vec![
+            StageSummary {
+                name: "decode".into(),
+                count: 1_200,
+                total_seconds: 6.5,
+                p50_us: 5_000.0,
+                p90_us: 6_000.5,
+                p99_us: 9_000.0,
+                max_us: 12_000.0,
+                share: 0.25,
+            },
+            StageSummary {
+                name: "encode".into(),
+                count: 100,
+                total_seconds: 19.5,
+                p50_us: 50_000.0,
+                p90_us: 60_000.0,
+                p99_us: 90_000.0,
+                max_us: 1_200_000.0,
+                share: 0.75,
+            },
+        ]
+    }
+
     /// A receipt with something in every field.
     pub(in crate::report) fn example() -> Receipt {
         let source = SourceCounters {
@@ -286,25 +333,7 @@ pub(super) mod tests {
             options: serde_json::json!({"input": ["a.csv"], "threads": 16}),
             inputs: vec![InputReceipt::new(Path::new("a\x1b.csv"), 5 << 30, &source)],
             totals: counters.totals().into(),
-            columns: vec![
-                ColumnReceipt {
-                    name: "amount".into(),
-                    data_type: "int64".into(),
-                    why: "inferred from 8,192 sampled cells".into(),
-                    nulls_in: 120_000,
-                    nulled: 1,
-                    filled: 120_001,
-                    ..ColumnReceipt::default()
-                },
-                ColumnReceipt {
-                    name: "region\n".into(),
-                    data_type: "utf8".into(),
-                    why: "inferred".into(),
-                    null_lookalikes: 17,
-                    null_lookalikes_hint: Some("--null-values region=NA".into()),
-                    ..ColumnReceipt::default()
-                },
-            ],
+            columns: columns(),
             steps: vec![StepReceipt {
                 label: "impute amount=mean".into(),
                 fitted: Some("51.25".into()),
@@ -320,28 +349,7 @@ pub(super) mod tests {
             }],
             restarts: vec!["amount widened".into()],
             passes: 2,
-            stages: vec![
-                StageSummary {
-                    name: "decode".into(),
-                    count: 1_200,
-                    total_seconds: 6.5,
-                    p50_us: 5_000.0,
-                    p90_us: 6_000.5,
-                    p99_us: 9_000.0,
-                    max_us: 12_000.0,
-                    share: 0.25,
-                },
-                StageSummary {
-                    name: "encode".into(),
-                    count: 100,
-                    total_seconds: 19.5,
-                    p50_us: 50_000.0,
-                    p90_us: 60_000.0,
-                    p99_us: 90_000.0,
-                    max_us: 1_200_000.0,
-                    share: 0.75,
-                },
-            ],
+            stages: stages(),
             threads: 16,
             memory: MemoryReceipt {
                 limit_bytes: 512 << 20,
