@@ -84,7 +84,7 @@ impl ColumnBuilder for Categorical {
 
     fn push(&mut self, fields: FieldColumn<'_>, scratch: &Bump, _: &mut Misfits) {
         self.keys.reserve(fields.rows());
-        for (_, field) in fields.iter() {
+        for field in fields.iter() {
             let key = match self.cells.cell(field, scratch) {
                 Some(cell) => self.interner.key(cell),
                 None => {

@@ -159,7 +159,7 @@ impl Leaf for Decimal {
         parse(text, self.precision, self.scale)
     }
 
-    #[inline]
+    #[inline(always)]
     fn fast(&mut self, field: super::field::Field<'_>) -> Option<i128> {
         parse_short(field.text(), self.precision, self.scale)
     }

@@ -26,15 +26,20 @@ pub fn parse_nearest(text: &[u8]) -> Result<f64, Misfit> {
     Ok(value)
 }
 
-/// The nearest float64 of a field that starts as a number; infinity and NaN are left to the plain
+/// The nearest float64 of a text that starts as a number; infinity and NaN are left to the plain
 /// way, as they may be null tokens.
 #[inline]
-fn parse_number(field: Field<'_>) -> Option<f64> {
-    let start = field.byte(usize::from(matches!(field.byte(0), b'-' | b'+')));
+fn parse_number(text: &[u8]) -> Option<f64> {
+    let (&first, &second) = (text.first()?, text.get(1).unwrap_or(&b' '));
+    let start = if matches!(first, b'-' | b'+') {
+        second
+    } else {
+        first
+    };
     if !(start.is_ascii_digit() || start == b'.') {
         return None;
     }
-    let value: f64 = fast_float2::parse(field.text()).ok()?;
+    let value: f64 = fast_float2::parse(text).ok()?;
     value.is_finite().then_some(value)
 }
 
@@ -61,15 +66,19 @@ impl Leaf for Inferred {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn fast(&mut self, field: Field<'_>) -> Option<f64> {
-        let value = parse_number(field)?;
-        let start = usize::from(field.byte(0) == b'-');
-        let padded = field.byte(start) == b'0' && field.byte(start + 1).is_ascii_digit();
+        let text = field.text();
+        let value = parse_number(text)?;
+        // What may be an identifier, or an integer that float64 does not hold, is left to the
+        // plain way.
+        let padded = matches!(
+            text,
+            [b'+', ..] | [b'0', b'0'..=b'9', ..] | [b'-', b'0', b'0'..=b'9', ..]
+        );
         let is_fraction = |byte: &u8| matches!(byte, b'.' | b'e' | b'E');
-        let short = field.len() <= EXACT_DIGITS;
-        let plain = padded || field.byte(0) == b'+';
-        (!plain && (short || field.text().iter().any(is_fraction))).then_some(value)
+        let exact = text.len() <= EXACT_DIGITS || text.iter().any(is_fraction);
+        (exact && !padded).then_some(value)
     }
 
     fn array(&self, cells: Vec<f64>, nulls: Option<NullBuffer>) -> ArrayRef {
@@ -87,9 +96,9 @@ impl Leaf for Declared {
         parse_nearest(text)
     }
 
-    #[inline]
+    #[inline(always)]
     fn fast(&mut self, field: Field<'_>) -> Option<f64> {
-        parse_number(field)
+        parse_number(field.text())
     }
 
     fn array(&self, cells: Vec<f64>, nulls: Option<NullBuffer>) -> ArrayRef {
