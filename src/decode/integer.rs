@@ -25,7 +25,15 @@ use crate::base::DataType;
 /// The value of the lowest `count` bytes of `word`, if all are digits; 1 to 8 of them.
 #[inline(always)]
 fn digits(word: u64, count: usize) -> Option<u64> {
-    let values = (word ^ 0x3030_3030_3030_3030) << (64 - 8 * count);
+    eight((word ^ ZEROS) << (64 - 8 * count))
+}
+
+/// Eight ASCII zeros.
+pub(super) const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
+
+/// The number whose eight digit values are the bytes of `values`, the first in the lowest place.
+#[inline(always)]
+pub(super) fn eight(values: u64) -> Option<u64> {
     let above_nine = values | values.wrapping_add(0x0606_0606_0606_0606);
     if above_nine & 0xF0F0_F0F0_F0F0_F0F0 != 0 {
         return None;
@@ -46,7 +54,7 @@ pub fn parse_canonical(field: Field<'_>) -> Option<i64> {
     let negative = window[0] == b'-';
     let count = field.len().wrapping_sub(usize::from(negative));
     if !(1..=8).contains(&count) {
-        return parse_long(field);
+        return parse_long(field.text());
     }
     let word = word(window, usize::from(negative));
     if word as u8 == b'0' && field.len() > 1 {
@@ -59,9 +67,8 @@ pub fn parse_canonical(field: Field<'_>) -> Option<i64> {
 /// [`parse_canonical`] of 9 to 19 digits. It stays out of line, so that the loop around short
 /// integers keeps its registers.
 #[inline(never)]
-fn parse_long(field: Field<'_>) -> Option<i64> {
+fn parse_long(text: &[u8]) -> Option<i64> {
     const EIGHT: u64 = 100_000_000;
-    let text = field.text();
     let negative = text.first() == Some(&b'-');
     let start = usize::from(negative);
     let count = text.len().checked_sub(start)?;
