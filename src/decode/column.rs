@@ -196,6 +196,12 @@ impl<L: Leaf> Typed<L> {
         if field.len() == 0 {
             return Ok(None);
         }
+        if !self.tokens_first
+            && let Some(inner) = self.quote.and_then(|quote| field.within_quotes(quote))
+            && let Some(cell) = self.leaf.fast(inner)
+        {
+            return Ok(Some(cell));
+        }
         let text = trim(unquote(field.text(), self.quote, scratch).bytes);
         if self.tokens.contains(text) {
             return Ok(None);

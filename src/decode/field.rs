@@ -59,6 +59,19 @@ impl<'a> Field<'a> {
         self.text().first().copied()
     }
 
+    /// What stands between the quotes of a quoted field, if nothing in there is quoted.
+    #[inline]
+    pub fn within_quotes(self, quote: u8) -> Option<Self> {
+        match self.text() {
+            [first, inner @ .., last] if (*first, *last) == (quote, quote) => {
+                let start = self.start + 1;
+                let inner_end = start + inner.len();
+                (!inner.contains(&quote)).then(|| Self::within(self.bytes, start, inner_end))
+            }
+            _ => None,
+        }
+    }
+
     /// `N` bytes from the start of the field, whatever its length; `None` where the chunk ends
     /// before.
     #[inline(always)]
@@ -88,7 +101,23 @@ pub struct FieldColumn<'a> {
 impl<'a> FieldColumn<'a> {
     /// Column `column` of rows of `columns` fields. `bounds` holds `columns + 1` offsets into
     /// `bytes` for each row; field c ends one byte before offset c + 1.
+    ///
+    /// # Panics
+    /// If a field is not UTF-8 or not within `bytes`.
     pub fn new(bytes: &'a [u8], bounds: &'a [u32], columns: usize, column: usize) -> Self {
+        let fields = Self::trusted(bytes, bounds, columns, column);
+        let utf8 = |field: Field<'_>| str::from_utf8(field.text()).is_ok();
+        assert!(fields.iter().all(utf8), "fields are UTF-8");
+        fields
+    }
+
+    /// [`Self::new`] of fields that the scanner has found to be UTF-8.
+    pub(super) fn trusted(
+        bytes: &'a [u8],
+        bounds: &'a [u32],
+        columns: usize,
+        column: usize,
+    ) -> Self {
         assert!(column < columns, "a column of the block");
         Self {
             bytes,
@@ -118,7 +147,7 @@ impl<'a> FieldColumn<'a> {
     }
 }
 
-/// What one block of records holds, as plain slices.
+/// What one block of records holds, as plain slices; every field is UTF-8.
 #[derive(Clone, Copy)]
 pub(super) struct Block<'a> {
     pub(super) bytes: &'a [u8],
@@ -137,7 +166,7 @@ impl<'a> Block<'a> {
     }
 
     pub(super) fn column(&self, column: usize) -> FieldColumn<'a> {
-        FieldColumn::new(self.bytes, self.bounds, self.columns, column)
+        FieldColumn::trusted(self.bytes, self.bounds, self.columns, column)
     }
 }
 
@@ -197,6 +226,16 @@ mod tests {
         assert_eq!(field.window::<3>(), Some(b",c\n"));
         assert_eq!(field.window::<4>(), None);
         assert_eq!(Field::within(bytes, 2, 4).first(), Some(b'a'));
+        let inner = |text: &'static str| {
+            let field = Field::new(text.as_bytes());
+            field.within_quotes(b'"').map(Field::text)
+        };
+        assert_eq!(inner("\"12\""), Some(&b"12"[..]));
+        assert_eq!(inner("\"\""), Some(&b""[..]));
+        assert_eq!(
+            ["", "\"", "12", "\"1\"\"\"", "\"1", "1\""].map(inner),
+            [None; 6]
+        );
     }
 
     #[test]

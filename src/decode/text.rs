@@ -293,6 +293,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn any_text_survives(chunks in prop::collection::vec(prop::collection::vec("\\PC{0,40}|a{30,34}|x{100,200}", 0..20), 1..4)) {
             let mut builder = utf8(&NullTokens::default());
