@@ -84,7 +84,7 @@ impl ColumnBuilder for Categorical {
 
     fn push(&mut self, fields: FieldColumn<'_>, scratch: &Bump, _: &mut Misfits) {
         self.keys.reserve(fields.rows());
-        for (_, field) in fields.iter() {
+        for field in fields.iter() {
             let key = match self.cells.cell(field, scratch) {
                 Some(cell) => self.interner.key(cell),
                 None => {
@@ -167,6 +167,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn decodes_to_what_utf8_holds(raw in prop::collection::vec("[abc]{0,2}|\"x?\"|[^\\p{C}\"]{40,60}", 0..60)) {
             let raw: Vec<&str> = raw.iter().map(String::as_str).collect();

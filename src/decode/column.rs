@@ -79,12 +79,13 @@ pub struct Misfits {
 }
 
 impl Misfits {
-    fn add(&mut self, misfit: Misfit, slot: usize, chunk_offset: usize, raw: &[u8]) {
+    fn add(&mut self, misfit: Misfit, slot: usize, field: Field<'_>) {
+        let chunk_offset = field.offset();
         let reason = match misfit {
             Misfit::OutOfRange => Reason::OutOfRange,
             Misfit::Mismatch | Misfit::Wider(_) => Reason::TypeMismatch,
         };
-        let reject = Reject::new(reason, Some(slot), chunk_offset, raw);
+        let reject = Reject::new(reason, Some(slot), chunk_offset, field.text());
         if let Misfit::Wider(to) = misfit
             && self
                 .widen
@@ -122,8 +123,8 @@ pub trait ColumnBuilder: Send {
 
 /// The builder of every column that is not text.
 pub(super) struct Typed<L: Leaf> {
-    pub(super) slot: usize,
-    pub(super) quote: Option<u8>,
+    slot: usize,
+    quote: Option<u8>,
     leaf: L,
     tokens: TokenSet,
     /// Whether some null token also reads as a value, so that no field may skip the tokens.
@@ -150,9 +151,57 @@ impl<L: Leaf> Typed<L> {
         }
     }
 
-    /// Reads a field that is not spelt in the common way; `None` is a null.
+    /// Adds a block's fields, trying each the fast way first if `FAST`.
+    #[inline(always)]
+    fn push_block<const FAST: bool>(
+        &mut self,
+        fields: FieldColumn<'_>,
+        scratch: &Bump,
+        misfits: &mut Misfits,
+    ) {
+        let mut cells = std::mem::take(&mut self.cells);
+        let first_row = cells.len();
+        cells.extend(fields.iter().enumerate().map(|(row, field)| {
+            let fast = if FAST { self.leaf.fast(field) } else { None };
+            fast.unwrap_or_else(|| self.read(&fields, row, first_row, scratch, misfits))
+        }));
+        self.cells = cells;
+    }
+
+    /// The cell of a field that is not spelt in the common way. Takes no [`Field`], so that the loop
+    /// need not keep one in memory.
     #[inline(never)]
-    fn read(&mut self, field: Field<'_>, scratch: &Bump) -> Result<Option<L::Cell>, Misfit> {
+    fn read(
+        &mut self,
+        fields: &FieldColumn<'_>,
+        row: usize,
+        first_row: usize,
+        scratch: &Bump,
+        misfits: &mut Misfits,
+    ) -> L::Cell {
+        let field = fields.get(row);
+        let cell = self.value(field, scratch).unwrap_or_else(|misfit| {
+            self.counts.nulled += 1;
+            misfits.add(misfit, self.slot, field);
+            None
+        });
+        cell.unwrap_or_else(|| {
+            self.null_rows.push((first_row + row) as u32);
+            L::Cell::default()
+        })
+    }
+
+    /// The value of a field; `None` if it is null.
+    fn value(&mut self, field: Field<'_>, scratch: &Bump) -> Result<Option<L::Cell>, Misfit> {
+        if field.len() == 0 {
+            return Ok(None);
+        }
+        if !self.tokens_first
+            && let Some(inner) = self.quote.and_then(|quote| field.within_quotes(quote))
+            && let Some(cell) = self.leaf.fast(inner)
+        {
+            return Ok(Some(cell));
+        }
         let text = trim(unquote(field.text(), self.quote, scratch).text);
         if self.tokens.contains(text) {
             return Ok(None);
@@ -172,23 +221,10 @@ impl<L: Leaf> ColumnBuilder for Typed<L> {
     }
 
     fn push(&mut self, fields: FieldColumn<'_>, scratch: &Bump, misfits: &mut Misfits) {
-        self.cells.reserve(fields.rows());
-        for (offset, field) in fields.iter() {
-            if !self.tokens_first
-                && let Some(cell) = self.leaf.fast(field)
-            {
-                self.cells.push(cell);
-                continue;
-            }
-            let cell = self.read(field, scratch).unwrap_or_else(|misfit| {
-                self.counts.nulled += 1;
-                misfits.add(misfit, self.slot, offset, field.text());
-                None
-            });
-            if cell.is_none() {
-                self.null_rows.push(self.cells.len() as u32);
-            }
-            self.cells.push(cell.unwrap_or_default());
+        if self.tokens_first {
+            self.push_block::<false>(fields, scratch, misfits);
+        } else {
+            self.push_block::<true>(fields, scratch, misfits);
         }
     }
 

@@ -6,7 +6,7 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::Date32Type;
 
 use super::column::{Leaf, Misfit, primitive, shared};
-use super::field::Field;
+use super::field::{Field, word};
 use super::timestamp::{Moment, ReadMoment};
 use crate::base::{DataType, TimeUnit};
 
@@ -75,14 +75,12 @@ impl Default for DayCache {
 
 impl DayCache {
     /// The day that the first ten bytes of `field` spell.
-    #[inline]
+    #[inline(always)]
     pub(super) fn day(&mut self, field: Field<'_>) -> Option<i32> {
-        if field.len() < 10 {
-            return None;
-        }
-        let text = [field.word(0), field.word(2)];
+        let bytes = field.text().first_chunk::<10>()?;
+        let text = [word(bytes, 0), word(bytes, 2)];
         if text != self.text {
-            self.day = parse_day(&field.text()[..10])?;
+            self.day = parse_day(bytes)?;
             self.text = text;
         }
         Some(self.day)
@@ -123,7 +121,7 @@ impl<R: ReadMoment> Leaf for Dates<R> {
         self.cell(moment)
     }
 
-    #[inline]
+    #[inline(always)]
     fn fast(&mut self, field: Field<'_>) -> Option<i32> {
         let moment = self.reader.read_fast(field)?;
         self.cell(moment).ok()

@@ -4,34 +4,46 @@
 
 use crate::csv::{BadRecord, Fields};
 
-/// The raw bytes of one field, and what follows them in the chunk.
+/// The raw bytes of one field, and the chunk around them.
 #[derive(Debug, Clone, Copy)]
 pub struct Field<'a> {
-    tail: &'a [u8],
+    bytes: &'a [u8],
+    start: usize,
     len: usize,
 }
 
 impl<'a> Field<'a> {
     /// A field with nothing behind it.
     pub fn new(text: &'a [u8]) -> Self {
-        Self {
-            tail: text,
-            len: text.len(),
-        }
+        Self::within(text, 0, text.len())
     }
 
     /// The field `bytes[start..end]`.
+    #[inline]
     pub fn within(bytes: &'a [u8], start: usize, end: usize) -> Self {
-        let tail = &bytes[start..];
-        let len = end - start;
-        assert!(len <= tail.len(), "a field ends within its chunk");
-        Self { tail, len }
+        let len = end.wrapping_sub(start);
+        Self { bytes, start, len }
+    }
+
+    /// The field from offset `start` to the byte before offset `next`.
+    #[inline]
+    fn between(bytes: &'a [u8], start: u32, next: u32) -> Self {
+        Self::within(bytes, start as usize, (next as usize).wrapping_sub(1))
+    }
+
+    /// Offset from the start of the chunk, in bytes.
+    #[inline]
+    pub fn offset(self) -> usize {
+        self.start
     }
 
     /// The field's own bytes.
+    ///
+    /// # Panics
+    /// If they are not within the chunk.
     #[inline]
     pub fn text(self) -> &'a [u8] {
-        &self.tail[..self.len]
+        &self.bytes[self.start..][..self.len]
     }
 
     /// Length in bytes.
@@ -41,38 +53,40 @@ impl<'a> Field<'a> {
         self.len
     }
 
-    /// The byte at `at`, or 0 past the end of the chunk. May lie behind the field.
+    /// The first byte, if there is one.
     #[inline]
-    pub fn byte(self, at: usize) -> u8 {
-        self.tail.get(at).copied().unwrap_or(0)
+    pub fn first(self) -> Option<u8> {
+        self.text().first().copied()
     }
 
-    /// The eight bytes from `at`, the first in the lowest place. Those behind the field are
-    /// whatever follows it, those past the end of the chunk are 0.
+    /// What stands between the quotes of a quoted field, if nothing in there is quoted.
     #[inline]
-    pub fn word(self, at: usize) -> u64 {
-        match self.tail.get(at..at + 8) {
-            Some(bytes) => u64::from_le_bytes(bytes.try_into().expect("eight bytes")),
-            None => self.word_at_end(at),
+    pub fn within_quotes(self, quote: u8) -> Option<Self> {
+        match self.text() {
+            [first, inner @ .., last] if (*first, *last) == (quote, quote) => {
+                let start = self.start + 1;
+                let inner_end = start + inner.len();
+                (!inner.contains(&quote)).then(|| Self::within(self.bytes, start, inner_end))
+            }
+            _ => None,
         }
     }
 
-    /// The `N` bytes from the start of the field, if it is no longer and the chunk no shorter.
-    #[inline]
-    pub fn short<const N: usize>(self) -> Option<&'a [u8; N]> {
-        if self.len > N {
-            return None;
-        }
-        self.tail.first_chunk()
+    /// `N` bytes from the start of the field, whatever its length; `None` where the chunk ends
+    /// before.
+    #[inline(always)]
+    pub fn window<const N: usize>(self) -> Option<&'a [u8; N]> {
+        self.bytes.get(self.start..self.start + N)?.first_chunk()
     }
+}
 
-    #[cold]
-    fn word_at_end(self, at: usize) -> u64 {
-        let rest = self.tail.get(at..).unwrap_or_default();
-        let mut bytes = [0; 8];
-        bytes[..rest.len()].copy_from_slice(rest);
-        u64::from_le_bytes(bytes)
-    }
+/// The eight bytes from `at`, the first in the lowest place.
+///
+/// # Panics
+/// If there are fewer.
+#[inline(always)]
+pub(super) fn word(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 
 /// The fields of one column in one block.
@@ -87,7 +101,23 @@ pub struct FieldColumn<'a> {
 impl<'a> FieldColumn<'a> {
     /// Column `column` of rows of `columns` fields. `bounds` holds `columns + 1` offsets into
     /// `bytes` for each row; field c ends one byte before offset c + 1.
+    ///
+    /// # Panics
+    /// If a field is not UTF-8 or not within `bytes`.
     pub fn new(bytes: &'a [u8], bounds: &'a [u32], columns: usize, column: usize) -> Self {
+        let fields = Self::trusted(bytes, bounds, columns, column);
+        let utf8 = |field: Field<'_>| str::from_utf8(field.text()).is_ok();
+        assert!(fields.iter().all(utf8), "fields are UTF-8");
+        fields
+    }
+
+    /// [`Self::new`] of fields that the scanner has found to be UTF-8.
+    pub(super) fn trusted(
+        bytes: &'a [u8],
+        bounds: &'a [u32],
+        columns: usize,
+        column: usize,
+    ) -> Self {
         assert!(column < columns, "a column of the block");
         Self {
             bytes,
@@ -102,19 +132,22 @@ impl<'a> FieldColumn<'a> {
         self.bounds.len() / self.stride
     }
 
-    /// Each field with its offset in the chunk, in row order.
+    /// Each field, in row order.
     #[inline]
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (usize, Field<'a>)> + use<'a> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Field<'a>> + use<'a> {
         let Self { bytes, column, .. } = *self;
-        self.bounds.chunks_exact(self.stride).map(move |row| {
-            let start = row[column] as usize;
-            let end = row[column + 1] as usize - 1;
-            (start, Field::within(bytes, start, end))
-        })
+        let rows = self.bounds.chunks_exact(self.stride);
+        rows.map(move |row| Field::between(bytes, row[column], row[column + 1]))
+    }
+
+    /// The field of one row.
+    pub fn get(&self, row: usize) -> Field<'a> {
+        let at = row * self.stride + self.column;
+        Field::between(self.bytes, self.bounds[at], self.bounds[at + 1])
     }
 }
 
-/// What one block of records holds, as plain slices.
+/// What one block of records holds, as plain slices; every field is UTF-8.
 #[derive(Clone, Copy)]
 pub(super) struct Block<'a> {
     pub(super) bytes: &'a [u8],
@@ -133,7 +166,7 @@ impl<'a> Block<'a> {
     }
 
     pub(super) fn column(&self, column: usize) -> FieldColumn<'a> {
-        FieldColumn::new(self.bytes, self.bounds, self.columns, column)
+        FieldColumn::trusted(self.bytes, self.bounds, self.columns, column)
     }
 }
 
@@ -174,18 +207,35 @@ mod tests {
         let texts = |column| {
             let fields = FieldColumn::new(bytes, &bounds, 2, column);
             assert_eq!(fields.rows(), 2);
-            fields
-                .iter()
-                .map(|(at, field)| (at, field.text()))
-                .collect::<Vec<_>>()
+            let rows = (0..2)
+                .map(|row| fields.get(row))
+                .map(|field| (field.offset(), field.text()));
+            let rows: Vec<_> = rows.collect();
+            assert!(
+                fields
+                    .iter()
+                    .map(Field::text)
+                    .eq(rows.iter().map(|(_, text)| *text))
+            );
+            rows
         };
         assert_eq!(texts(0), [(0, &b"1"[..]), (5, b"")]);
         assert_eq!(texts(1), [(2, &b"ab"[..]), (6, b"c")]);
-        let field = Field::within(bytes, 0, 1);
-        assert_eq!(field.word(0).to_le_bytes(), *b"1,ab\n,c\n");
-        assert_eq!(field.word(5).to_le_bytes(), *b",c\n\0\0\0\0\0");
-        assert_eq!(field.word(99), 0);
-        assert_eq!((field.byte(1), field.byte(8)), (b',', 0));
+        let field = Field::within(bytes, 5, 5);
+        assert_eq!((field.len(), field.first()), (0, None));
+        assert_eq!(field.window::<3>(), Some(b",c\n"));
+        assert_eq!(field.window::<4>(), None);
+        assert_eq!(Field::within(bytes, 2, 4).first(), Some(b'a'));
+        let inner = |text: &'static str| {
+            let field = Field::new(text.as_bytes());
+            field.within_quotes(b'"').map(Field::text)
+        };
+        assert_eq!(inner("\"12\""), Some(&b"12"[..]));
+        assert_eq!(inner("\"\""), Some(&b""[..]));
+        assert_eq!(
+            ["", "\"", "12", "\"1\"\"\"", "\"1", "1\""].map(inner),
+            [None; 6]
+        );
     }
 
     #[test]

@@ -256,7 +256,7 @@ impl Inference {
     fn observe_block(&mut self, block: Block<'_>) {
         let scratch = Bump::new();
         for (slot, evidence) in self.columns.iter_mut().enumerate() {
-            for (_, field) in block.column(slot).iter() {
+            for field in block.column(slot).iter() {
                 let text = trim(unquote(field.text(), self.quote, &scratch).text);
                 if self.tokens[slot].contains(text) {
                     evidence.nulls += 1;

@@ -4,7 +4,8 @@
 //! The kernel reads eight digits at a time:
 //!
 //! ```text
-//! 1  the word of d <= 8 digits, shifted up so that the missing leading digits are zero bytes
+//! 1  the word of d <= 8 digits, whatever follows them in the chunk
+//!    is shifted out, and the missing leading digits become zero bytes
 //! 2  every byte must be 0 to 9: neither it nor it + 6 may reach the upper half byte
 //! 3  pairs, then fours, then eights: two multiplications (D. Lemire, "Quickly parsing eight
 //!    digits", 2018)
@@ -18,13 +19,21 @@ use arrow::datatypes::Int64Type;
 use super::class::{Class, classify};
 use super::column::{Leaf, Misfit, primitive, shared};
 use super::decimal;
-use super::field::Field;
+use super::field::{Field, word};
 use crate::base::DataType;
 
-/// The value of the `count` digits from `at`, 1 to 8 of them.
-#[inline]
-fn digits(field: Field<'_>, at: usize, count: usize) -> Option<u64> {
-    let values = (field.word(at) ^ 0x3030_3030_3030_3030) << (64 - 8 * count);
+/// The value of the lowest `count` bytes of `word`, if all are digits; 1 to 8 of them.
+#[inline(always)]
+fn digits(word: u64, count: usize) -> Option<u64> {
+    eight((word ^ ZEROS) << (64 - 8 * count))
+}
+
+/// Eight ASCII zeros.
+pub(super) const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
+
+/// The number whose eight digit values are the bytes of `values`, the first in the lowest place.
+#[inline(always)]
+pub(super) fn eight(values: u64) -> Option<u64> {
     let above_nine = values | values.wrapping_add(0x0606_0606_0606_0606);
     if above_nine & 0xF0F0_F0F0_F0F0_F0F0 != 0 {
         return None;
@@ -37,28 +46,44 @@ fn digits(field: Field<'_>, at: usize, count: usize) -> Option<u64> {
 }
 
 /// The value of a canonical field: `-?(0|[1-9][0-9]*)` within 64 bits, and not `-0`.
-#[inline]
+#[inline(always)]
 pub fn parse_canonical(field: Field<'_>) -> Option<i64> {
-    let negative = field.byte(0) == b'-';
-    let start = usize::from(negative);
-    let count = field.len().checked_sub(start)?;
-    if field.byte(start) == b'0' && field.len() > 1 {
+    let Some(window) = field.window::<9>() else {
+        return parse_canonical_plain(field.text());
+    };
+    let negative = window[0] == b'-';
+    let count = field.len().wrapping_sub(usize::from(negative));
+    if !(1..=8).contains(&count) {
+        return parse_long(field.text());
+    }
+    let word = word(window, usize::from(negative));
+    if word as u8 == b'0' && field.len() > 1 {
         return None;
     }
-    let magnitude = match count {
-        1..=8 => digits(field, start, count)?,
-        9..=16 => {
-            let low = digits(field, start + count - 8, 8)?;
-            digits(field, start, count - 8)? * 100_000_000 + low
+    let magnitude = digits(word, count)? as i64;
+    Some(if negative { -magnitude } else { magnitude })
+}
+
+/// [`parse_canonical`] of 9 to 19 digits. It stays out of line, so that the loop around short
+/// integers keeps its registers.
+#[inline(never)]
+fn parse_long(text: &[u8]) -> Option<i64> {
+    const EIGHT: u64 = 100_000_000;
+    let negative = text.first() == Some(&b'-');
+    let start = usize::from(negative);
+    let count = text.len().checked_sub(start)?;
+    if !(9..=19).contains(&count) || text[start] == b'0' {
+        return None;
+    }
+    let low = digits(word(text, text.len() - 8), 8)?;
+    let high = match count - 8 {
+        more @ 1..=8 => digits(word(text, start), more)?,
+        more => {
+            let middle = digits(word(text, text.len() - 16), 8)?;
+            digits(word(text, start), more - 8)? * EIGHT + middle
         }
-        17..=19 => {
-            let low = digits(field, start + count - 8, 8)?;
-            let middle = digits(field, start + count - 16, 8)?;
-            let high = digits(field, start, count - 16)?;
-            (high * 100_000_000 + middle) * 100_000_000 + low
-        }
-        _ => return None,
     };
+    let magnitude = high * EIGHT + low;
     if negative {
         0_i64.checked_sub_unsigned(magnitude)
     } else {
@@ -66,7 +91,8 @@ pub fn parse_canonical(field: Field<'_>) -> Option<i64> {
     }
 }
 
-/// The plain twin of [`parse_canonical`].
+/// The plain twin of [`parse_canonical`], which turns to it for the last field of a chunk.
+#[inline(never)]
 pub fn parse_canonical_plain(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     if digits.is_empty() || (digits[0] == b'0' && text.len() > 1) {
@@ -100,7 +126,7 @@ impl Leaf for Inferred {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn fast(&mut self, field: Field<'_>) -> Option<i64> {
         parse_canonical(field)
     }
@@ -121,7 +147,7 @@ impl Leaf for Declared {
         i64::try_from(value).map_err(|_| Misfit::OutOfRange)
     }
 
-    #[inline]
+    #[inline(always)]
     fn fast(&mut self, field: Field<'_>) -> Option<i64> {
         parse_canonical(field)
     }

@@ -618,6 +618,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn every_cell_is_a_value_a_null_or_a_reject(
             raw in prop::collection::vec("[^\",\n\r\\p{C}]{0,12}|[-+0-9.eT:/ ]{1,20}|\"[0-9.a]{0,5}\"", 1..40),

@@ -56,34 +56,38 @@ pub(super) struct TokenSet {
     lengths: u64,
     /// Whether some token starts with the byte.
     starts: [bool; 256],
+    /// Whether the empty text is a token; it is not among `tokens`.
+    empty: bool,
 }
 
 impl TokenSet {
     fn new<'a>(tokens: impl Iterator<Item = &'a [u8]>) -> Self {
-        let tokens: Vec<Box<[u8]>> = tokens.map(Box::from).collect();
-        let mut starts = [false; 256];
-        let mut lengths = 0;
+        let (mut lengths, mut starts) = (0, [false; 256]);
+        let (empty, tokens): (Vec<_>, Vec<_>) = tokens.partition(|token| token.is_empty());
         for token in &tokens {
             lengths |= 1 << token.len().min(63);
-            starts[token.first().map_or(0, |&byte| usize::from(byte))] = true;
+            starts[usize::from(token[0])] = true;
         }
         Self {
-            tokens,
+            tokens: tokens.into_iter().map(Box::from).collect(),
             lengths,
             starts,
+            empty: !empty.is_empty(),
         }
     }
 
     /// Whether `text` is one of the tokens.
     #[inline]
     pub(super) fn contains(&self, text: &[u8]) -> bool {
-        if self.lengths >> text.len().min(63) & 1 == 0 {
-            return false;
-        }
-        let start = text.first().map_or(0, |&byte| usize::from(byte));
-        self.starts[start] && self.tokens.iter().any(|token| **token == *text)
+        let Some(&first) = text.first() else {
+            return self.empty;
+        };
+        self.lengths >> text.len().min(63) & 1 != 0
+            && self.starts[usize::from(first)]
+            && self.tokens.iter().any(|token| **token == *text)
     }
 
+    /// The tokens that are not empty.
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.tokens.iter().map(|token| &**token)
     }

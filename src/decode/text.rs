@@ -57,9 +57,11 @@ impl Strings {
         if self.bytes.len() < start + field.len().max(SHORT_BYTES) {
             self.grow(field.len());
         }
-        match field.short::<SHORT_BYTES>() {
-            Some(block) => self.bytes[start..start + SHORT_BYTES].copy_from_slice(block),
-            None => self.bytes[start..end].copy_from_slice(field.text()),
+        match field.window::<SHORT_BYTES>() {
+            Some(window) if field.len() <= SHORT_BYTES => {
+                self.bytes[start..start + SHORT_BYTES].copy_from_slice(window);
+            }
+            _ => self.bytes[start..end].copy_from_slice(field.text()),
         }
         self.bytes_used = end;
         self.ends.push(end as i32);
@@ -144,7 +146,7 @@ impl TextCells {
         if field.len() == 0 {
             return None;
         }
-        let cell = if self.quote == Some(field.byte(0)) {
+        let cell = if self.quote.is_some() && self.quote == field.first() {
             Field::new(unquote(field.text(), self.quote, scratch).text)
         } else {
             field
@@ -187,7 +189,7 @@ impl ColumnBuilder for Utf8 {
 
     fn push(&mut self, fields: FieldColumn<'_>, scratch: &Bump, _: &mut Misfits) {
         self.strings.ends.reserve(fields.rows());
-        for (_, field) in fields.iter() {
+        for field in fields.iter() {
             let cell = self.cells.cell(field, scratch);
             if cell.is_none() {
                 self.null_rows.push(self.strings.len() as u32);
@@ -291,6 +293,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn any_text_survives(chunks in prop::collection::vec(prop::collection::vec("\\PC{0,40}|a{30,34}|x{100,200}", 0..20), 1..4)) {
             let mut builder = utf8(&NullTokens::default());

@@ -16,7 +16,7 @@ use arrow::datatypes::{TimestampMicrosecondType, TimestampNanosecondType};
 
 use super::column::{Leaf, Misfit, primitive, shared};
 use super::date::{DayCache, day_number, digits, parse_day};
-use super::field::Field;
+use super::field::{Field, word};
 use crate::base::{DataType, TimeUnit};
 
 /// A day, and a time where the text gives one.
@@ -98,19 +98,21 @@ impl ReadMoment for Iso {
         parse_iso(text)
     }
 
-    #[inline]
+    #[inline(always)]
     fn read_fast(&mut self, field: Field<'_>) -> Option<Moment> {
         let mut moment = Moment::midnight(self.days.day(field)?);
-        if field.len() == 10 {
+        let text = field.text();
+        if text.len() == 10 {
             return Some(moment);
         }
-        if field.len() < 19 || !is_separator(field.byte(10)) {
+        let (fixed, rest) = text.split_first_chunk::<19>()?;
+        if !is_separator(fixed[10]) {
             return None;
         }
         moment.has_time = true;
-        moment.second = clock_word(field.word(11))?;
-        if field.len() > 19 {
-            (moment.nanosecond, moment.offset) = fraction_and_offset(&field.text()[19..])?;
+        moment.second = clock_word(word(fixed, 11))?;
+        if !rest.is_empty() {
+            (moment.nanosecond, moment.offset) = fraction_and_offset(rest)?;
         }
         Some(moment)
     }
@@ -254,7 +256,7 @@ impl<R: ReadMoment> Leaf for Timestamps<R> {
         cell
     }
 
-    #[inline]
+    #[inline(always)]
     fn fast(&mut self, field: Field<'_>) -> Option<i64> {
         let moment = self.reader.read_fast(field)?;
         self.cell(moment).ok()

@@ -206,7 +206,10 @@ fn stages(items: Vec<Item>, key: &[usize]) -> Vec<Stage> {
         let stage = &mut stages[stage];
         match item.prepared {
             Prepared::Fit(fit) => {
-                let work = Inline::Observe(Mutex::new(Observer { fit, counted_bytes: 0 }));
+                let work = Inline::Observe(Mutex::new(Observer {
+                    fit,
+                    counted_bytes: 0,
+                }));
                 stage.inline.push(Work { step, work });
             }
             Prepared::Local(work) => stage.inline.push(Work {
