@@ -8,9 +8,6 @@ use chunketl::report::wants_color;
 use chunketl::{Error, Pipeline, Result};
 use clap::Parser;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     match perform(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,

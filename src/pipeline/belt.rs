@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-use super::budget::{Budget, Permit};
+use super::budget::{Budget, Permit, Term};
 use super::cancel::Cancel;
 use super::lanes::Lanes;
 use super::sink::{RowGroup, Sink};
@@ -246,7 +246,10 @@ impl Belt {
         drop(chunk);
         worker.record(Timed::Decode, started);
         let batch = decoded.batch;
-        permit.resize(batch.memory_bytes() + batch.rows * self.parts.row_bytes);
+        permit.resize(
+            Term::Batches,
+            batch.memory_bytes() + batch.rows * self.parts.row_bytes,
+        );
         self.advance(
             Travel {
                 batch,
@@ -313,7 +316,9 @@ impl Belt {
             return self.leave_upstream(1, worker);
         };
         travel.keys = None;
-        travel.permit.resize(travel.batch.memory_bytes());
+        travel
+            .permit
+            .resize(Term::RowGroups, travel.batch.memory_bytes());
         let started = Instant::now();
         let (groups, batches) = sink.arrive(travel)?;
         worker.record(Timed::Gather, started);

@@ -66,16 +66,54 @@ impl Layout {
     }
 }
 
+/// A term of the budget that moves while the belt runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Term {
+    /// Mapped chunks and the batches made of them, until they leave the last stage.
+    Batches,
+    /// Rows gathered for row groups, being encoded, or encoded and not yet written.
+    RowGroups,
+    /// Key tables, rings, gaps, and what is learnt for fills.
+    State,
+}
+
+impl Term {
+    const ALL: [(Self, &'static str); 3] = [
+        (Self::Batches, "chunks and batches in flight"),
+        (Self::RowGroups, "row groups being gathered and encoded"),
+        (Self::State, "state per key and what is learnt for fills"),
+    ];
+}
+
+#[derive(Debug, Default)]
+struct Gauge {
+    now: AtomicUsize,
+    peak: AtomicUsize,
+}
+
+impl Gauge {
+    fn add(&self, bytes: usize) {
+        let now = self.now.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.peak.fetch_max(now, Ordering::Relaxed);
+    }
+
+    fn subtract(&self, bytes: usize) {
+        self.now.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> usize {
+        self.now.load(Ordering::Relaxed)
+    }
+}
+
 /// The sum that keeps the process under its limit.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit_bytes: usize,
-    fixed_bytes: usize,
+    workers_bytes: usize,
+    slack_bytes: usize,
     working_bytes: usize,
-    in_flight_bytes: AtomicUsize,
-    in_flight_bytes_peak: AtomicUsize,
-    state_bytes: AtomicUsize,
-    state_bytes_peak: AtomicUsize,
+    gauges: [Gauge; Term::ALL.len()],
 }
 
 impl Budget {
@@ -85,11 +123,17 @@ impl Budget {
     /// # Errors
     /// [`ErrorKind::MemoryLimit`] when the limit does not even hold those.
     pub(crate) fn new(limit_bytes: usize, threads: usize, working_bytes: usize) -> Result<Self> {
-        let fixed_bytes = PROGRAM_BYTES + threads * WORKER_BYTES + limit_bytes / 16;
-        let needed = fixed_bytes + working_bytes;
+        let budget = Self {
+            limit_bytes,
+            workers_bytes: threads * WORKER_BYTES,
+            slack_bytes: limit_bytes / 16,
+            working_bytes,
+            gauges: Default::default(),
+        };
+        let needed = budget.fixed_bytes() + working_bytes;
         if needed > limit_bytes {
             return Err(ErrorKind::MemoryLimit {
-                term: format!("{threads} threads with one chunk and one row group"),
+                term: format!("a run with {threads} threads, one chunk and one row group"),
                 needed_bytes: needed as u64,
                 limit_bytes: limit_bytes as u64,
                 advice: "raise --memory-limit, or lower --threads, --chunk-rows or \
@@ -98,15 +142,7 @@ impl Budget {
             }
             .into());
         }
-        Ok(Self {
-            limit_bytes,
-            fixed_bytes,
-            working_bytes,
-            in_flight_bytes: AtomicUsize::new(0),
-            in_flight_bytes_peak: AtomicUsize::new(0),
-            state_bytes: AtomicUsize::new(0),
-            state_bytes_peak: AtomicUsize::new(0),
-        })
+        Ok(budget)
     }
 
     /// The limit, in bytes.
@@ -114,80 +150,89 @@ impl Budget {
         self.limit_bytes
     }
 
-    /// A permit for `bytes`, or `None` while they do not fit. `rss_bytes` is the resident set as
-    /// the kernel counts it: estimates never overrule it. When the belt is `idle` the permit is
-    /// given in any case, since nothing else could free memory.
+    fn fixed_bytes(&self) -> usize {
+        PROGRAM_BYTES + self.workers_bytes + self.slack_bytes
+    }
+
+    fn gauge(&self, term: Term) -> &Gauge {
+        &self.gauges[term as usize]
+    }
+
+    /// A permit for a chunk of `bytes`, or `None` while they do not fit. `rss_bytes` is the
+    /// resident set as the kernel counts it: estimates never overrule it. When the belt is `idle`
+    /// the permit is given in any case, since nothing else could free memory.
     pub(crate) fn try_admit(
         self: &Arc<Self>,
         bytes: usize,
         rss_bytes: Option<usize>,
         idle: bool,
     ) -> Option<Permit> {
-        let in_flight = self.in_flight_bytes.load(Ordering::Relaxed);
-        let state = self.state_bytes.load(Ordering::Relaxed);
-        let planned = self.fixed_bytes + state + in_flight + bytes;
+        let moving: usize = self.gauges.iter().map(Gauge::now).sum();
+        let planned = self.fixed_bytes() + moving + bytes;
         let resident = rss_bytes.map_or(0, |rss| rss + bytes);
         let fits = planned.max(resident) <= self.limit_bytes;
         (idle || fits).then(|| {
-            self.add_in_flight(bytes);
+            self.gauge(Term::Batches).add(bytes);
             Permit {
                 budget: Arc::clone(self),
+                term: Term::Batches,
                 bytes,
             }
         })
     }
 
-    fn add_in_flight(&self, bytes: usize) {
-        let now = self.in_flight_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        self.in_flight_bytes_peak.fetch_max(now, Ordering::Relaxed);
-    }
-
-    /// Accounts for state (key tables, rings, fits) that grew from `before` to `after` bytes.
+    /// Accounts for state called `name` that grew or shrank from `before` to `after` bytes.
     ///
     /// # Errors
-    /// [`ErrorKind::MemoryLimit`] naming `term` when state leaves no room for the belt itself.
-    pub(crate) fn state_changed(&self, term: &str, before: usize, after: usize) -> Result<()> {
-        let total = if after >= before {
-            self.state_bytes
-                .fetch_add(after - before, Ordering::Relaxed)
-                + (after - before)
-        } else {
-            self.state_bytes
-                .fetch_sub(before - after, Ordering::Relaxed)
-                - (before - after)
-        };
-        self.state_bytes_peak.fetch_max(total, Ordering::Relaxed);
-        let needed = self.fixed_bytes + self.working_bytes + total;
-        if needed <= self.limit_bytes {
+    /// [`ErrorKind::MemoryLimit`] when state leaves no room for the belt itself.
+    pub(crate) fn state_changed(&self, name: &str, before: usize, after: usize) -> Result<()> {
+        let gauge = self.gauge(Term::State);
+        gauge.add(after);
+        gauge.subtract(before);
+        let state = gauge.now();
+        let needed = self.fixed_bytes() + self.working_bytes + state;
+        if needed <= self.limit_bytes || after <= before {
             return Ok(());
         }
         Err(ErrorKind::MemoryLimit {
-            term: term.to_owned(),
+            term: name.to_owned(),
             needed_bytes: needed as u64,
             limit_bytes: self.limit_bytes as u64,
             advice: format!(
-                "{} of them are state that grows with the number of keys, gaps and windows; raise \
-                 --memory-limit, shorten the windows, or use a key with fewer values",
-                bytes_in_words(total)
+                "{} of them grow with the number of keys, gaps and windows; raise --memory-limit, \
+                 shorten the windows, or use a key with fewer values",
+                bytes_in_words(state)
             ),
         }
         .into())
     }
 
-    /// The named terms of the sum at their peaks, in bytes.
+    /// The named terms of the sum, in bytes; those that move at their peaks so far.
     pub(crate) fn terms(&self) -> Vec<(String, u64)> {
-        let load = |value: &AtomicUsize| value.load(Ordering::Relaxed) as u64;
-        vec![
-            ("program, workers and slack".into(), self.fixed_bytes as u64),
-            (
-                "chunks, batches and row groups in flight".into(),
-                load(&self.in_flight_bytes_peak),
-            ),
-            (
-                "key tables, rings and fits".into(),
-                load(&self.state_bytes_peak),
-            ),
-        ]
+        let fixed = [
+            ("program", PROGRAM_BYTES),
+            ("scratch and stacks of workers", self.workers_bytes),
+            ("slack of the allocator", self.slack_bytes),
+        ];
+        let moving =
+            Term::ALL.map(|(term, name)| (name, self.gauge(term).peak.load(Ordering::Relaxed)));
+        let all = fixed.into_iter().chain(moving);
+        all.map(|(name, bytes)| (name.to_owned(), bytes as u64))
+            .collect()
+    }
+
+    /// The sum before anything has moved, for people.
+    pub(crate) fn describe(&self) -> String {
+        format!(
+            "memory limit {} = program {} + workers {} + slack {} + {} for chunks, row groups and \
+             state, which take at least {}",
+            bytes_in_words(self.limit_bytes),
+            bytes_in_words(PROGRAM_BYTES),
+            bytes_in_words(self.workers_bytes),
+            bytes_in_words(self.slack_bytes),
+            bytes_in_words(self.limit_bytes - self.fixed_bytes()),
+            bytes_in_words(self.working_bytes)
+        )
     }
 }
 
@@ -195,28 +240,22 @@ impl Budget {
 #[derive(Debug)]
 pub(crate) struct Permit {
     budget: Arc<Budget>,
+    term: Term,
     bytes: usize,
 }
 
 impl Permit {
-    /// Corrects the estimate to what is really held.
-    pub(crate) fn resize(&mut self, bytes: usize) {
-        if bytes >= self.bytes {
-            self.budget.add_in_flight(bytes - self.bytes);
-        } else {
-            self.budget
-                .in_flight_bytes
-                .fetch_sub(self.bytes - bytes, Ordering::Relaxed);
-        }
-        self.bytes = bytes;
+    /// Corrects the estimate to what is really held, and says as what.
+    pub(crate) fn resize(&mut self, term: Term, bytes: usize) {
+        self.budget.gauge(term).add(bytes);
+        self.budget.gauge(self.term).subtract(self.bytes);
+        (self.term, self.bytes) = (term, bytes);
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.budget
-            .in_flight_bytes
-            .fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.gauge(self.term).subtract(self.bytes);
     }
 }
 
@@ -237,13 +276,13 @@ mod tests {
     #[test]
     fn permits_return_what_they_took() {
         let budget = Arc::new(Budget::new(100 * MIB, 1, 8 * MIB).unwrap());
-        let room = 100 * MIB - budget.fixed_bytes;
+        let room = 100 * MIB - budget.fixed_bytes();
         let mut first = budget.try_admit(room - MIB, None, false).unwrap();
         assert!(budget.try_admit(2 * MIB, None, false).is_none());
-        first.resize(MIB);
+        first.resize(Term::RowGroups, MIB);
         let second = budget.try_admit(2 * MIB, None, false).unwrap();
         drop((first, second));
-        assert_eq!(budget.in_flight_bytes.load(Ordering::Relaxed), 0);
+        assert_eq!(budget.gauges.iter().map(Gauge::now).sum::<usize>(), 0);
     }
 
     #[test]

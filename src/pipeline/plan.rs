@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::{Column, Origin, Result, Schema};
+use crate::base::{Column, Error, Origin, Result, Schema};
 use crate::config::{Config, StepSpec};
-use crate::decode::NullTokens;
+use crate::decode::{NullTokens, check_format};
 use crate::steps::Step;
 use crate::steps::impute::Impute;
 use crate::steps::rolling::{Rolling, RollingSpec};
@@ -104,7 +104,12 @@ impl Plan {
                 origin: Origin::Derived,
             });
         }
-        let label = "rolling".to_owned();
+        let flags = group.iter().map(|spec| spec.to_string());
+        let label = flags
+            .collect::<Vec<_>>()
+            .join(" ")
+            .replace("--rolling ", "");
+        let label = format!("rolling {label}");
         self.steps.push(Arc::new(Rolling::new(
             specs,
             time,
@@ -121,6 +126,28 @@ fn slot(schema: &Schema, name: &str) -> usize {
     schema
         .slot(name)
         .expect("the configuration was checked against the columns")
+}
+
+/// Refuses date and timestamp formats that cannot be read by.
+pub(crate) fn check_formats(config: &Config) -> Result<()> {
+    for (column, spec) in &config.dtypes {
+        let Some(format) = &spec.format else { continue };
+        let kind = check_format(format);
+        let refuse = |message: String| {
+            Err(Error::usage(
+                format!("--dtype {column}=…({format})"),
+                message,
+            ))
+        };
+        match kind {
+            Err(message) => return refuse(message),
+            Ok(kind) if !kind.has_date => {
+                return refuse("the format has no year, month and day, such as %Y-%m-%d".into());
+            }
+            Ok(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// The null tokens of each of the columns called `names`.

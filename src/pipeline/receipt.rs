@@ -117,12 +117,8 @@ fn columns(outcome: &Outcome<'_>) -> Vec<ColumnReceipt> {
                 Some(why) => why.clone(),
                 None => "made by a rolling window".into(),
             };
-            let hint = (counts.null_lookalikes > 0).then(|| {
-                format!(
-                    "--null-values {}=NA,N/A,null makes such cells missing",
-                    column.name
-                )
-            });
+            let hint = (counts.null_lookalikes > 0)
+                .then(|| format!("--null-values {}=NA,N/A,null", column.name));
             ColumnReceipt {
                 name: column.name.to_string(),
                 data_type: column.data_type.to_string(),

@@ -109,9 +109,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     };
     let receipt = receipt::receipt(outcome);
     run.check_interrupted()?;
-    let path = staging.receipt_path();
-    std::fs::write(&path, receipt.to_json_pretty())
-        .map_err(|error| Error::io("write", path, error))?;
+    staging.write_receipt(&receipt.to_json_pretty())?;
     staging.commit()?;
     run.progress.finish();
     Ok(receipt)
@@ -125,6 +123,7 @@ fn open<'c>(config: &'c Config, interrupted: &Arc<AtomicBool>) -> Result<(Run<'c
     let sources = paths.iter().map(open).collect::<Result<Vec<_>>>()?;
     let names = infer::column_names(&sources, config.dialect)?;
     config::check_columns(config, &names)?;
+    plan::check_formats(config)?;
     let nulls = plan::null_tokens(config, &names);
     let machine = report::machine_memory_bytes().unwrap_or(FALLBACK_MEMORY_BYTES) as usize;
     let run = Run {
@@ -227,6 +226,9 @@ impl Run<'_> {
         );
         let working = 3 * layout.chunk_bytes_max + layout.row_group_rows.min(1 << 17) * row_bytes;
         let budget = Arc::new(Budget::new(self.limit_bytes, self.config.threads, working)?);
+        if self.config.verbose {
+            self.progress.note(&budget.describe());
+        }
         let mut fitted: Vec<Option<Fitted>> = plan.steps.iter().map(|_| None).collect();
         let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
         loop {

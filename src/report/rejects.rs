@@ -5,6 +5,7 @@
 //! `wanted` are empty when the whole record is rejected. `raw_bytes` is the length before `raw`
 //! was cut. Invariant: after [`RejectsWriter::finish`] succeeds, every row handed in is written.
 
+use std::fs::File;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,17 @@ pub struct RejectsWriter<W: Write> {
     csv: csv::Writer<W>,
     path: PathBuf,
     rows: u64,
+}
+
+impl RejectsWriter<File> {
+    /// Creates the file at `path` and starts it.
+    ///
+    /// # Errors
+    /// [`Error::io`] on `path`.
+    pub fn create(path: &Path) -> Result<Self> {
+        let file = File::create(path).map_err(|error| Error::io("create", path, error))?;
+        Self::new(file, path)
+    }
 }
 
 impl<W: Write> RejectsWriter<W> {
