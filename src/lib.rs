@@ -19,3 +19,6 @@ pub mod report;
 pub mod steps;
 
 pub use base::{Error, ErrorKind, Result};
+pub use config::Builder;
+pub use pipeline::Pipeline;
+pub use report::Receipt;

@@ -1,2 +1,53 @@
-//! To be written.
-fn main() {}
+//! Arguments in, exit code out: parses, runs, prints the receipt, nothing else.
+
+use std::io::{ErrorKind as IoErrorKind, Write, stdout};
+use std::process::ExitCode;
+
+use chunketl::config::{self, Args, Command};
+use chunketl::report::wants_color;
+use chunketl::{Error, Pipeline, Result};
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match perform(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when standard error is gone.
+            let _ = writeln!(std::io::stderr(), "chunketl: error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn perform(args: Args) -> Result<()> {
+    if let Some(Command::Completions { shell }) = args.command {
+        return print(&config::completions(shell));
+    }
+    let config = config::from_args(args)?;
+    let (json, quiet) = (config.json, config.quiet);
+    let pipeline = Pipeline::new(config);
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, pipeline.interrupt_flag())
+            .map_err(|error| Error::io("watch for", "signals", error))?;
+    }
+    let receipt = pipeline.run()?;
+    match (json, quiet) {
+        (true, _) => print(receipt.to_json_pretty().as_bytes()),
+        (false, true) => Ok(()),
+        (false, false) => print(receipt.render(wants_color(&stdout())).as_bytes()),
+    }
+}
+
+/// Writes to standard output; a reader that has left is no error.
+fn print(bytes: &[u8]) -> Result<()> {
+    let mut out = stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != IoErrorKind::BrokenPipe => {
+            Err(Error::io("write", "standard output", error))
+        }
+        _ => Ok(()),
+    }
+}

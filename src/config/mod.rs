@@ -1,1 +1,96 @@
-//! To be written.
+//! What was typed -> what is meant.
+//!
+//! Flags ([`Args`]), a TOML file (`--config`) and the library's [`Builder`] all fill the same
+//! [`Options`]; those are settled and checked once, at the door, and come out as a [`Config`].
+//! Whoever holds a `Config` need not check it again, except against the columns of the input once
+//! its header is known ([`check_columns`]). This room opens no file but the one `--config` names.
+
+mod args;
+mod builder;
+mod check;
+mod choice;
+mod dtype;
+mod file;
+mod names;
+mod nulls;
+mod quantity;
+mod resolve;
+mod step;
+
+use std::path::PathBuf;
+
+pub use args::{Args, Command, Options, completions};
+pub use builder::Builder;
+pub use check::check_columns;
+pub use choice::OnBadRow;
+pub use dtype::DtypeSpec;
+pub use nulls::NullValues;
+pub use quantity::RejectsMax;
+pub use step::StepSpec;
+
+pub use crate::base::{Compression, Mode, Order, Progress};
+use crate::base::{Dialect, Result};
+
+/// A run, as it is meant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Files, globs or `-`; at least one.
+    pub input: Vec<String>,
+    /// The lake's directory.
+    pub out: PathBuf,
+    /// How records and fields are read.
+    pub dialect: Dialect,
+    /// The longest record taken in, in bytes.
+    pub record_bytes_max: usize,
+    /// What a bad record or cell does.
+    pub on_bad_row: OnBadRow,
+    /// The most rejected rows; `None` for any number.
+    pub rejects_max: Option<RejectsMax>,
+    /// Declared types, each column once.
+    pub dtypes: Vec<(String, DtypeSpec)>,
+    /// Which spellings mean that a cell is missing.
+    pub null_values: NullValues,
+    /// The columns of the partition key, each once; empty where all rows are one group.
+    pub key: Vec<String>,
+    /// The event time column; present if any window is a time window.
+    pub time: Option<String>,
+    /// What rows out of time order do.
+    pub order: Order,
+    /// The steps, in the order they run. New columns have names of their own.
+    pub steps: Vec<StepSpec>,
+    /// Values a window must hold to have a result; no row window is smaller. `None` for the
+    /// window's own default.
+    pub min_samples: Option<u32>,
+    /// What an existing lake does.
+    pub mode: Mode,
+    /// The codec of Parquet pages.
+    pub compression: Compression,
+    /// Rows of a row group; `None` to let the planner choose.
+    pub row_group_rows: Option<usize>,
+    /// Size at which a part ends, in bytes; `None` for the writer's default.
+    pub part_bytes: Option<u64>,
+    /// Threads computing at any moment, at least 1.
+    pub threads: usize,
+    /// The most resident memory, in bytes; `None` for the default share of the machine's.
+    pub memory_limit: Option<u64>,
+    /// Rows of a chunk; `None` to let the planner choose.
+    pub chunk_rows: Option<usize>,
+    /// Where standard input is spooled; `None` for the system's temporary directory.
+    pub temp_dir: Option<PathBuf>,
+    /// When progress is shown.
+    pub progress: Progress,
+    /// Whether the receipt is printed as JSON.
+    pub json: bool,
+    /// Whether only errors are printed.
+    pub quiet: bool,
+    /// Whether more is said.
+    pub verbose: bool,
+}
+
+/// Settles what the command line says, together with the file it may name.
+///
+/// # Errors
+/// [`ErrorKind::Usage`](crate::ErrorKind::Usage) naming the flag or key and what to write instead.
+pub fn from_args(args: Args) -> Result<Config> {
+    resolve::resolve(args.options)
+}

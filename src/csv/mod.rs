@@ -1,1 +1,26 @@
-//! To be written.
+//! Chunk bytes -> Fields: where records and fields begin and end, and which records are malformed.
+//!
+//! [`Splitter`] cuts a source at record boundaries, [`Indexer`] finds the fields of a chunk block
+//! by block, [`unquote`] turns a field's raw bytes into its text, and [`read_record`] is the plain
+//! reader that all of them equal. Pure functions over byte slices; the grammar is that of
+//! [`Dialect`](crate::base::Dialect), its exact statement is in `record.rs`.
+
+mod fields;
+mod index;
+mod lines;
+pub mod masks;
+mod quotes;
+mod record;
+mod resync;
+mod separators;
+mod split;
+mod summary;
+mod unquote;
+
+pub use fields::{BadRecord, Fields};
+pub use index::Indexer;
+pub use record::{Record, read_record, records};
+pub use resync::{RESYNC_BYTES_MAX, resync};
+pub use split::Splitter;
+pub use summary::BlockSummary;
+pub use unquote::{Unquoted, unquote};

@@ -1,1 +1,79 @@
-//! To be written.
+//! The belt: the only room that knows threads, channels and every other room.
+//!
+//! A run opens its sources, infers types, makes one forward pass per depth of fits, and one that
+//! writes. A pass is a [`belt`] of workers that take the most downstream work that is ready:
+//! columns to encode, keyed lanes to run, chunks to decode. Chunks are admitted in file order
+//! against the [`budget`]; their permits travel with them until the encoded bytes have left.
+
+mod belt;
+mod budget;
+mod cancel;
+mod inbox;
+mod infer;
+mod lanes;
+mod plan;
+mod receipt;
+mod run;
+mod sink;
+mod stages;
+mod tally;
+mod travel;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::base::Result;
+use crate::config::Config;
+use crate::report::Receipt;
+
+/// A run that is ready to go.
+///
+/// ```
+/// # fn main() -> chunketl::Result<()> {
+/// let folder = tempfile::tempdir().expect("a temporary folder");
+/// let input = folder.path().join("sales.csv");
+/// std::fs::write(&input, "shop,amount\na,1\nb,5\na,\na,3\n").expect("a small file");
+///
+/// let config = chunketl::Builder::new()
+///     .input(input.to_str().expect("a path in UTF-8"))
+///     .out(folder.path().join("lake"))
+///     .key(["shop"])
+///     .impute("amount", "ffill")
+///     .rolling("amount", "sum", "2")
+///     .build()?;
+/// let receipt = chunketl::Pipeline::new(config).run()?;
+///
+/// assert_eq!(receipt.totals.rows_written, 4);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    config: Config,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Pipeline {
+    /// A run of `config`.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            interrupted: Arc::default(),
+        }
+    }
+
+    /// A flag that calls the run off once it is true: for a signal handler or another thread. The
+    /// run then ends with [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
+    pub fn interrupt_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.interrupted)
+    }
+
+    /// Runs to the end and publishes the lake.
+    ///
+    /// # Errors
+    /// Whatever ends the run; the lake is then as it was before.
+    pub fn run(&self) -> Result<Receipt> {
+        run::run(&self.config, &self.interrupted)
+    }
+}

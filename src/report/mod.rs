@@ -1,1 +1,27 @@
-//! To be written.
+//! What a run tells about itself: [`Counters`] that must balance, [`StageLatency`], the
+//! [`RejectsWriter`], [`Progress`] while it runs and a [`Receipt`] when it ends.
+//!
+//! The contract: nothing here changes a row. Counters and latencies are plain values, one set per
+//! worker, merged in any order to the same result. Whatever comes from a file (names, columns,
+//! raw text) leaves with its control characters escaped, so that no input can drive a terminal.
+
+mod counters;
+mod escape;
+mod latency;
+mod memory;
+mod progress;
+mod receipt;
+mod rejects;
+mod render;
+mod units;
+
+pub use counters::{ColumnCounters, Counters, SourceCounters, StepCounters};
+pub use escape::{decode_raw, encode_raw, printable};
+pub use latency::{StageLatency, StageSummary};
+pub use memory::{machine_memory_bytes, peak_rss_bytes, rss_bytes};
+pub use progress::{Progress, ProgressState, wants_color};
+pub use receipt::{
+    BudgetTerm, ColumnReceipt, InputReceipt, MemoryReceipt, PartReceipt, Receipt, RejectsReceipt,
+    StepReceipt, Throughput, Totals, now_rfc3339,
+};
+pub use rejects::{RejectRow, RejectsWriter};

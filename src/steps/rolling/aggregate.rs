@@ -4,8 +4,8 @@
 //! Invariant: merging the summaries of two neighbouring runs gives the summary of both, and no
 //! summary ever takes a value back, so what has left the window leaves no trace.
 
-use super::Function;
 use super::exact::ExactSum;
+use crate::base::Function;
 
 /// Lanes of the unrolled loops; the compiler turns them into vectors.
 const LANES: usize = 4;

@@ -135,9 +135,9 @@ impl<A: Aggregate> Blocks<A> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Function;
     use super::super::aggregate::{Aggregate, Count, Edge, Extreme, Sum};
     use super::*;
+    use crate::base::Function;
     use proptest::prelude::*;
 
     /// Slides over `values` by the given steps and compares with the summary of each window.

@@ -12,8 +12,9 @@ use arrow::datatypes::{
     TimestampMicrosecondType, TimestampNanosecondType,
 };
 
-use super::{Function, RollingSpec};
+use super::RollingSpec;
 use crate::base::Batch;
+use crate::base::Function;
 use crate::steps::{ShardColumns, ShardOutput};
 
 /// Replaces `out` by the cells of `rows`, `missing` for null ones.

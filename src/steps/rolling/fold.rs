@@ -4,11 +4,11 @@
 //! keeps state and leaves no state to go stale. A long one gets [`Blocks`]. Invariant: a result
 //! depends on the rows of its key up to this one, and on nothing else.
 
-use super::Function;
 use super::aggregate::Aggregate;
 use super::blocks::{BLOCK_ROWS, Blocks};
 use super::exact::ExactSum;
 use super::rings::View;
+use crate::base::Function;
 
 /// Windows of up to so many rows are summarised anew. A window that shrinks keeps its blocks until
 /// it is shorter than a block, so that one row more or less does not build them again and again.

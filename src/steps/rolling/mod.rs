@@ -31,16 +31,14 @@ mod quantile;
 mod rings;
 mod slab;
 mod sorted;
-mod spec;
 mod state;
 
 use std::sync::Arc;
 
-pub use spec::{Function, Window};
 pub use state::Skipped;
 
 use super::{Effect, Fitted, KeyedState, KeyedStep, Prepared, ShardOutput, Step};
-use crate::base::{Batch, DataType, Error, Result, Schema, TimeUnit};
+use crate::base::{Batch, DataType, Error, Function, Order, Result, Schema, TimeUnit, Window};
 
 /// One rolled column.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,16 +72,6 @@ impl RollingSpec {
             Window::Time(_) => 1,
         })
     }
-}
-
-/// What to do with a row whose time is before the latest one of its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Order {
-    /// End the run and name the row.
-    #[default]
-    Error,
-    /// Take it as if it came at the latest time of its key.
-    Trust,
 }
 
 /// A step that adds rolled columns, all by the same key. Columns over the same input share memory.

@@ -4,7 +4,8 @@
 //! collected row by row, sorted or summed anew, and sums are exact. Kept as the oracle of tests,
 //! fuzzing and benchmarks.
 
-use super::{Function, RollingSpec, Window};
+use super::RollingSpec;
+use crate::base::{Function, Window};
 
 /// Rolls `spec` over a whole column. `keys[i]` is the key of row `i`; `times` is in nanoseconds,
 /// is needed for time windows only, and late times count as the latest of their key.

@@ -5,11 +5,11 @@
 //! left come out, found by binary search. Invariant: the sorted values are exactly the finite
 //! values of the window.
 
-use super::Function;
 use super::fold::{Kernel, Output};
 use super::rings::View;
 use super::slab::{ArrayId, Slab};
 use super::sorted::SortedBlocks;
+use crate::base::Function;
 
 /// Values of the shortest sorted array; each class has twice those of the one before it.
 const FIRST_VALUES: usize = 8;

@@ -1,0 +1,241 @@
+//! Splitter, indexer and summaries against the plain reader, and that against the `csv` crate.
+
+use chunketl::base::{Dialect, Reason};
+use chunketl::csv::masks::Kernel;
+use chunketl::csv::{Fields, Indexer, Record, Split, SplitLimits, Splitter, Stop, records};
+
+/// Compares all readers on `data`; limits and columns are taken from its first bytes.
+pub(crate) fn check(data: &[u8]) {
+    let dialect = Dialect::default();
+    equals_csv_crate(data, dialect);
+    let pick = |i: usize, options: &[usize]| {
+        let byte = data.get(i).copied().unwrap_or(0) as usize + data.len();
+        options[byte % options.len()]
+    };
+    let limits = SplitLimits {
+        records_max: pick(0, &[1, 2, 3, 7, 1000]),
+        bytes_max: pick(1, &[1, 10, 64, 150, 1000]),
+        record_bytes_max: pick(2, &[20, 63, 64, 70, 130, 1000]),
+    };
+    let columns = pick(3, &[1, 2, 3, 4]);
+    let rows_max = pick(4, &[1, 2, 5, 1000]);
+    for dialect in [
+        dialect,
+        Dialect {
+            quote: None,
+            ..dialect
+        },
+    ] {
+        for kernel in Kernel::available() {
+            let splitter = Splitter::with_kernel(dialect, kernel);
+            let splits = splits_equal_plain(&splitter, data, dialect, &limits);
+            for block_bytes in [1, 5, 63, 64, 100] {
+                assert_eq!(located(&splitter, data, &limits, block_bytes), splits);
+            }
+            let index = Index {
+                dialect,
+                kernel,
+                columns,
+                rows_max,
+                record_bytes_max: limits.record_bytes_max,
+            };
+            index.equals_plain(data);
+            let mut at = 0;
+            for split in &splits {
+                let records = index.equals_plain(&data[at..split.end]);
+                assert_eq!(records, split.records as usize);
+                at = resume(split);
+            }
+        }
+    }
+}
+
+fn resume(split: &Split) -> usize {
+    match split.stop {
+        Stop::Oversize { resume, .. } => resume,
+        _ => split.end,
+    }
+}
+
+fn newlines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
+/// All chunks, each compared with the plain reader's records.
+fn splits_equal_plain(
+    splitter: &Splitter,
+    data: &[u8],
+    dialect: Dialect,
+    limits: &SplitLimits,
+) -> Vec<Split> {
+    let mut plain = records(data, dialect, usize::MAX).peekable();
+    let mut splits = Vec::new();
+    let mut at = 0;
+    loop {
+        let split = splitter.split(data, at, limits, &mut |_| {});
+        let mut count = 0;
+        let mut last_start = at;
+        while let Some(record) = plain.next_if(|record| record.start < split.end) {
+            assert!(record.next <= split.end, "{split:?} cuts {record:?}");
+            assert!(record.end - record.start <= limits.record_bytes_max);
+            last_start = record.start;
+            count += 1;
+        }
+        assert_eq!(split.records, count, "{split:?}");
+        assert_eq!(split.newlines, newlines(&data[at..split.end]));
+        assert!(split.records as usize <= limits.records_max);
+        assert!(count == 0 || last_start - at < limits.bytes_max);
+        match split.stop {
+            Stop::EndOfInput => assert_eq!(split.end, data.len()),
+            Stop::Full => {
+                let full = split.records as usize == limits.records_max;
+                assert!(full || split.end - at >= limits.bytes_max, "{split:?}");
+            }
+            Stop::Oversize {
+                resume,
+                newlines: held,
+                record_bytes,
+                unclosed,
+            } => {
+                let record = plain.next().expect("an oversize record is a record");
+                assert_eq!((record.start, record.next), (split.end, resume));
+                assert_eq!(held, newlines(&data[split.end..resume]));
+                assert_eq!(record_bytes as usize, record.end - record.start);
+                assert!(record.end - record.start > limits.record_bytes_max);
+                let expected = record
+                    .flaw
+                    .filter(|(reason, _)| *reason == Reason::UnclosedQuote);
+                assert_eq!(unclosed, expected.map(|(_, offset)| offset));
+            }
+        }
+        splits.push(split);
+        if split.stop == Stop::EndOfInput {
+            assert_eq!(plain.next(), None);
+            return splits;
+        }
+        at = resume(&split);
+    }
+}
+
+/// All chunks by way of block summaries.
+fn located(
+    splitter: &Splitter,
+    data: &[u8],
+    limits: &SplitLimits,
+    block_bytes: usize,
+) -> Vec<Split> {
+    let blocks: Vec<_> = (0..data.len())
+        .step_by(block_bytes)
+        .map(|from| splitter.summarize(data, from, data.len().min(from + block_bytes)))
+        .collect();
+    splitter.locate(data, limits, block_bytes, &blocks)
+}
+
+/// How an indexer is made and used.
+struct Index {
+    dialect: Dialect,
+    kernel: Kernel,
+    columns: usize,
+    rows_max: usize,
+    record_bytes_max: usize,
+}
+
+impl Index {
+    /// Indexes `chunk` and compares record by record; returns the number of records.
+    fn equals_plain(&self, chunk: &[u8]) -> usize {
+        let mut indexer = Indexer::with_kernel(
+            self.dialect,
+            self.columns,
+            self.record_bytes_max,
+            self.kernel,
+        );
+        let mut plain = records(chunk, self.dialect, usize::MAX);
+        let mut at = 0;
+        let mut count = 0;
+        while let Some(fields) = indexer.next(chunk, &mut at, self.rows_max) {
+            assert!((1..=self.rows_max).contains(&fields.records()));
+            let indices = fields.record_indices();
+            assert_eq!(indices.is_none(), fields.bad().is_empty());
+            let mut bad = fields.bad().iter().peekable();
+            let mut row = 0;
+            for index in 0..fields.records() {
+                let record = plain.next().expect("no record is invented");
+                if let Some(bad) = bad.next_if(|bad| bad.record as usize == index) {
+                    assert_eq!(Some((bad.reason, bad.offset)), self.flaw(&record, chunk));
+                    assert_eq!((bad.start, bad.end), (record.start, record.end));
+                    assert_eq!(bad.fields as usize, record.field_count);
+                } else {
+                    assert_eq!(self.flaw(&record, chunk), None);
+                    assert_eq!(indices.map_or(index, |all| all[row] as usize), index);
+                    assert_row(&fields, row, &record, self.dialect);
+                    row += 1;
+                }
+            }
+            assert_eq!((row, bad.next()), (fields.rows(), None));
+            count += fields.records();
+        }
+        assert_eq!(plain.next(), None, "no record is lost");
+        assert_eq!(at, chunk.len());
+        count
+    }
+
+    /// Why a record is to be rejected, and the offset to report.
+    fn flaw(&self, record: &Record, chunk: &[u8]) -> Option<(Reason, usize)> {
+        let text = &chunk[record.start..record.end];
+        let reason = if text.len() > self.record_bytes_max {
+            Reason::RecordTooLong
+        } else if record.flaw.is_some() {
+            return record.flaw;
+        } else if record.field_count < self.columns {
+            Reason::TooFewFields
+        } else if record.field_count > self.columns {
+            Reason::TooManyFields
+        } else if std::str::from_utf8(text).is_err() {
+            Reason::InvalidUtf8
+        } else {
+            return None;
+        };
+        Some((reason, record.start))
+    }
+}
+
+fn assert_row(fields: &Fields<'_>, row: usize, record: &Record, dialect: Dialect) {
+    let scratch = bumpalo::Bump::new();
+    assert_eq!(record.flaw, None);
+    assert_eq!(fields.columns(), record.field_count);
+    for (column, expected) in record.fields.iter().enumerate() {
+        let raw = fields.field(row, column);
+        assert!(std::str::from_utf8(raw).is_ok());
+        let unquoted = chunketl::csv::unquote(raw, dialect.quote, &scratch);
+        assert_eq!(unquoted.text, expected);
+        assert_eq!(
+            unquoted.quoted,
+            raw.first().is_some_and(|&byte| Some(byte) == dialect.quote)
+        );
+    }
+}
+
+/// The plain reader against the `csv` crate, which takes a lone carriage return for a line end.
+fn equals_csv_crate(data: &[u8], dialect: Dialect) {
+    let paired = |(i, &byte): (usize, &u8)| {
+        (byte != b'\r' || data.get(i + 1) == Some(&b'\n')).then_some(byte)
+    };
+    let data: Vec<u8> = data.iter().enumerate().filter_map(paired).collect();
+    if data.starts_with(b"\xef\xbb\xbf") {
+        return; // The crate skips a byte order mark.
+    }
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .has_headers(false)
+        .from_reader(&data[..]);
+    let mut theirs = reader.byte_records();
+    for ours in records(&data, dialect, usize::MAX) {
+        let theirs = theirs.next().expect("as many records");
+        let theirs = theirs.expect("reading from memory cannot fail");
+        assert_eq!(theirs.len(), ours.field_count, "{theirs:?} {ours:?}");
+        if ours.flaw.is_none() {
+            assert!(theirs.iter().eq(&ours.fields), "{theirs:?} {ours:?}");
+        }
+    }
+    assert!(theirs.next().is_none(), "as many records");
+}

@@ -1,0 +1,30 @@
+//! Every mask kernel against a plain loop over bytes.
+
+use chunketl::csv::masks::Kernel;
+
+/// Compares the kernels on each block of `data`, for a byte that occurs and one that may not.
+pub(crate) fn check(data: &[u8]) {
+    for block in data.windows(64).step_by(7) {
+        let block: &[u8; 64] = block.try_into().expect("windows are of 64 bytes");
+        for byte in [block[0], block[0] ^ 0x80, b'\n'] {
+            let expected = plain(block, byte);
+            for kernel in Kernel::available() {
+                assert_eq!(kernel.probe(block, byte), expected, "{}", kernel.name());
+            }
+        }
+    }
+}
+
+fn plain(block: &[u8; 64], byte: u8) -> (u64, u64, Vec<u32>) {
+    let (mut equal, mut parity, mut odd) = (0, 0, false);
+    let mut positions = Vec::new();
+    for (i, &other) in block.iter().enumerate() {
+        if other == byte {
+            equal |= 1 << i;
+            odd = !odd;
+            positions.push(i as u32);
+        }
+        parity |= u64::from(odd) << i;
+    }
+    (equal, parity, positions)
+}

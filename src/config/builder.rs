@@ -1,0 +1,351 @@
+//! Calls -> [`Config`], for programs that use chunketl as a library.
+//! Keeps: every value goes through the parser its flag has, so no caller can get past a check.
+
+use std::path::PathBuf;
+
+use super::args::Options;
+use super::nulls::NullList;
+use super::resolve::resolve;
+use super::{Config, OnBadRow, StepSpec, choice, dtype, quantity};
+use crate::base::{Error, Result};
+use crate::base::{Mode, Order, Progress};
+
+/// Builds a [`Config`] call by call. What a call gets wrong is reported by [`Builder::build`].
+///
+/// ```
+/// # fn main() -> chunketl::Result<()> {
+/// let config = chunketl::config::Builder::new()
+///     .input("sales.csv")
+///     .out("lake")
+///     .key(["customer_id"])
+///     .impute("amount", "mean")
+///     .rolling("amount", "mean", "7")
+///     .build()?;
+/// assert_eq!(config.steps.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct Builder {
+    options: Options,
+    /// The first thing a call got wrong.
+    error: Option<Error>,
+}
+
+impl Builder {
+    /// Nothing chosen yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a file, a glob or `-`.
+    pub fn input(mut self, path: impl Into<String>) -> Self {
+        self.options.input.push(path.into());
+        self
+    }
+
+    /// Takes options from a TOML file first; calls win over it.
+    pub fn config_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.options.config = Some(path.into());
+        self
+    }
+
+    /// The byte between fields.
+    pub fn delimiter(self, byte: u8) -> Self {
+        let parsed = choice::parse_delimiter(&char::from(byte).to_string());
+        self.set("--delimiter", parsed, |options, byte| {
+            options.delimiter = Some(byte);
+        })
+    }
+
+    /// The byte around quoted fields; `None` for no quoting.
+    pub fn quote(self, byte: Option<u8>) -> Self {
+        let text = byte.map_or_else(|| "none".to_owned(), |byte| char::from(byte).to_string());
+        self.set("--quote", choice::parse_quote(&text), |options, quote| {
+            options.quote = Some(quote);
+        })
+    }
+
+    /// The first record is data, not names.
+    pub fn no_header(mut self) -> Self {
+        self.options.no_header = true;
+        self
+    }
+
+    /// The longest record taken in, in bytes.
+    pub fn record_bytes_max(self, bytes: usize) -> Self {
+        let parsed = quantity::parse_record_bytes_max(&bytes.to_string());
+        self.set("--max-record-bytes", parsed, |options, bytes| {
+            options.max_record_bytes = Some(bytes);
+        })
+    }
+
+    /// What a bad row does.
+    pub fn on_bad_row(mut self, what: OnBadRow) -> Self {
+        self.options.on_bad_row = Some(what);
+        self
+    }
+
+    /// The most rejected rows: `1000` or `0.5%`.
+    pub fn rejects_max(self, limit: &str) -> Self {
+        let parsed = quantity::parse_rejects_max(limit);
+        self.set("--max-rejects", parsed, |options, limit| {
+            options.max_rejects = Some(limit);
+        })
+    }
+
+    /// Declares a column's type, spelled as for `--dtype`.
+    pub fn dtype(self, column: &str, data_type: &str) -> Self {
+        let option = format!("--dtype {column}={data_type}");
+        self.set(option, dtype::parse_dtype(data_type), |options, spec| {
+            options.dtype.push((column.to_owned(), spec));
+        })
+    }
+
+    /// Replaces the default null tokens of columns that are not text.
+    pub fn null_values<T: Into<String>>(self, tokens: impl IntoIterator<Item = T>) -> Self {
+        self.null_list(None, tokens.into_iter().map(Into::into).collect())
+    }
+
+    /// Sets the null tokens of one column, text or not.
+    pub fn null_values_of<T: Into<String>>(
+        self,
+        column: &str,
+        tokens: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let tokens = tokens.into_iter().map(Into::into).collect();
+        self.null_list(Some(column.to_owned()), tokens)
+    }
+
+    fn null_list(mut self, column: Option<String>, tokens: Vec<String>) -> Self {
+        self.options.null_values.push(NullList { column, tokens });
+        self
+    }
+
+    /// The partition key's columns.
+    pub fn key<T: Into<String>>(mut self, columns: impl IntoIterator<Item = T>) -> Self {
+        self.options.key = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The event time column.
+    pub fn time(mut self, column: impl Into<String>) -> Self {
+        self.options.time = Some(column.into());
+        self
+    }
+
+    /// What rows out of time order do.
+    pub fn order(mut self, what: Order) -> Self {
+        self.options.order = Some(what);
+        self
+    }
+
+    /// Adds a step that fills a column's missing values, the method spelled as for `--impute`.
+    pub fn impute(self, column: &str, method: &str) -> Self {
+        let option = format!("--impute {column}={method}");
+        self.step(option, StepSpec::impute(column, method))
+    }
+
+    /// Adds a step that makes the column `COL_FN_WINDOW`, function and window spelled as for
+    /// `--rolling`.
+    pub fn rolling(self, column: &str, function: &str, window: &str) -> Self {
+        let option = format!("--rolling {column}:{function}:{window}");
+        self.step(option, StepSpec::rolling(column, function, window, None))
+    }
+
+    /// Adds a rolling step whose new column is called `name`.
+    pub fn rolling_named(self, column: &str, function: &str, window: &str, name: &str) -> Self {
+        let option = format!("--rolling {column}:{function}:{window}:{name}");
+        let parsed = StepSpec::rolling(column, function, window, Some(name));
+        self.step(option, parsed)
+    }
+
+    fn step(self, option: String, parsed: Result<StepSpec, String>) -> Self {
+        self.set(option, parsed, |options, step| options.steps.push(step))
+    }
+
+    /// Values a window must hold to have a result.
+    pub fn min_samples(self, samples: u32) -> Self {
+        let parsed = quantity::parse_min_samples(&samples.to_string());
+        self.set("--min-samples", parsed, |options, samples| {
+            options.min_samples = Some(samples);
+        })
+    }
+
+    /// The lake's directory.
+    pub fn out(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.options.out = Some(directory.into());
+        self
+    }
+
+    /// What an existing lake does.
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.options.mode = Some(mode);
+        self
+    }
+
+    /// The codec, spelled as for `--compression`.
+    pub fn compression(self, codec: &str) -> Self {
+        let parsed = str::parse(codec);
+        self.set("--compression", parsed, |options, codec| {
+            options.compression = Some(codec);
+        })
+    }
+
+    /// Rows of a row group.
+    pub fn row_group_rows(self, rows: usize) -> Self {
+        let parsed = quantity::parse_count(&rows.to_string());
+        self.set("--row-group-rows", parsed, |options, rows| {
+            options.row_group_rows = Some(rows);
+        })
+    }
+
+    /// Size at which a part ends, in bytes.
+    pub fn part_bytes(self, bytes: u64) -> Self {
+        let parsed = quantity::parse_size(&bytes.to_string());
+        self.set("--part-size", parsed, |options, bytes| {
+            options.part_size = Some(bytes);
+        })
+    }
+
+    /// Threads computing at any moment.
+    pub fn threads(self, threads: usize) -> Self {
+        let parsed = quantity::parse_threads(&threads.to_string());
+        self.set("--threads", parsed, |options, threads| {
+            options.threads = Some(threads);
+        })
+    }
+
+    /// The most resident memory, in bytes.
+    pub fn memory_limit(self, bytes: u64) -> Self {
+        let parsed = quantity::parse_size(&bytes.to_string());
+        self.set("--memory-limit", parsed, |options, bytes| {
+            options.memory_limit = Some(bytes);
+        })
+    }
+
+    /// Rows of a chunk.
+    pub fn chunk_rows(self, rows: usize) -> Self {
+        let parsed = quantity::parse_count(&rows.to_string());
+        self.set("--chunk-rows", parsed, |options, rows| {
+            options.chunk_rows = Some(rows);
+        })
+    }
+
+    /// Where standard input is spooled.
+    pub fn temp_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.options.temp_dir = Some(directory.into());
+        self
+    }
+
+    /// When progress is shown on standard error.
+    pub fn progress(mut self, when: Progress) -> Self {
+        self.options.progress = Some(when);
+        self
+    }
+
+    fn set<T>(
+        mut self,
+        option: impl Into<String>,
+        parsed: Result<T, String>,
+        set: impl FnOnce(&mut Options, T),
+    ) -> Self {
+        match parsed {
+            Ok(value) => set(&mut self.options, value),
+            Err(message) => {
+                let error = || Error::usage(option, message);
+                self.error.get_or_insert_with(error);
+            }
+        }
+        self
+    }
+
+    /// Settles and checks what was chosen.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for the first thing that is wrong, named as
+    /// the flag that would set it.
+    pub fn build(self) -> Result<Config> {
+        match self.error {
+            Some(error) => Err(error),
+            None => resolve(self.options),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Args, from_args};
+    use super::*;
+    use clap::Parser as _;
+
+    #[test]
+    fn calls_and_flags_mean_the_same() {
+        let built = Builder::new()
+            .input("a.csv")
+            .input("b.csv")
+            .out("lake")
+            .delimiter(b';')
+            .quote(None)
+            .no_header()
+            .record_bytes_max(1000)
+            .on_bad_row(OnBadRow::Reject)
+            .rejects_max("5%")
+            .dtype("id", "int64")
+            .null_values(["NA", "-"])
+            .null_values_of("region", ["none"])
+            .key(["a", "b"])
+            .time("ts")
+            .order(Order::Trust)
+            .impute("x", "mean:key")
+            .rolling("x", "mean", "7")
+            .rolling_named("x", "sum", "1d", "daily")
+            .min_samples(3)
+            .mode(Mode::Append)
+            .compression("lz4")
+            .row_group_rows(10)
+            .part_bytes(20)
+            .threads(3)
+            .memory_limit(1 << 29)
+            .chunk_rows(40)
+            .temp_dir("t")
+            .progress(Progress::Never)
+            .build()
+            .unwrap();
+        let line = "chunketl -i a.csv b.csv -o lake --delimiter ; --quote none --no-header \
+            --max-record-bytes 1000 --on-bad-row reject --max-rejects 5% --dtype id=int64 \
+            --null-values NA,- --null-values region=none --key a,b --time ts --order trust \
+            --impute x=mean:key --rolling x:mean:7 --rolling x:sum:1d:daily --min-samples 3 \
+            --mode append --compression lz4 --row-group-rows 10 --part-size 20 --threads 3 \
+            --memory-limit 512MiB --chunk-rows 40 --temp-dir t --progress never";
+        let args = Args::try_parse_from(line.split_whitespace()).unwrap();
+        assert_eq!(built, from_args(args).unwrap());
+    }
+
+    #[test]
+    fn the_first_mistake_is_reported() {
+        let whole = || Builder::new().input("a.csv").out("lake");
+        let message = |builder: Builder| builder.build().unwrap_err().to_string();
+        let twice = whole().impute("a", "meen").rolling("a", "men", "7");
+        assert!(message(twice).starts_with("--impute a=meen: "));
+        assert!(message(whole().threads(0)).starts_with("--threads: "));
+        assert!(message(whole().delimiter(b'\n')).starts_with("--delimiter: "));
+        assert!(message(whole().delimiter(0xE9)).starts_with("--delimiter: "));
+        assert!(message(whole().quote(Some(b','))).starts_with("--quote: "));
+        assert!(message(Builder::new()).starts_with("--out: "));
+    }
+
+    #[test]
+    fn the_order_of_calls_is_the_order_of_steps() {
+        let config = Builder::new()
+            .input("a.csv")
+            .out("lake")
+            .rolling("a", "mean", "7")
+            .impute("a", "drop")
+            .build()
+            .unwrap();
+        let steps: Vec<String> = config.steps.iter().map(ToString::to_string).collect();
+        assert_eq!(steps, ["--rolling a:mean:7", "--impute a=drop"]);
+    }
+}

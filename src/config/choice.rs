@@ -1,0 +1,98 @@
+//! Options that are one of a few words, and the words.
+//! Keeps: flags, file and builder take the same spellings.
+
+use clap::ValueEnum;
+
+use crate::base::unknown;
+
+/// What happens to a record or cell that cannot be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnBadRow {
+    /// Keep it in the rejects and go on.
+    #[default]
+    Reject,
+    /// End the run.
+    Fail,
+}
+
+/// The byte around quoted fields; `None` for no quoting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Quote(pub(super) Option<u8>);
+
+/// One of the words of `T`.
+pub(super) fn parse_choice<T: ValueEnum>(text: &str) -> Result<T, String> {
+    T::from_str(text, false).map_err(|_| {
+        let values = T::value_variants().iter();
+        let words: Vec<_> = values.filter_map(ValueEnum::to_possible_value).collect();
+        let words = words.iter().map(|word| word.get_name());
+        unknown("value", text, words)
+    })
+}
+
+/// The byte between fields: one ASCII character, `\t` or `tab`, or `\xNN`.
+pub(super) fn parse_delimiter(text: &str) -> Result<u8, String> {
+    parse_byte(text).ok_or_else(|| {
+        "write one ASCII character other than a line end, such as , ; | or \\t (or \\x1f)"
+            .to_owned()
+    })
+}
+
+/// The byte around quoted fields, or `none`.
+pub(super) fn parse_quote(text: &str) -> Result<Quote, String> {
+    if text == "none" {
+        return Ok(Quote(None));
+    }
+    let byte = parse_byte(text);
+    let form = "write one ASCII character other than a line end, such as \" or ', or none";
+    byte.map(|byte| Quote(Some(byte)))
+        .ok_or_else(|| form.to_owned())
+}
+
+fn parse_byte(text: &str) -> Option<u8> {
+    let byte = match text.as_bytes() {
+        [byte] => *byte,
+        b"\\t" | b"tab" => b'\t',
+        [b'\\', b'x', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+            u8::from_str_radix(&text[2..], 16).ok()?
+        }
+        _ => return None,
+    };
+    (byte.is_ascii() && byte != b'\n' && byte != b'\r').then_some(byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Mode, Order, Progress};
+
+    #[test]
+    fn words() {
+        assert_eq!(parse_choice("trust"), Ok(Order::Trust));
+        assert_eq!(parse_choice("overwrite"), Ok(Mode::Overwrite));
+        assert_eq!(parse_choice("fail"), Ok(OnBadRow::Fail));
+        assert_eq!(parse_choice("never"), Ok(Progress::Never));
+        let message = parse_choice::<Mode>("overwrte").unwrap_err();
+        assert!(message.contains("`overwrite`"), "{message}");
+        let message = parse_choice::<Order>("x").unwrap_err();
+        assert!(message.contains("choose from: error, trust"), "{message}");
+    }
+
+    #[test]
+    fn dialect_bytes() {
+        for (text, byte) in [
+            (",", b','),
+            ("\\t", 9),
+            ("tab", 9),
+            ("\t", 9),
+            ("\\x1F", 31),
+        ] {
+            assert_eq!(parse_delimiter(text), Ok(byte), "{text}");
+        }
+        for text in ["", ",,", "\n", "\r", "é", "\\x0a", "\\xff", "\\x+1", "none"] {
+            assert!(parse_delimiter(text).is_err(), "{text}");
+        }
+        assert_eq!(parse_quote("'"), Ok(Quote(Some(b'\''))));
+        assert_eq!(parse_quote("none"), Ok(Quote(None)));
+        assert!(parse_quote("no").is_err());
+    }
+}

@@ -1,0 +1,367 @@
+//! The TOML file of `--config` -> [`Options`].
+//! Keeps: the keys are the flags' names (`_` may stand for `-`); nothing in the file is ignored;
+//! an error names the key and its line.
+
+mod node;
+
+use std::path::Path;
+
+use node::Node;
+
+use super::args::{self, Options};
+use super::nulls::NullList;
+use super::step::{StepSpec, parse_impute, parse_rolling};
+use super::{choice, dtype, quantity};
+use crate::base::{Error, Result};
+
+/// Reads the options of the file at `path`.
+pub(super) fn read(path: &Path) -> Result<Options> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::usage("--config", format!("cannot read {name}: {error}")))?;
+    parse(&text, &name)
+}
+
+/// Reads the options in `text`, the content of the file called `name`.
+fn parse(text: &str, name: &str) -> Result<Options> {
+    let mut options = Options::default();
+    node::document(text, name, |root| {
+        root.entries()?
+            .iter()
+            .try_for_each(|entry| set(&mut options, entry))
+    })?;
+    Ok(options)
+}
+
+fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
+    let key = entry.key().replace('_', "-");
+    match key.as_str() {
+        "input" => options.input = entry.strings()?,
+        "delimiter" => options.delimiter = Some(entry.parsed(choice::parse_delimiter)?),
+        "quote" => options.quote = Some(entry.parsed(choice::parse_quote)?),
+        "no-header" => options.no_header = entry.boolean()?,
+        "max-record-bytes" => {
+            options.max_record_bytes = Some(entry.parsed(quantity::parse_record_bytes_max)?);
+        }
+        "on-bad-row" => options.on_bad_row = Some(entry.parsed(choice::parse_choice)?),
+        "max-rejects" => options.max_rejects = Some(entry.parsed(quantity::parse_rejects_max)?),
+        "dtype" => {
+            for column in entry.entries()? {
+                let spec = column.parsed(dtype::parse_dtype)?;
+                options.dtype.push((column.key().to_owned(), spec));
+            }
+        }
+        "null-values" => options.null_values = null_values(entry)?,
+        "key" => options.key = entry.strings()?,
+        "time" => options.time = Some(entry.string()?),
+        "order" => options.order = Some(entry.parsed(choice::parse_choice)?),
+        "min-samples" => options.min_samples = Some(entry.parsed(quantity::parse_min_samples)?),
+        "out" => options.out = Some(entry.string()?.into()),
+        "mode" => options.mode = Some(entry.parsed(choice::parse_choice)?),
+        "compression" => options.compression = Some(entry.parsed(str::parse)?),
+        "row-group-rows" => options.row_group_rows = Some(entry.parsed(quantity::parse_count)?),
+        "part-size" => options.part_size = Some(entry.parsed(quantity::parse_size)?),
+        "threads" => options.threads = Some(entry.parsed(quantity::parse_threads)?),
+        "memory-limit" => options.memory_limit = Some(entry.parsed(quantity::parse_size)?),
+        "chunk-rows" => options.chunk_rows = Some(entry.parsed(quantity::parse_count)?),
+        "temp-dir" => options.temp_dir = Some(entry.string()?.into()),
+        "progress" => options.progress = Some(entry.parsed(choice::parse_choice)?),
+        "json" => options.json = entry.boolean()?,
+        "quiet" => options.quiet = entry.boolean()?,
+        "verbose" => options.verbose = entry.boolean()?,
+        "impute" => imputes(entry, &mut options.steps)?,
+        "rolling" => rollings(entry, &mut options.steps)?,
+        "step" => {
+            for step in entry.items()? {
+                steps(&step, &mut options.steps)?;
+            }
+        }
+        _ => return Err(unknown_key(entry)),
+    }
+    Ok(())
+}
+
+fn unknown_key(entry: &Node<'_>) -> Error {
+    let mut known = args::option_names();
+    known.push("step".to_owned());
+    let known = known.iter().map(String::as_str);
+    entry.error(crate::base::unknown(
+        "key",
+        &entry.key().replace('_', "-"),
+        known,
+    ))
+}
+
+/// A list for all columns that are not text, or a table of lists for single columns.
+fn null_values(entry: &Node<'_>) -> Result<Vec<NullList>> {
+    if !entry.is_table() {
+        let tokens = entry.strings()?;
+        let column = None;
+        return Ok(vec![NullList { column, tokens }]);
+    }
+    let list = |column: &Node<'_>| {
+        Ok(NullList {
+            column: Some(column.key().to_owned()),
+            tokens: column.strings()?,
+        })
+    };
+    entry.entries()?.iter().map(list).collect()
+}
+
+/// One `[[step]]`: its keys in the order they are written.
+fn steps(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
+    let kinds = step.entries()?;
+    if kinds.is_empty() {
+        return Err(step.error("an empty step; give it an impute or a rolling"));
+    }
+    for kind in &kinds {
+        match kind.key() {
+            "impute" => imputes(kind, steps)?,
+            "rolling" => rollings(kind, steps)?,
+            key => {
+                let known = ["impute", "rolling"];
+                return Err(kind.error(crate::base::unknown("step", key, known.into_iter())));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `{ amount = "mean", … }`, or a list of what the flag takes.
+fn imputes(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
+    if !entry.is_table() {
+        for item in entry.items()? {
+            steps.push(item.parsed(parse_impute)?);
+        }
+        return Ok(());
+    }
+    for column in entry.entries()? {
+        steps.push(column.parsed(|method| StepSpec::impute(column.key(), method))?);
+    }
+    Ok(())
+}
+
+/// A table of a column, functions and windows, all combined; or a list of what the flag takes.
+fn rollings(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
+    if !entry.is_table() {
+        for item in entry.items()? {
+            if item.is_table() {
+                rollings(&item, steps)?;
+            } else {
+                steps.push(item.parsed(parse_rolling)?);
+            }
+        }
+        return Ok(());
+    }
+    let (mut column, mut functions, mut windows, mut name) = (None, Vec::new(), Vec::new(), None);
+    for field in entry.entries()? {
+        match field.key() {
+            "column" => column = Some(field.string()?),
+            "functions" => functions = field.items()?,
+            "windows" => windows = field.items()?,
+            "name" => name = Some(field.string()?),
+            key => {
+                let known = ["column", "functions", "windows", "name"];
+                return Err(field.error(crate::base::unknown("key", key, known.into_iter())));
+            }
+        }
+    }
+    let column = column.ok_or_else(|| entry.error("lacks its `column`"))?;
+    if functions.is_empty() || windows.is_empty() {
+        return Err(entry.error("needs at least one of `functions` and one of `windows`"));
+    }
+    if name.is_some() && functions.len() * windows.len() > 1 {
+        return Err(entry.error("a `name` can stand with one function and one window only"));
+    }
+    for function in &functions {
+        let function = function.parsed(|text| Ok(text.to_owned()))?;
+        for window in &windows {
+            let step =
+                |window: &str| StepSpec::rolling(&column, &function, window, name.as_deref());
+            steps.push(window.parsed(step)?);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps_of(text: &str) -> Vec<String> {
+        let options = parse(text, "p.toml").unwrap();
+        options.steps.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_flag_has_its_key() {
+        let value = |name: &str| match name {
+            "no-header" | "json" | "quiet" | "verbose" => "true",
+            "dtype" => "{ a = 'int64' }",
+            "impute" => "['a=mean']",
+            "rolling" => "['a:mean:7']",
+            "delimiter" | "quote" => "';'",
+            "on-bad-row" => "'fail'",
+            "order" => "'trust'",
+            "mode" => "'append'",
+            "compression" => "'lz4'",
+            "progress" => "'never'",
+            "input" | "out" | "key" | "time" | "temp-dir" | "null-values" => "'x'",
+            _ => "7",
+        };
+        for name in args::option_names() {
+            for key in [name.clone(), name.replace('-', "_")] {
+                let text = format!("{key} = {}", value(&name));
+                let options = parse(&text, "p.toml").unwrap();
+                assert_ne!(options, Options::default(), "{text} must leave a trace");
+            }
+        }
+    }
+
+    #[test]
+    fn steps_keep_the_order_they_are_written_in() {
+        let text = r#"
+            input = ["a.csv"]
+            [[step]]
+            impute = { zeta = "mean", alpha = "const:0", "a.b" = "ffill" }
+            [[step]]
+            rolling = { column = "zeta", functions = ["mean", "q95"], windows = [7, "1d"] }
+            [[step]]
+            impute = ["mid=linear"]
+            rolling = ["zeta:sum:3:z3", { column = "b", functions = "max", windows = 2, name = "c" }]
+            [[step]]
+            rolling = ["zeta:min:3"]
+            impute.last = "drop"
+        "#;
+        assert_eq!(
+            steps_of(text),
+            [
+                "--impute zeta=mean",
+                "--impute alpha=const:0",
+                "--impute a.b=ffill",
+                "--rolling zeta:mean:7",
+                "--rolling zeta:mean:1d",
+                "--rolling zeta:q95:7",
+                "--rolling zeta:q95:1d",
+                "--impute mid=linear",
+                "--rolling zeta:sum:3:z3",
+                "--rolling b:max:2:c",
+                "--rolling zeta:min:3",
+                "--impute last=drop",
+            ]
+        );
+    }
+
+    #[test]
+    fn lists_tables_and_numbers() {
+        let text = r#"
+            max_rejects = "0.5%"
+            memory-limit = "512MiB"
+            row-group-rows = 1_000
+            chunk-rows = "64k"
+            key = "customer_id"
+            [null-values]
+            region = ["NA", "a=b"]
+            note = "-"
+            [dtype]
+            amount = "decimal(12,2)"
+        "#;
+        let options = parse(text, "p.toml").unwrap();
+        assert_eq!(options.memory_limit, Some(512 << 20));
+        assert_eq!(options.row_group_rows, Some(1_000));
+        assert_eq!(options.chunk_rows, Some(64_000));
+        assert_eq!(options.key, ["customer_id"]);
+        assert_eq!(options.null_values[0].tokens, ["NA", "a=b"]);
+        assert_eq!(options.null_values[1].column.as_deref(), Some("note"));
+        assert_eq!(options.dtype[0].0, "amount");
+    }
+
+    #[test]
+    fn errors_name_key_and_line() {
+        for (text, expected) in [
+            (
+                "\nmemory-limt = 5",
+                "memory-limt (p.toml:2): unknown key `memory-limt`; did you mean `memory-limit`?",
+            ),
+            ("memory_limt = 5", "did you mean `memory-limit`?"),
+            ("steps = 5", "did you mean `step`?"),
+            ("config = 'x'", "config (p.toml:1): unknown key `config`"),
+            (
+                "json = 1",
+                "json (p.toml:1): must be true or false, not a TOML integer",
+            ),
+            (
+                "threads = 0",
+                "threads (p.toml:1): write a whole number from 1",
+            ),
+            ("threads = true", "threads (p.toml:1): must be a string"),
+            (
+                "out = ['a']",
+                "out (p.toml:1): must be a string, not a TOML array",
+            ),
+            ("input = [\n'a',\n5]", "input (p.toml:3): must be a string"),
+            ("dtype = 'x'", "dtype (p.toml:1): must be a table"),
+            (
+                "[dtype]\na.b = 'int64'",
+                "a key that holds a dot stands in quotes",
+            ),
+            (
+                "[dtype]\na = 'int'",
+                "a (p.toml:2): unknown type `int`; did you mean `int64`?",
+            ),
+            ("mode = 'overwrte'", "did you mean `overwrite`?"),
+            ("[[step]]", "step (p.toml:1): an empty step"),
+            ("[[step]]\nimput = {}", "did you mean `impute`?"),
+            (
+                "[[step]]\nimpute = { a = 'meen' }",
+                "a (p.toml:2): unknown method `meen`; did you mean `mean`?",
+            ),
+            (
+                "[[step]]\nimpute = { a = true }",
+                "a (p.toml:2): must be a string",
+            ),
+            ("rolling = {}", "rolling (p.toml:1): lacks its `column`"),
+            (
+                "rolling = { column = 'a' }",
+                "needs at least one of `functions`",
+            ),
+            (
+                "rolling = { column = 'a', functions = ['mean', 'sum'], windows = 7, name = 'x' }",
+                "one function and one window",
+            ),
+            (
+                "rolling = { column = 'a', function = 'mean' }",
+                "did you mean `functions`?",
+            ),
+            (
+                "rolling = { column = 'a', functions = 'mean', windows = ['7', '0'] }",
+                "windows (p.toml:1): a window of 0 rows",
+            ),
+            ("\n\nthreads = = 5", "--config (p.toml:3): "),
+            ("a = 1\na = 2", "(p.toml:2): duplicate key"),
+        ] {
+            let error = parse(text, "p.toml").unwrap_err();
+            let message = error.to_string();
+            assert!(message.contains(expected), "{text}: {message}");
+            assert_eq!(error.exit_code(), 2);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_wrong_usage() {
+        let error = read(Path::new("no/such/file.toml")).unwrap_err();
+        assert!(error.to_string().contains("cannot read no/such/file.toml"));
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn the_example_is_sound() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/weather.toml");
+        let config = super::super::resolve::resolve(read(&path).unwrap()).unwrap();
+        let table = path.with_extension("csv");
+        let mut table = csv::Reader::from_path(table).unwrap();
+        let header: Vec<String> = table.headers().unwrap().iter().map(str::to_owned).collect();
+        super::super::check_columns(&config, &header).unwrap();
+        assert_eq!(config.steps.len(), 14);
+    }
+}

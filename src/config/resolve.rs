@@ -1,0 +1,382 @@
+//! [`Options`] -> [`Config`]: reads the file, lets flags win over it, fills in defaults and
+//! refuses what contradicts itself.
+//! Keeps: every promise in the docs of `Config`'s fields.
+
+use std::collections::HashSet;
+
+use super::args::Options;
+use super::choice::Quote;
+use super::nulls::NullValues;
+use super::step::StepSpec;
+use super::{Config, OnBadRow, file};
+use crate::base::{Dialect, Error, Result};
+use crate::base::{Method, Window};
+
+const RECORD_BYTES_MAX: usize = 16 << 20;
+
+/// Settles `options`, after those of the file they name.
+pub(super) fn resolve(mut options: Options) -> Result<Config> {
+    if let Some(path) = options.config.take() {
+        let file = file::read(&path)?;
+        options = options.over(file);
+    }
+    let dialect = dialect(&options)?;
+    let mut steps = options.steps;
+    steps.extend(options.impute);
+    steps.extend(options.rolling);
+    let config = Config {
+        input: options.input,
+        out: options
+            .out
+            .ok_or_else(|| Error::usage("--out", "name the directory to write, such as lake/"))?,
+        dialect,
+        record_bytes_max: options.max_record_bytes.unwrap_or(RECORD_BYTES_MAX),
+        on_bad_row: options.on_bad_row.unwrap_or_default(),
+        rejects_max: options.max_rejects,
+        dtypes: options.dtype,
+        null_values: NullValues::from_lists(options.null_values),
+        key: options.key,
+        time: options.time,
+        order: options.order.unwrap_or_default(),
+        steps,
+        min_samples: options.min_samples,
+        mode: options.mode.unwrap_or_default(),
+        compression: options.compression.unwrap_or_default(),
+        row_group_rows: options.row_group_rows,
+        part_bytes: options.part_size,
+        threads: options.threads.unwrap_or_else(cores),
+        memory_limit: options.memory_limit,
+        chunk_rows: options.chunk_rows,
+        temp_dir: options.temp_dir,
+        progress: options.progress.unwrap_or_default(),
+        json: options.json,
+        quiet: options.quiet,
+        verbose: options.verbose,
+    };
+    check(&config)?;
+    Ok(config)
+}
+
+impl Options {
+    /// These options, and `file`'s where these say nothing. Of two options that exclude each
+    /// other the one given here stands.
+    fn over(self, file: Self) -> Self {
+        let or = |mine: Vec<String>, other| if mine.is_empty() { other } else { mine };
+        let declared = |column: &String| self.dtype.iter().any(|(mine, _)| mine == column);
+        let mut dtype = file.dtype;
+        dtype.retain(|(column, _)| !declared(column));
+        dtype.extend(self.dtype);
+        let loudness_given = self.quiet || self.verbose;
+        Self {
+            input: or(self.input, file.input),
+            config: None,
+            delimiter: self.delimiter.or(file.delimiter),
+            quote: self.quote.or(file.quote),
+            no_header: self.no_header || file.no_header,
+            max_record_bytes: self.max_record_bytes.or(file.max_record_bytes),
+            max_rejects: match self.on_bad_row {
+                Some(OnBadRow::Fail) => self.max_rejects,
+                _ => self.max_rejects.or(file.max_rejects),
+            },
+            on_bad_row: match self.max_rejects {
+                Some(_) => self.on_bad_row,
+                None => self.on_bad_row.or(file.on_bad_row),
+            },
+            dtype,
+            null_values: [file.null_values, self.null_values].concat(),
+            key: or(self.key, file.key),
+            time: self.time.or(file.time),
+            order: self.order.or(file.order),
+            impute: self.impute,
+            rolling: self.rolling,
+            min_samples: self.min_samples.or(file.min_samples),
+            out: self.out.or(file.out),
+            mode: self.mode.or(file.mode),
+            compression: self.compression.or(file.compression),
+            row_group_rows: self.row_group_rows.or(file.row_group_rows),
+            part_size: self.part_size.or(file.part_size),
+            threads: self.threads.or(file.threads),
+            memory_limit: self.memory_limit.or(file.memory_limit),
+            chunk_rows: self.chunk_rows.or(file.chunk_rows),
+            temp_dir: self.temp_dir.or(file.temp_dir),
+            progress: self.progress.or(file.progress),
+            json: self.json || file.json,
+            quiet: self.quiet || (file.quiet && !loudness_given),
+            verbose: self.verbose || (file.verbose && !loudness_given),
+            steps: [file.steps, self.steps].concat(),
+        }
+    }
+}
+
+fn dialect(options: &Options) -> Result<Dialect> {
+    let default = Dialect::default();
+    let dialect = Dialect {
+        delimiter: options.delimiter.unwrap_or(default.delimiter),
+        quote: options.quote.map_or(default.quote, |Quote(byte)| byte),
+        header: !options.no_header,
+    };
+    if dialect.quote == Some(dialect.delimiter) {
+        let byte = char::from(dialect.delimiter).escape_default();
+        let message = format!("{byte} is the delimiter as well; choose another byte, or none");
+        return Err(Error::usage("--quote", message));
+    }
+    Ok(dialect)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn check(config: &Config) -> Result<()> {
+    check_input(config)?;
+    if let Some((column, _)) = duplicate(config.dtypes.iter(), |(column, _)| column) {
+        let message = "the column has two types; keep one";
+        return Err(Error::usage(format!("--dtype {column}=…"), message));
+    }
+    if config.key.iter().any(String::is_empty) {
+        let message = "name the columns, separated by commas";
+        return Err(Error::usage("--key", message));
+    }
+    if let Some(column) = duplicate(config.key.iter(), |column| column) {
+        let message = format!("`{column}` is given twice; name it once");
+        return Err(Error::usage("--key", message));
+    }
+    if config.on_bad_row == OnBadRow::Fail && config.rejects_max.is_some() {
+        let message = "with --on-bad-row fail the first reject ends the run; drop one of the two";
+        return Err(Error::usage("--max-rejects", message));
+    }
+    if config.quiet && config.verbose {
+        let message = "contradicts --verbose; drop one of the two";
+        return Err(Error::usage("--quiet", message));
+    }
+    config
+        .steps
+        .iter()
+        .try_for_each(|step| check_step(config, step))?;
+    check_new_names(config)
+}
+
+fn check_input(config: &Config) -> Result<()> {
+    if config.input.is_empty() {
+        let message = "name at least one file, a glob such as 'in/*.csv', or - for standard input";
+        return Err(Error::usage("--input", message));
+    }
+    if config.input.iter().any(String::is_empty) {
+        let message = "an empty path; name a file, a glob, or - for standard input";
+        return Err(Error::usage("--input", message));
+    }
+    if config.input.iter().filter(|path| *path == "-").count() > 1 {
+        let message = "standard input can be read once only; give - once";
+        return Err(Error::usage("--input", message));
+    }
+    if config.out.as_os_str().is_empty() {
+        let message = "an empty path; name the directory to write, such as lake/";
+        return Err(Error::usage("--out", message));
+    }
+    Ok(())
+}
+
+fn check_step(config: &Config, step: &StepSpec) -> Result<()> {
+    let refuse = |message: String| Err(Error::usage(step.to_string(), message));
+    match step {
+        StepSpec::Impute { column, method } => {
+            let by_key = matches!(method, Method::Statistic { by_key: true, .. });
+            if by_key && config.key.is_empty() {
+                return refuse(
+                    "needs a key; pass --key COLS, or leave out `:key` for the whole column"
+                        .to_owned(),
+                );
+            }
+            let follows_key = matches!(
+                method,
+                Method::ForwardFill | Method::BackwardFill | Method::Linear
+            );
+            if (by_key || follows_key) && config.key.contains(column) {
+                return refuse(format!(
+                    "`{column}` is part of --key, so all rows of a gap share its missing value; \
+                     fill it with const:VALUE, or drop the rows"
+                ));
+            }
+            Ok(())
+        }
+        StepSpec::Rolling { window, .. } => match (*window, config.min_samples) {
+            (Window::Time(_), _) if config.time.is_none() => refuse(format!(
+                "the time window {window} needs an event time; pass --time COL, or give the \
+                 window in rows"
+            )),
+            (Window::Rows(rows), Some(samples)) if samples > rows => Err(Error::usage(
+                format!("--min-samples {samples}"),
+                format!("more than the {rows} rows of {step}; choose at most {rows}"),
+            )),
+            _ => Ok(()),
+        },
+    }
+}
+
+fn check_new_names(config: &Config) -> Result<()> {
+    let rolling = config.steps.iter().filter_map(|step| match step {
+        StepSpec::Rolling { name, .. } => Some((step, name)),
+        StepSpec::Impute { .. } => None,
+    });
+    match duplicate(rolling, |(_, name)| name) {
+        None => Ok(()),
+        Some((step, name)) => Err(Error::usage(
+            step.to_string(),
+            format!(
+                "another step makes `{name}` as well; add a name of its own: COL:FN:WINDOW:NAME"
+            ),
+        )),
+    }
+}
+
+/// The first item whose name an earlier one has.
+fn duplicate<'a, T: Copy>(
+    mut items: impl Iterator<Item = T>,
+    name: impl Fn(T) -> &'a String,
+) -> Option<T> {
+    let mut seen = HashSet::new();
+    items.find(|item| !seen.insert(name(*item)))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::{Args, RejectsMax, from_args};
+    use super::*;
+    use crate::base::{Compression, Mode, Progress};
+
+    /// What `chunketl -i in.csv -o lake` and `flags` mean.
+    fn config(flags: &str) -> Result<Config> {
+        let line = ["chunketl", "-i", "in.csv", "-o", "lake"];
+        let words = line.into_iter().chain(flags.split_whitespace());
+        from_args(Args::try_parse_from(words).unwrap())
+    }
+
+    #[test]
+    fn defaults() {
+        let config = config("").unwrap();
+        assert_eq!(config.input, ["in.csv"]);
+        assert_eq!(config.out.to_str(), Some("lake"));
+        assert_eq!(config.dialect, Dialect::default());
+        assert_eq!(config.record_bytes_max, 16 << 20);
+        assert_eq!(config.compression, Compression::Zstd(1));
+        assert_eq!(config.mode, Mode::Error);
+        assert_eq!(config.on_bad_row, OnBadRow::Reject);
+        assert_eq!(config.progress, Progress::Auto);
+        assert_eq!(config.threads, cores());
+        assert!(config.steps.is_empty() && config.key.is_empty() && !config.json);
+    }
+
+    #[test]
+    fn imputes_run_before_rollings() {
+        let flags = "--rolling a:mean:7 --impute a=mean --rolling b:sum:2 --impute b=drop";
+        let steps = config(flags).unwrap().steps;
+        let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            steps.join(" "),
+            "--impute a=mean --impute b=drop --rolling a:mean:7 --rolling b:sum:2"
+        );
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for (flags, expected) in [
+            ("--delimiter ; --quote ;", "--quote: ; is the delimiter"),
+            (
+                "--dtype a=int64 --dtype a=utf8",
+                "--dtype a=…: the column has two types",
+            ),
+            ("--key a,b,a", "--key: `a` is given twice"),
+            ("--key a,", "--key: name the columns"),
+            (
+                "--on-bad-row fail --max-rejects 5",
+                "--max-rejects: with --on-bad-row fail",
+            ),
+            ("-i - -i -", "--input: standard input can be read once only"),
+            (
+                "--impute a=mean:key",
+                "--impute a=mean:key: needs a key; pass --key COLS, or write mean",
+            ),
+            (
+                "--key a --impute a=ffill",
+                "--impute a=ffill: `a` is part of --key",
+            ),
+            (
+                "--key a --impute a=mode:key",
+                "--impute a=mode:key: `a` is part of --key",
+            ),
+            (
+                "--rolling a:mean:1d",
+                "--rolling a:mean:1d: the time window 1d needs an event time",
+            ),
+            (
+                "--rolling a:mean:7 --min-samples 8",
+                "--min-samples 8: more than the 7 rows of --rolling a:mean:7; choose at most 7",
+            ),
+            (
+                "--rolling a:mean:7 --rolling a:mean:7",
+                "--rolling a:mean:7: another step makes `a_mean_7`",
+            ),
+            (
+                "--rolling a:mean:7:x --rolling b:sum:2:x",
+                "another step makes `x`",
+            ),
+        ] {
+            let error = config(flags).unwrap_err();
+            let message = error.to_string();
+            assert!(message.contains(expected), "{flags}: {message}");
+            assert_eq!(error.exit_code(), 2);
+        }
+        for flags in [
+            "--key a --impute a=const:0 --impute a=mode --impute b=ffill",
+            "--rolling a:mean:7 --min-samples 7",
+            "--time t --rolling a:mean:7ns --min-samples 100",
+        ] {
+            assert!(config(flags).is_ok(), "{flags}");
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text = r#"
+            input = "file.csv"
+            out = "elsewhere"
+            threads = 3
+            key = ["k", "l"]
+            on-bad-row = "fail"
+            quiet = true
+            null-values = ["x"]
+            rolling = ["a:mean:7"]
+            [dtype]
+            a = "utf8"
+            b = "date"
+        "#;
+        std::fs::write(file.path(), text).unwrap();
+        let path = file.path().display();
+        let merged = config(&format!(
+            "--config {path} --threads 2 --impute a=drop --dtype a=int64 --max-rejects 5 -v \
+             --null-values c=y"
+        ))
+        .unwrap();
+        assert_eq!(merged.input, ["in.csv"]);
+        assert_eq!(merged.out.to_str(), Some("lake"));
+        assert_eq!(merged.threads, 2);
+        assert_eq!(merged.key, ["k", "l"]);
+        assert_eq!(merged.on_bad_row, OnBadRow::Reject);
+        assert_eq!(merged.rejects_max, Some(RejectsMax::Count(5)));
+        assert!(merged.verbose && !merged.quiet);
+        let null_values = merged.null_values;
+        assert_eq!(null_values.default, Some(vec!["x".to_owned()]));
+        assert_eq!(null_values.columns.len(), 1);
+        let declared: Vec<&str> = merged
+            .dtypes
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(declared, ["b", "a"]);
+        let steps: Vec<String> = merged.steps.iter().map(ToString::to_string).collect();
+        assert_eq!(steps, ["--rolling a:mean:7", "--impute a=drop"]);
+    }
+}

@@ -1,0 +1,209 @@
+//! `--impute` and `--rolling` text -> steps.
+//! Keeps: a column's name may hold `=` and `:`; a rolling output's name is what the user gave it,
+//! or is made of what the user wrote.
+
+use std::fmt;
+
+use super::names;
+use crate::base::{Function, Method, Window};
+
+/// One step, in the user's order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StepSpec {
+    /// Fill (or drop) the nulls of a column.
+    Impute {
+        /// The column.
+        column: String,
+        /// How.
+        method: Method,
+    },
+    /// Make a new column from a window over another one.
+    Rolling {
+        /// The column the window runs over.
+        column: String,
+        /// What is computed.
+        function: Function,
+        /// Over which rows.
+        window: Window,
+        /// The new column's name.
+        name: String,
+    },
+}
+
+impl StepSpec {
+    /// The column the step reads.
+    pub fn column(&self) -> &str {
+        match self {
+            Self::Impute { column, .. } | Self::Rolling { column, .. } => column,
+        }
+    }
+
+    /// An impute step, its method still as text.
+    pub(super) fn impute(column: &str, method: &str) -> Result<Self, String> {
+        Ok(Self::Impute {
+            column: column.to_owned(),
+            method: method.parse()?,
+        })
+    }
+
+    /// A rolling step, its parts still as text; the name defaults to `COL_FN_WINDOW`.
+    pub(super) fn rolling(
+        column: &str,
+        function: &str,
+        window: &str,
+        name: Option<&str>,
+    ) -> Result<Self, String> {
+        if name == Some("") {
+            return Err("the new column needs a name".to_owned());
+        }
+        Ok(Self::Rolling {
+            column: column.to_owned(),
+            function: function.parse()?,
+            window: window.parse()?,
+            name: name.map_or_else(|| format!("{column}_{function}_{window}"), str::to_owned),
+        })
+    }
+}
+
+/// `COL=METHOD`.
+pub(super) fn parse_impute(text: &str) -> Result<StepSpec, String> {
+    let form = "COL=METHOD, such as amount=mean";
+    let (column, method) = names::split_column(text, form, str::parse)?;
+    Ok(StepSpec::Impute { column, method })
+}
+
+/// `COL:FN:WINDOW[:NAME]`. The last function with a window behind it counts, so that a column's
+/// name may look like anything.
+pub(super) fn parse_rolling(text: &str) -> Result<StepSpec, String> {
+    const FORM: &str = "write COL:FN:WINDOW or COL:FN:WINDOW:NAME, such as amount:mean:7";
+    let fields: Vec<&str> = text.split(':').collect();
+    if fields.len() < 3 {
+        return Err(FORM.to_owned());
+    }
+    let is_function = |at: &usize| fields[*at].parse::<Function>().is_ok();
+    let mut functions = (1..fields.len() - 1).rev().filter(is_function);
+    let function = functions
+        .clone()
+        .find(|at| fields[at + 1].parse::<Window>().is_ok())
+        .or_else(|| functions.next())
+        .unwrap_or(1);
+    let column = fields[..function].join(":");
+    if column.is_empty() {
+        return Err(FORM.to_owned());
+    }
+    let name = fields.get(function + 2..).map(|name| name.join(":"));
+    let name = name.filter(|_| fields.len() > function + 2);
+    StepSpec::rolling(
+        &column,
+        fields[function],
+        fields[function + 1],
+        name.as_deref(),
+    )
+}
+
+impl fmt::Display for StepSpec {
+    /// The flag that asks for this step.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Impute { column, method } => write!(f, "--impute {column}={method}"),
+            Self::Rolling {
+                column,
+                function,
+                window,
+                name,
+            } => {
+                write!(f, "--rolling {column}:{function}:{window}")?;
+                if *name == format!("{column}_{function}_{window}") {
+                    return Ok(());
+                }
+                write!(f, ":{name}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rolling(column: &str, function: &str, window: &str, name: &str) -> StepSpec {
+        StepSpec::rolling(column, function, window, Some(name)).unwrap()
+    }
+
+    #[test]
+    fn imputes_whose_column_or_constant_holds_the_separators() {
+        for (text, column, method) in [
+            ("amount=mean", "amount", "mean"),
+            ("region=const:a=b", "region", "const:a=b"),
+            ("a=b=median:key", "a=b", "median:key"),
+            ("a:b=ffill", "a:b", "ffill"),
+            ("x=const:y=mean", "x", "const:y=mean"),
+            ("==mean", "=", "mean"),
+        ] {
+            let expected = StepSpec::impute(column, method).unwrap();
+            assert_eq!(parse_impute(text), Ok(expected), "{text}");
+        }
+        for (text, expected) in [
+            ("amount", "COL=METHOD"),
+            ("=mean", "COL=METHOD"),
+            ("amount=meen", "`mean`"),
+            ("a=b=meen", "`mean`"),
+        ] {
+            let message = parse_impute(text).unwrap_err();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn rollings_whose_column_or_name_holds_the_separator() {
+        for (text, column, function, window, name) in [
+            ("amount:mean:7", "amount", "mean", "7", "amount_mean_7"),
+            ("amount:sum:1d", "amount", "sum", "1d", "amount_sum_1d"),
+            ("amount:q95:30", "amount", "q95", "30", "amount_q95_30"),
+            ("amount:q05:1w", "amount", "q05", "1w", "amount_q05_1w"),
+            ("amount:mean:7:weekly", "amount", "mean", "7", "weekly"),
+            ("a:b:mean:7", "a:b", "mean", "7", "a:b_mean_7"),
+            ("a:mean:b:sum:7", "a:mean:b", "sum", "7", "a:mean:b_sum_7"),
+            ("a:mean:7:b:c", "a", "mean", "7", "b:c"),
+        ] {
+            let expected = rolling(column, function, window, name);
+            assert_eq!(parse_rolling(text), Ok(expected), "{text}");
+        }
+        for (text, expected) in [
+            ("amount", "COL:FN:WINDOW"),
+            ("amount:mean", "COL:FN:WINDOW"),
+            (":mean:7", "COL:FN:WINDOW"),
+            ("amount:men:7", "`mean`"),
+            ("amount:mean:0", "choose 1 to 1000000"),
+            ("a:b:mean:1x", "no window"),
+            ("amount:mean:7:", "needs a name"),
+        ] {
+            let message = parse_rolling(text).unwrap_err();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn steps_print_as_the_flag_they_came_from() {
+        for text in ["a=mean:key", "a=const:x=y", "a=drop"] {
+            let step = parse_impute(text).unwrap();
+            assert_eq!(step.to_string(), format!("--impute {text}"));
+        }
+        for text in ["a:mean:7", "a:q99.9:1d12h", "a:sum:7:total"] {
+            let step = parse_rolling(text).unwrap();
+            assert_eq!(step.to_string(), format!("--rolling {text}"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_column_name_survives(column in "[a-z=:é ]{1,12}") {
+                let step = parse_impute(&format!("{column}=linear")).unwrap();
+            prop_assert_eq!(step.column(), &column);
+            let step = parse_rolling(&format!("{column}:median:9")).unwrap();
+            prop_assert_eq!(step.column(), &column);
+        }
+    }
+}

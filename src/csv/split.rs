@@ -1,0 +1,268 @@
+//! The rest of a source -> where its next chunk ends: a whole number of records.
+//!
+//! The mask loop runs until a limit or an odd record; the plain machine walks odd records, one at
+//! a time. Invariant: whatever the limits, the chunks' records one after the other are exactly
+//! the records the plain machine reads.
+
+use crate::base::{Dialect, Reason};
+
+use super::lines::{Context, LineScan, LineStop};
+use super::masks::{BLOCK_BYTES, Kernel};
+use super::record::{Extent, Machine};
+use crate::input::{RecordSplit, Split, SplitLimits, Stop};
+
+/// Finds where chunks of whole records end.
+#[derive(Debug, Clone, Copy)]
+pub struct Splitter {
+    pub(super) dialect: Dialect,
+    pub(super) kernel: Kernel,
+}
+
+/// How far a walk through an oversize record goes before it reports, in bytes.
+const PASSED_BYTES: usize = 1 << 20;
+
+impl Splitter {
+    /// A splitter on the fastest kernel of this machine.
+    ///
+    /// # Panics
+    /// If delimiter, quote and line ends are not four different ASCII bytes.
+    pub fn new(dialect: Dialect) -> Self {
+        Self::with_kernel(dialect, Kernel::best())
+    }
+
+    /// A splitter on `kernel`. Panics as [`Splitter::new`].
+    pub fn with_kernel(dialect: Dialect, kernel: Kernel) -> Self {
+        assert_dialect(dialect);
+        Self { dialect, kernel }
+    }
+}
+
+impl RecordSplit for Splitter {
+    /// Reads no further than the chunk's last line end (to within a block), except through an
+    /// oversize record: then `passed` is called with an offset at least every MiB, and nothing
+    /// before that offset is read again.
+    fn split(
+        &self,
+        bytes: &[u8],
+        at: usize,
+        limits: &SplitLimits,
+        passed: &mut dyn FnMut(usize),
+    ) -> Split {
+        // A chunk's records are counted in 32 bits.
+        let records_max = (limits.records_max as u64).min(u64::from(u32::MAX));
+        let end_goal = at.saturating_add(limits.bytes_max);
+        let (mut end, mut records, mut newlines) = (at, 0, 0);
+        let mut full = false;
+        while !full && end < bytes.len() {
+            if limits.record_bytes_max >= BLOCK_BYTES {
+                let lines = self.kernel.run(LineScan {
+                    bytes,
+                    from: end,
+                    to: bytes.len(),
+                    context: Context::RecordStart,
+                    dialect: self.dialect,
+                    records_max: records_max - records,
+                    end_goal,
+                    record_bytes_max: limits.record_bytes_max,
+                });
+                end = lines.record_start;
+                records += lines.records;
+                newlines += lines.newlines;
+                full = lines.stop == LineStop::Full;
+            }
+            if !full && end < bytes.len() {
+                let extent = self.walk_record(bytes, end, limits.record_bytes_max, passed);
+                if extent.bytes() > limits.record_bytes_max {
+                    return Split {
+                        end,
+                        records: records as u32,
+                        newlines,
+                        stop: oversize(&extent),
+                    };
+                }
+                end = extent.next;
+                records += u64::from(!extent.is_blank());
+                newlines += extent.newlines;
+                full = records >= records_max || end >= end_goal;
+            }
+        }
+        let stop = if end == bytes.len() {
+            Stop::EndOfInput
+        } else {
+            Stop::Full
+        };
+        Split {
+            end,
+            records: records as u32,
+            newlines,
+            stop,
+        }
+    }
+}
+
+impl Splitter {
+    /// The record that starts at `start`, reporting progress once it is known to be too long.
+    fn walk_record(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        record_bytes_max: usize,
+        passed: &mut dyn FnMut(usize),
+    ) -> Extent {
+        let mut machine = Machine::new(self.dialect, start);
+        loop {
+            let to = machine.pos().saturating_add(PASSED_BYTES).min(bytes.len());
+            if machine.run(bytes, to, |_| {}) || to == bytes.len() {
+                return machine.finish(bytes);
+            }
+            // The last bytes may yet turn out to be a line end.
+            if machine.walked() > record_bytes_max.saturating_add(b"\r\n".len()) {
+                passed(machine.pos());
+            }
+        }
+    }
+}
+
+fn oversize(extent: &Extent) -> Stop {
+    let unclosed = match extent.flaw {
+        Some((Reason::UnclosedQuote, opening_quote)) => Some(opening_quote),
+        _ => None,
+    };
+    Stop::Oversize {
+        resume: extent.next,
+        newlines: extent.newlines,
+        record_bytes: extent.bytes() as u64,
+        unclosed,
+    }
+}
+
+/// Masks tell the structural bytes apart only if they differ, and cutting at them leaves UTF-8
+/// whole only if they are ASCII.
+pub(super) fn assert_dialect(dialect: Dialect) {
+    let Dialect {
+        delimiter, quote, ..
+    } = dialect;
+    let structural = |byte: u8| byte.is_ascii() && byte != b'\n' && byte != b'\r';
+    assert!(
+        structural(delimiter) && quote.is_none_or(|quote| structural(quote) && quote != delimiter),
+        "the configuration was validated: delimiter, quote and line ends differ and are ASCII"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: SplitLimits = SplitLimits {
+        records_max: 1000,
+        bytes_max: 1000,
+        record_bytes_max: 100,
+    };
+
+    fn split(text: &[u8], limits: &SplitLimits) -> Split {
+        let dialect = Dialect::default();
+        let never = &mut |_| panic!("no record is oversize");
+        let splits = Kernel::available()
+            .into_iter()
+            .map(|kernel| Splitter::with_kernel(dialect, kernel).split(text, 0, limits, never));
+        let splits: Vec<Split> = splits.collect();
+        assert!(splits.iter().all(|split| *split == splits[0]));
+        splits[0]
+    }
+
+    #[test]
+    fn ends_with_the_input() {
+        let expected = |end, records, newlines| Split {
+            end,
+            records,
+            newlines,
+            stop: Stop::EndOfInput,
+        };
+        assert_eq!(split(b"", &LIMITS), expected(0, 0, 0));
+        assert_eq!(split(b"\n\r\n", &LIMITS), expected(3, 0, 2));
+        assert_eq!(split(b"a,\"\n\"\nb", &LIMITS), expected(7, 2, 2));
+        assert_eq!(split(b"a\n\"b\n", &LIMITS), expected(5, 2, 2));
+    }
+
+    #[test]
+    fn ends_at_each_limit() {
+        let text = b"a\nb\"\n\n\"\n\"\nc\nd\n";
+        let by = |records_max, bytes_max| {
+            let split = split(
+                text,
+                &SplitLimits {
+                    records_max,
+                    bytes_max,
+                    ..LIMITS
+                },
+            );
+            (split.end, split.records, split.stop == Stop::Full)
+        };
+        assert_eq!(by(1, 1000), (2, 1, true));
+        assert_eq!(by(2, 1000), (5, 2, true));
+        assert_eq!(by(3, 1000), (10, 3, true));
+        assert_eq!(by(1000, 2), (2, 1, true));
+        assert_eq!(by(1000, 3), (5, 2, true));
+        assert_eq!(by(1000, 6), (6, 2, true));
+        assert_eq!(by(1000, 7), (10, 3, true));
+        assert_eq!(by(1000, 13), (14, 5, false));
+    }
+
+    #[test]
+    fn an_oversize_record_is_walked_through_and_left_out() {
+        let long = "x".repeat(3 * PASSED_BYTES);
+        let text = format!("a\n\nb,\"{long}\n\"\r\nc\n");
+        let mut passed = Vec::new();
+        let splitter = Splitter::new(Dialect::default());
+        let split = splitter.split(text.as_bytes(), 0, &LIMITS, &mut |offset| {
+            passed.push(offset);
+        });
+        assert_eq!((split.end, split.records, split.newlines), (3, 1, 2));
+        let expected = Stop::Oversize {
+            resume: text.len() - 2,
+            newlines: 2,
+            record_bytes: long.len() as u64 + 5,
+            unclosed: None,
+        };
+        assert_eq!(split.stop, expected);
+        assert_eq!(passed, [1, 2, 3].map(|i| 3 + i * PASSED_BYTES));
+    }
+
+    #[test]
+    fn an_unclosed_quote_can_take_the_rest_of_the_input() {
+        let text = format!("a\nb,\"{}\n", "x".repeat(200));
+        let split =
+            Splitter::new(Dialect::default()).split(text.as_bytes(), 0, &LIMITS, &mut |_| {});
+        let Stop::Oversize {
+            resume, unclosed, ..
+        } = split.stop
+        else {
+            panic!("{split:?}");
+        };
+        assert_eq!((split.end, resume, unclosed), (2, text.len(), Some(4)));
+    }
+
+    #[test]
+    fn the_longest_record_is_in_the_chunk() {
+        for line_end in ["\n", "\r\n", ""] {
+            for bytes in [99, 100] {
+                let text = format!("{}{line_end}", "x".repeat(bytes));
+                assert_eq!(split(text.as_bytes(), &LIMITS).records, 1);
+            }
+        }
+        let text = "x".repeat(101);
+        let split =
+            Splitter::new(Dialect::default()).split(text.as_bytes(), 0, &LIMITS, &mut |_| {});
+        assert_eq!((split.end, split.records), (0, 0));
+    }
+
+    #[test]
+    #[should_panic(expected = "delimiter, quote and line ends differ")]
+    fn equal_delimiter_and_quote_are_a_bug() {
+        let dialect = Dialect {
+            quote: Some(b','),
+            ..Dialect::default()
+        };
+        Splitter::new(dialect);
+    }
+}

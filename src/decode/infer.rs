@@ -1,0 +1,507 @@
+//! Sampled fields -> column types. In come raw fields from all over the file, out goes a type for
+//! each column and one sentence that says why. Invariant: a type that would damage a sampled cell
+//! is never chosen, and the answer does not depend on the order of the samples.
+
+use std::sync::Arc;
+
+use bumpalo::Bump;
+
+use super::class::{Class, classify};
+use super::field::{Block, trim};
+use super::null::{NullTokens, TokenSet};
+use super::pattern::check_format;
+use crate::base::{Column, DataType, Origin, TimeUnit};
+use crate::csv::{Fields, unquote};
+
+/// Below this many cells no misfit is tolerated.
+const TOLERANT_CELLS_MIN: u64 = 100;
+/// One cell in so many may be plain text in a column of another type.
+const CELLS_PER_MISFIT: u64 = 100;
+/// The longest example that a sentence shows.
+const EXAMPLE_CHARS_MAX: usize = 20;
+
+/// The classes, in the order in which [`Evidence`] counts them.
+const CLASSES: [Class; 10] = [
+    Class::Boolean,
+    Class::Integer,
+    Class::Wide,
+    Class::Huge,
+    Class::Padded,
+    Class::Float,
+    Class::Date,
+    Class::Naive,
+    Class::Offset,
+    Class::Text,
+];
+
+/// What the sampled cells of one column look like.
+#[derive(Debug, Clone, Default)]
+struct Evidence {
+    nulls: u64,
+    counts: [u64; CLASSES.len()],
+    /// Of each class the least text, so that the order of samples does not matter.
+    examples: [Option<Box<[u8]>>; CLASSES.len()],
+    /// Whether some text is finer than microseconds.
+    nanoseconds: bool,
+}
+
+impl Evidence {
+    fn add(&mut self, text: &[u8]) {
+        let look = classify(text);
+        let index = CLASSES
+            .iter()
+            .position(|class| *class == look.class)
+            .expect("every class");
+        self.counts[index] += 1;
+        self.nanoseconds |= look.nanoseconds || (look.class == Class::Text && ends_finely(text));
+        let text = &text[..text.len().min(4 * EXAMPLE_CHARS_MAX)];
+        let example = &mut self.examples[index];
+        if example.as_ref().is_none_or(|least| *text < **least) {
+            *example = Some(text.into());
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.nulls += other.nulls;
+        self.nanoseconds |= other.nanoseconds;
+        for (index, example) in other.examples.into_iter().enumerate() {
+            self.counts[index] += other.counts[index];
+            let least = self.examples[index].take().into_iter().chain(example).min();
+            self.examples[index] = least;
+        }
+    }
+
+    fn cells(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    fn count(&self, classes: &[Class]) -> u64 {
+        let counts = CLASSES.iter().zip(self.counts);
+        counts
+            .filter(|(class, _)| classes.contains(class))
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    fn has(&self, classes: &[Class]) -> bool {
+        self.count(classes) > 0
+    }
+
+    /// A sampled text of one of the classes, for the eye.
+    fn example(&self, classes: &[Class]) -> String {
+        let examples = CLASSES.iter().zip(&self.examples);
+        let mut found = examples.filter(|(class, _)| classes.contains(class));
+        let text = found
+            .find_map(|(_, example)| example.as_deref())
+            .unwrap_or_default();
+        let text = String::from_utf8_lossy(text);
+        let cut: String = text.chars().take(EXAMPLE_CHARS_MAX).collect();
+        let more = if cut.len() < text.len() { "…" } else { "" };
+        format!("`{}{more}`", cut.escape_debug())
+    }
+
+    fn unit(&self) -> TimeUnit {
+        if self.nanoseconds {
+            TimeUnit::Nanosecond
+        } else {
+            TimeUnit::Microsecond
+        }
+    }
+
+    /// The type of an inferred column, and why.
+    fn decide(&self) -> (DataType, String) {
+        let cells = self.cells();
+        match self.narrowest() {
+            Err(why) => (DataType::Utf8, format!("utf8: {why}")),
+            Ok(data_type) => {
+                let why = match self.count(&[Class::Text]) {
+                    0 => format!("{data_type}: {cells} of {cells} sampled cells"),
+                    misfits => format!(
+                        "{data_type}: {misfits} of {cells} sampled cells do not fit, e.g. {}",
+                        self.example(&[Class::Text])
+                    ),
+                };
+                (data_type, why)
+            }
+        }
+    }
+
+    /// The narrowest type that takes all cells but a tolerable few, or why only text does.
+    fn narrowest(&self) -> Result<DataType, String> {
+        use Class::{Boolean, Date, Float, Huge, Integer, Naive, Offset, Padded, Text, Wide};
+        const FAMILIES: [&[Class]; 4] = [
+            &[Boolean],
+            &[Integer, Wide, Huge, Padded, Float],
+            &[Date, Naive],
+            &[Offset],
+        ];
+        let (cells, text) = (self.cells(), self.count(&[Text]));
+        if cells == 0 {
+            return Err("no sampled cell has a value".into());
+        }
+        let present: Vec<_> = FAMILIES.iter().filter(|family| self.has(family)).collect();
+        if let [one, other, ..] = present[..] {
+            let (one, other) = (self.example(one), self.example(other));
+            return Err(format!(
+                "sampled cells are of several kinds, e.g. {one} and {other}"
+            ));
+        }
+        let tolerable = cells >= TOLERANT_CELLS_MIN && text * CELLS_PER_MISFIT <= cells;
+        if text > 0 && !tolerable {
+            let example = self.example(&[Text]);
+            return Err(format!(
+                "{text} of {cells} sampled cells are text, e.g. {example}"
+            ));
+        }
+        if self.has(&[Huge, Padded]) {
+            let (count, example) = (self.count(&[Huge, Padded]), self.example(&[Padded, Huge]));
+            return Err(format!(
+                "{count} of {cells} sampled cells are digits that a number would not keep, e.g. {example}"
+            ));
+        }
+        if self.has(&[Wide]) && self.has(&[Float]) {
+            let (wide, float) = (self.example(&[Wide]), self.example(&[Float]));
+            return Err(format!("float64 would take {float} but damage {wide}"));
+        }
+        let unit = self.unit();
+        Ok(if self.has(&[Boolean]) {
+            DataType::Boolean
+        } else if self.has(&[Float]) {
+            DataType::Float64
+        } else if self.has(&[Integer, Wide]) {
+            DataType::Int64
+        } else if self.has(&[Offset]) {
+            DataType::Timestamp { unit, utc: true }
+        } else if self.has(&[Naive]) {
+            DataType::Timestamp { unit, utc: false }
+        } else {
+            DataType::Date
+        })
+    }
+
+    /// A declared type, with what a timestamp's declaration leaves open read off the samples.
+    fn complete(&self, declared: &DataType, format: Option<&str>) -> DataType {
+        let &DataType::Timestamp { unit, utc } = declared else {
+            return declared.clone();
+        };
+        let kind = format.and_then(|format| check_format(format).ok());
+        let (fraction, utc) = match kind {
+            Some(kind) => (kind.has_fraction, kind.has_offset),
+            None if self.has(&[Class::Date, Class::Naive, Class::Offset]) => {
+                let naive = self.count(&[Class::Date, Class::Naive]);
+                (true, self.count(&[Class::Offset]) > naive)
+            }
+            None => (true, utc),
+        };
+        let unit = if fraction {
+            unit.max(self.unit())
+        } else {
+            unit
+        };
+        DataType::Timestamp { unit, utc }
+    }
+}
+
+/// Whether `text` ends with a fraction of more than six significant digits, which in a column of
+/// moments asks for nanoseconds.
+fn ends_finely(text: &[u8]) -> bool {
+    let Some(point) = text.iter().rposition(|byte| matches!(byte, b'.' | b',')) else {
+        return false;
+    };
+    let digits = text[point + 1..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit());
+    let last = digits
+        .enumerate()
+        .filter(|(_, digit)| **digit != b'0')
+        .last();
+    last.is_some_and(|(index, _)| (6..9).contains(&index))
+}
+
+/// The type of a column that the user typed, and the strptime pattern given with it.
+pub type Declared = (DataType, Option<Arc<str>>);
+
+/// A column's type and why it was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inferred {
+    /// The column, declared or inferred.
+    pub column: Column,
+    /// One sentence with counts.
+    pub why: String,
+}
+
+/// Gathers what sampled fields look like.
+#[derive(Debug, Clone)]
+pub struct Inference {
+    columns: Vec<Evidence>,
+    tokens: Vec<TokenSet>,
+    quote: Option<u8>,
+}
+
+impl Inference {
+    /// Nothing seen yet of `columns` columns.
+    pub fn new(columns: usize, nulls: &NullTokens, quote: Option<u8>) -> Self {
+        Self {
+            columns: vec![Evidence::default(); columns],
+            tokens: (0..columns).map(|slot| nulls.of_typed(slot)).collect(),
+            quote,
+        }
+    }
+
+    /// Looks at sampled records.
+    pub fn observe(&mut self, fields: &Fields<'_>) {
+        self.observe_block(fields.into());
+    }
+
+    fn observe_block(&mut self, block: Block<'_>) {
+        let scratch = Bump::new();
+        for (slot, evidence) in self.columns.iter_mut().enumerate() {
+            for (_, field) in block.column(slot).iter() {
+                let text = trim(unquote(field.text(), self.quote, &scratch).text);
+                if self.tokens[slot].contains(text) {
+                    evidence.nulls += 1;
+                } else {
+                    evidence.add(text);
+                }
+            }
+        }
+    }
+
+    /// Adds what another has seen of the same columns.
+    pub fn merge(&mut self, other: Self) {
+        for (evidence, other) in self.columns.iter_mut().zip(other.columns) {
+            evidence.merge(other);
+        }
+    }
+
+    /// The columns, called `names`. `declared` holds the type and strptime pattern of those that
+    /// the user typed; of these only what a timestamp leaves open (its unit, and without a pattern
+    /// its zone) comes from the samples.
+    pub fn decide(&self, names: &[Arc<str>], declared: &[Option<Declared>]) -> Vec<Inferred> {
+        assert!(
+            names.len() == self.columns.len() && declared.len() == self.columns.len(),
+            "a name and a declaration per column"
+        );
+        let columns = self.columns.iter().zip(names).zip(declared);
+        let decided = columns.map(|((evidence, name), declared)| {
+            let (data_type, format, origin, why) = match declared {
+                Some((data_type, format)) => {
+                    let data_type = evidence.complete(data_type, format.as_deref());
+                    let why = format!("{data_type}: declared");
+                    (data_type, format.clone(), Origin::Declared, why)
+                }
+                None => {
+                    let (data_type, why) = evidence.decide();
+                    (data_type, None, Origin::Inferred, why)
+                }
+            };
+            let name = Arc::clone(name);
+            Inferred {
+                column: Column {
+                    name,
+                    data_type,
+                    format,
+                    origin,
+                },
+                why,
+            }
+        });
+        decided.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tests::{block, bounds_of};
+    use super::*;
+
+    fn observe(raw: &[&str]) -> Inference {
+        let (bytes, bounds) = bounds_of(raw);
+        let mut inference = Inference::new(1, &NullTokens::default(), Some(b'"'));
+        for bounds in bounds.chunks(6) {
+            inference.observe_block(block(&bytes, bounds, 1));
+        }
+        inference
+    }
+
+    fn decide(raw: &[&str]) -> (String, String) {
+        let [decided] = observe(raw)
+            .decide(&["c".into()], &[None])
+            .try_into()
+            .unwrap();
+        assert_eq!(decided.column.origin, Origin::Inferred);
+        (decided.column.data_type.to_string(), decided.why)
+    }
+
+    #[test]
+    fn types_and_why() {
+        let cases: [(&[&str], &str, &str); 22] = [
+            (&[], "utf8", "no sampled cell has a value"),
+            (&["", "NA"], "utf8", "no sampled cell has a value"),
+            (&["1", "", "-2", "\"3\""], "int64", "3 of 3 sampled cells"),
+            (&["1", " 2.5 "], "float64", "2 of 2 sampled cells"),
+            (&["1", "-0"], "float64", "2 of 2 sampled cells"),
+            (&["9007199254740993"], "int64", "1 of 1 sampled cells"),
+            (
+                &["9007199254740993", "1.5"],
+                "utf8",
+                "float64 would take `1.5` but damage `9007199254740993`",
+            ),
+            (
+                &["5", "01234"],
+                "utf8",
+                "1 of 2 sampled cells are digits that a number would not keep, e.g. `01234`",
+            ),
+            (
+                &["5", "+5"],
+                "utf8",
+                "1 of 2 sampled cells are digits that a number would not keep, e.g. `+5`",
+            ),
+            (
+                &["5", "9223372036854775808"],
+                "utf8",
+                "1 of 2 sampled cells are digits that a number would not keep, e.g. `9223372036854775808`",
+            ),
+            (&["true", "False"], "bool", "2 of 2 sampled cells"),
+            (
+                &["true", "1"],
+                "utf8",
+                "sampled cells are of several kinds, e.g. `true` and `1`",
+            ),
+            (
+                &["2024-01-31", "2024/02/01"],
+                "date",
+                "2 of 2 sampled cells",
+            ),
+            (
+                &["2024-01-31", "2024-01-31 10:00"],
+                "timestamp[us]",
+                "2 of 2 sampled cells",
+            ),
+            (
+                &["2024-01-31 10:00:00.1234567"],
+                "timestamp[ns]",
+                "1 of 1 sampled cells",
+            ),
+            (
+                &["2024-01-31 10:00Z", "2024-01-31 10:00+01"],
+                "timestamp[us, UTC]",
+                "2 of 2 sampled cells",
+            ),
+            (
+                &["2024-01-31 10:00Z", "2024-01-31 10:00"],
+                "utf8",
+                "sampled cells are of several kinds, e.g. `2024-01-31 10:00` and `2024-01-31 10:00Z`",
+            ),
+            (
+                &["2024-01-31", "5"],
+                "utf8",
+                "sampled cells are of several kinds, e.g. `5` and `2024-01-31`",
+            ),
+            (
+                &["5", "x"],
+                "utf8",
+                "1 of 2 sampled cells are text, e.g. `x`",
+            ),
+            (
+                &["\"a\tb\u{1b}\""],
+                "utf8",
+                "1 of 1 sampled cells are text, e.g. `a\\tb\\u{1b}`",
+            ),
+            (
+                &["ééééééééééééééééééééé"],
+                "utf8",
+                "1 of 1 sampled cells are text, e.g. `éééééééééééééééééééé…`",
+            ),
+            (
+                &["1e999"],
+                "utf8",
+                "1 of 1 sampled cells are text, e.g. `1e999`",
+            ),
+        ];
+        for (raw, data_type, why) in cases {
+            assert_eq!(
+                decide(raw),
+                (data_type.into(), format!("{data_type}: {why}")),
+                "{raw:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_misfit_in_a_hundred_is_tolerated() {
+        let mut raw = vec!["5"; 99];
+        raw.push("x");
+        let why = "int64: 1 of 100 sampled cells do not fit, e.g. `x`";
+        assert_eq!(decide(&raw), ("int64".into(), why.into()));
+        assert_eq!(decide(&raw[1..]).0, "utf8");
+        raw.push("y");
+        assert_eq!(decide(&raw).0, "utf8");
+    }
+
+    #[test]
+    fn what_a_declared_timestamp_leaves_open() {
+        let declared = |raw: &[&str], format: Option<&str>| {
+            let data_type = DataType::Timestamp {
+                unit: TimeUnit::Microsecond,
+                utc: false,
+            };
+            let declared = [Some((data_type, format.map(Arc::from)))];
+            let [decided] = observe(raw)
+                .decide(&["c".into()], &declared)
+                .try_into()
+                .unwrap();
+            assert_eq!(decided.column.origin, Origin::Declared);
+            decided.column.data_type.to_string()
+        };
+        assert_eq!(declared(&[], None), "timestamp[us]");
+        assert_eq!(
+            declared(&["2024-01-31 10:00:00.1234567Z"], None),
+            "timestamp[ns, UTC]"
+        );
+        assert_eq!(
+            declared(&["2024-01-31", "2024-01-31 10:00Z"], None),
+            "timestamp[us]"
+        );
+        assert_eq!(
+            declared(
+                &["31/01/2024 10:00:00.1234567"],
+                Some("%d/%m/%Y %H:%M:%S%.f")
+            ),
+            "timestamp[ns]"
+        );
+        assert_eq!(
+            declared(
+                &["31/01/2024 10:00:00.1234560"],
+                Some("%d/%m/%Y %H:%M:%S%.f")
+            ),
+            "timestamp[us]"
+        );
+        assert_eq!(
+            declared(&["31/01/2024 +0100"], Some("%d/%m/%Y %z")),
+            "timestamp[us, UTC]"
+        );
+        let declared = [Some((DataType::Categorical, None))];
+        let decided = observe(&["1"]).decide(&["c".into()], &declared);
+        assert_eq!(decided[0].column.data_type, DataType::Categorical);
+    }
+
+    proptest! {
+        #[test]
+        fn neither_order_nor_merging_matters(
+            raw in prop::collection::vec("[0-9]{1,3}|[0-9]\\.[0-9]|x{0,2}|2024-01-3[0-3]|true|01", 0..12),
+            cut in 0..12_usize, turn in 0..12_usize,
+        ) {
+            let mut raw: Vec<&str> = raw.iter().map(String::as_str).collect();
+            let whole = decide(&raw);
+            let turn = turn.min(raw.len());
+            raw.rotate_left(turn);
+            let (left, right) = raw.split_at(cut.min(raw.len()));
+            let mut merged = observe(left);
+            merged.merge(observe(right));
+            prop_assert_eq!(&merged.decide(&["c".into()], &[None])[0].why, &whole.1);
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! Sources -> their chunks, in file order.
+//!
+//! Invariant: a source's header, chunks and oversize records, laid end to end, are its data, save
+//! for blank lines between them; `seq`, record indices and line numbers have no gaps.
+
+use std::sync::Arc;
+
+use super::Source;
+use super::chunk::{Chunk, Oversize};
+use super::lines::count_and_release;
+use super::split::{RecordSplit, Split, SplitLimits, Stop};
+use crate::base::{Reason, Reject};
+
+/// Walks over sources chunk by chunk; each source starts a chunk of its own. A source without
+/// records gives none.
+pub struct Chunks {
+    sources: Vec<Arc<Source>>,
+    splitter: Arc<dyn RecordSplit>,
+    header: bool,
+    limits: SplitLimits,
+    seq: u64,
+    source_index: usize,
+    /// Where the next chunk of the current source starts; `None` before its header.
+    place: Option<Place>,
+}
+
+/// The start of a record.
+#[derive(Clone, Copy)]
+struct Place {
+    offset: usize,
+    line: u64,
+    record: u64,
+}
+
+impl Chunks {
+    /// A walk over `sources` in order. With `header` the first record of each is passed over.
+    pub fn new(
+        sources: Vec<Arc<Source>>,
+        splitter: Arc<dyn RecordSplit>,
+        header: bool,
+        limits: SplitLimits,
+    ) -> Self {
+        Self {
+            sources,
+            splitter,
+            header,
+            limits,
+            seq: 0,
+            source_index: 0,
+            place: None,
+        }
+    }
+
+    /// The place after the header of `source`.
+    fn start(&self, source: &Source) -> Place {
+        let data = source.data();
+        let start = Place {
+            offset: data.start,
+            line: 1,
+            record: 0,
+        };
+        if !self.header {
+            return start;
+        }
+        let limits = SplitLimits {
+            records_max: 1,
+            bytes_max: usize::MAX,
+            ..self.limits
+        };
+        let split = self.split(source, data.start, &limits);
+        // Whoever plans the columns has read the header and so refuses an oversize one; here it
+        // is passed over like any other.
+        let after = after(start, &split);
+        source.release(data.start..after.offset);
+        Place { record: 0, ..after }
+    }
+
+    fn split(&self, source: &Source, at: usize, limits: &SplitLimits) -> Split {
+        let mut released = at;
+        let mut passed = |offset| {
+            source.release(released..offset);
+            released = offset;
+        };
+        let split = self.splitter.split(source.bytes(), at, limits, &mut passed);
+        let moved = split.end > at || split.stop != Stop::Full;
+        assert!(moved, "a splitter that is not at the end moves on");
+        split
+    }
+
+    /// The chunk of `source` that starts at `place`, unless only blank lines are left there.
+    fn cut(&mut self, source: &Arc<Source>, place: Place) -> Option<Chunk> {
+        let split = self.split(source, place.offset, &self.limits);
+        let next = after(place, &split);
+        self.place = Some(next);
+        let oversize = oversize(source, place, &split);
+        let records = (next.record - place.record) as u32;
+        if records == 0 {
+            source.release(place.offset..split.end);
+            return None;
+        }
+        let chunk = Chunk {
+            seq: self.seq,
+            source: Arc::clone(source),
+            source_index: self.source_index as u32,
+            offset: place.offset as u64,
+            length: split.end - place.offset,
+            first_record: place.record,
+            first_line: place.line,
+            records,
+            oversize,
+        };
+        self.seq += 1;
+        Some(chunk)
+    }
+}
+
+impl Iterator for Chunks {
+    type Item = Chunk;
+
+    fn next(&mut self) -> Option<Chunk> {
+        while let Some(source) = self.sources.get(self.source_index) {
+            let source = Arc::clone(source);
+            let place = self.place.unwrap_or_else(|| self.start(&source));
+            if place.offset >= source.data().end {
+                self.source_index += 1;
+                self.place = None;
+            } else if let Some(chunk) = self.cut(&source, place) {
+                return Some(chunk);
+            }
+        }
+        None
+    }
+}
+
+/// Where splitting goes on after `split`, which started at `place`.
+fn after(place: Place, split: &Split) -> Place {
+    let next = Place {
+        offset: split.end,
+        line: place.line + split.newlines,
+        record: place.record + u64::from(split.records),
+    };
+    match split.stop {
+        Stop::Full | Stop::EndOfInput => next,
+        Stop::Oversize {
+            resume, newlines, ..
+        } => Place {
+            offset: resume,
+            line: next.line + newlines,
+            record: next.record + 1,
+        },
+    }
+}
+
+/// The oversize record that ends `split`, which started at `place`.
+fn oversize(source: &Source, place: Place, split: &Split) -> Option<Oversize> {
+    let Stop::Oversize {
+        resume,
+        record_bytes,
+        unclosed,
+        ..
+    } = split.stop
+    else {
+        return None;
+    };
+    let kept = resume.min(split.end + Reject::RAW_BYTES_MAX);
+    let raw = source.bytes()[split.end..kept].into();
+    source.release(split.end..resume);
+    let line = place.line + split.newlines;
+    Some(match unclosed {
+        None => Oversize {
+            reason: Reason::RecordTooLong,
+            offset: split.end as u64,
+            line,
+            record_bytes,
+            raw,
+        },
+        Some(quote) => Oversize {
+            reason: Reason::UnclosedQuote,
+            offset: quote as u64,
+            line: line + count_and_release(source, split.end, quote),
+            record_bytes,
+            raw,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::super::split::lines_only::LineSplit;
+    use super::*;
+
+    const LIMITS: SplitLimits = SplitLimits {
+        records_max: 2,
+        bytes_max: 1 << 20,
+        record_bytes_max: 1 << 20,
+    };
+
+    fn open(dir: &Path, contents: &[&[u8]]) -> Vec<Arc<Source>> {
+        let numbered = contents.iter().enumerate();
+        let sources = numbered.map(|(index, content)| {
+            let path = dir.join(format!("{index}.csv"));
+            std::fs::write(&path, content).expect("written");
+            let source = Source::open(&path, dir, &mut |_| Ok(())).expect("opened");
+            Arc::new(source)
+        });
+        sources.collect()
+    }
+
+    fn walk(contents: &[&[u8]], header: bool, limits: SplitLimits) -> Vec<Chunk> {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let sources = open(dir.path(), contents);
+        Chunks::new(sources, Arc::new(LineSplit), header, limits).collect()
+    }
+
+    /// seq, source, bytes, first record, first line, records
+    type Seen<'a> = (u64, u32, &'a str, u64, u64, u32);
+
+    fn seen(chunks: &[Chunk]) -> Vec<Seen<'_>> {
+        let seen = chunks.iter().map(|chunk| {
+            (
+                chunk.seq,
+                chunk.source_index,
+                std::str::from_utf8(chunk.bytes()).expect("ASCII"),
+                chunk.first_record,
+                chunk.first_line,
+                chunk.records,
+            )
+        });
+        seen.collect()
+    }
+
+    #[test]
+    fn chunks_come_in_file_order_across_sources() {
+        let contents: [&[u8]; 6] = [
+            b"\xEF\xBB\xBFh\na\n\nb\nc\n",
+            b"",
+            b"h",
+            b"\n\nh\n\n",
+            b"h\n\nd\ne",
+            b"h\nf\n\n\n",
+        ];
+        let chunks = walk(&contents, true, LIMITS);
+        let expected = [
+            (0, 0, "a\n\nb\n", 0, 2, 2),
+            (1, 0, "c\n", 2, 5, 1),
+            (2, 4, "\nd\ne", 0, 2, 2),
+            (3, 5, "f\n\n\n", 0, 2, 1),
+        ];
+        assert_eq!(seen(&chunks), expected);
+        assert_eq!(chunks[0].offset, 5);
+    }
+
+    #[test]
+    fn without_a_header_the_first_record_is_data() {
+        let chunks = walk(&[b"a\nb\nc\n", b"d"], false, LIMITS);
+        let expected = [
+            (0, 0, "a\nb\n", 0, 1, 2),
+            (1, 0, "c\n", 2, 3, 1),
+            (2, 1, "d", 0, 1, 1),
+        ];
+        assert_eq!(seen(&chunks), expected);
+    }
+
+    #[test]
+    fn an_oversize_record_rides_on_the_chunk_before_it() {
+        let limits = SplitLimits {
+            record_bytes_max: 3,
+            ..LIMITS
+        };
+        let chunks = walk(&[b"h\na\ntoo long\nlonger\nb\n"], true, limits);
+        let expected = [
+            (0, 0, "a\n", 0, 2, 2),
+            (1, 0, "", 2, 4, 1),
+            (2, 0, "b\n", 3, 5, 1),
+        ];
+        assert_eq!(seen(&chunks), expected);
+        let oversize = chunks[0].oversize.as_ref().expect("too long");
+        assert_eq!(
+            *oversize,
+            Oversize {
+                reason: Reason::RecordTooLong,
+                offset: 4,
+                line: 3,
+                record_bytes: 8,
+                raw: b"too long\n".as_slice().into(),
+            }
+        );
+        let reject = chunks[0].oversize_reject().expect("too long");
+        assert_eq!(reject.chunk_offset, 2);
+        assert_eq!(chunks[0].line_number(reject.chunk_offset), oversize.line);
+        assert_eq!(chunks[1].position(0).byte_offset, 13);
+        assert_eq!(chunks[1].position(0).line, Some(4));
+        assert!(chunks[2].oversize.is_none() && chunks[2].oversize_reject().is_none());
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_ends_the_source() {
+        let limits = SplitLimits {
+            record_bytes_max: 1,
+            ..LIMITS
+        };
+        let long = [b"h\na\n\"".as_slice(), &b"x\n".repeat(50_000)].concat();
+        let chunks = walk(&[&long, b"h\nb\n"], true, limits);
+        assert_eq!(seen(&chunks)[0], (0, 0, "a\n", 0, 2, 2));
+        assert_eq!(seen(&chunks)[1], (1, 1, "b\n", 0, 2, 1));
+        let oversize = chunks[0].oversize.as_ref().expect("unclosed");
+        assert_eq!(oversize.reason, Reason::UnclosedQuote);
+        assert_eq!((oversize.offset, oversize.line), (4, 3));
+        assert_eq!(oversize.record_bytes, 100_000);
+        assert_eq!(oversize.raw.len(), Reject::RAW_BYTES_MAX);
+    }
+
+    #[test]
+    fn released_chunks_read_the_same_again() {
+        let content = b"0123456789\n".repeat(100_000);
+        for chunk in walk(&[&content], false, LIMITS).iter().step_by(10_000) {
+            let before = chunk.bytes().to_vec();
+            chunk.release();
+            assert_eq!(chunk.bytes(), before);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_limits_give_the_same_records(
+            contents in proptest::collection::vec("[ab\n]{0,40}", 1..4),
+            header: bool,
+            records_max in 1_usize..5,
+            bytes_max in 1_usize..20,
+            record_bytes_max in 1_usize..6,
+        ) {
+            let limits = SplitLimits { records_max, bytes_max, record_bytes_max };
+            let contents: Vec<&[u8]> = contents.iter().map(String::as_bytes).collect();
+            let chunks = walk(&contents, header, limits);
+            let mut found = Vec::new();
+            for (seq, chunk) in chunks.iter().enumerate() {
+                prop_assert_eq!(chunk.seq, seq as u64);
+                let mut offset = 0;
+                let mut records = chunk.first_record;
+                for line in chunk.bytes().split_inclusive(|&byte| byte == b'\n') {
+                    if line != b"\n" {
+                        let number = chunk.line_number(offset);
+                        found.push((chunk.source_index, records, number, line.to_vec()));
+                        records += 1;
+                    }
+                    offset += line.len();
+                }
+                if let Some(oversize) = &chunk.oversize {
+                    let line = oversize.raw.to_vec();
+                    found.push((chunk.source_index, records, oversize.line, line));
+                    records += 1;
+                }
+                prop_assert_eq!(records - chunk.first_record, u64::from(chunk.records));
+            }
+            let mut expected = Vec::new();
+            for (index, content) in contents.iter().enumerate() {
+                let lines = content.split_inclusive(|&byte| byte == b'\n');
+                let numbered = (1_u64..).zip(lines).filter(|(_, line)| *line != b"\n");
+                let records = numbered.skip(usize::from(header));
+                for (record, (number, line)) in (0_u64..).zip(records) {
+                    expected.push((index as u32, record, number, line.to_vec()));
+                }
+            }
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

@@ -1,0 +1,720 @@
+//! Files of a run, gathered out of sight -> the lake, all at once.
+//!
+//! Invariant: until the one step that publishes, the lake is as it was; from then on it is the new
+//! one. Beside the lake that step is the exchange of two directories, or a rename where there was
+//! no lake; inside it, a journal on disk. What a killed run leaves, the next run on the lake sweeps
+//! away.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::contents::{
+    Contents, RECEIPT, REJECTS, old_receipt_name, part_name, rejects_path, staged_files,
+};
+use super::exchange::exchange;
+use super::journal::{self, Journal, sync_directory};
+use super::lock::LakeLock;
+use super::place::{Place, lake_error};
+use super::schema;
+use crate::base::{Error, Mode, Result, Schema};
+
+/// A run's files before they are published. Dropped without [`Staging::commit`], it removes them.
+///
+/// A commit publishes every file of the staging directory and of `_rejects` in it.
+#[derive(Debug)]
+pub struct Staging {
+    directory: PathBuf,
+    is_inside: bool,
+    /// Whether dropping this removes the directory.
+    is_disposable: bool,
+    /// Goes before the directories in `place` do, which it is in.
+    _lock: LakeLock,
+    place: Place,
+    mode: Mode,
+    /// The lake as it was at the start.
+    identity: Option<(u64, u64)>,
+    contents: Contents,
+}
+
+impl Staging {
+    /// Checks that `mode` allows a run from `inputs` to `out`, finishes or sweeps what killed runs
+    /// left, and makes a staging directory that no other run touches.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Lake`] when the lake is in the way, in use, or holds an input; an I/O
+    /// error when nothing can be written there.
+    pub fn begin(out: &Path, mode: Mode, inputs: &[PathBuf]) -> Result<Self> {
+        Self::begin_at(out, mode, inputs, false)
+    }
+
+    /// As [`Self::begin`]; `is_inside` forces staging inside the lake.
+    fn begin_at(out: &Path, mode: Mode, inputs: &[PathBuf], is_inside: bool) -> Result<Self> {
+        let mut place = Place::resolve(out)?;
+        let lock = place.lock()?;
+        journal::roll_forward(&place.lake)?;
+        if lock.is_exclusive() {
+            place.sweep();
+        }
+        let contents = Contents::read(&place.lake)?;
+        if mode == Mode::Error && !contents.is_empty() {
+            return Err(lake_error(
+                &place.lake,
+                "already exists and is not empty; pass --mode overwrite or --mode append",
+            ));
+        }
+        refuse_inputs(&place.lake, &contents, mode, inputs)?;
+
+        let beside = if is_inside {
+            None
+        } else {
+            place.stage_beside(&contents)?
+        };
+        let (directory, is_inside) = match beside {
+            Some(directory) => (directory, false),
+            None => (place.stage_inside()?, true),
+        };
+        let staging = Self {
+            directory,
+            is_inside,
+            is_disposable: true,
+            identity: place.identity(),
+            place,
+            mode,
+            contents,
+            _lock: lock,
+        };
+        let rejects = staging.directory.join(REJECTS);
+        fs::create_dir(&rejects).map_err(|source| Error::io("create", rejects, source))?;
+        Ok(staging)
+    }
+
+    /// Where the files go; directories and files in it may be read and written until the commit.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where the lake is or will be, symbolic links resolved.
+    pub fn lake(&self) -> &Path {
+        &self.place.lake
+    }
+
+    /// The index of this run's first part.
+    pub fn first_part_index(&self) -> usize {
+        match self.mode {
+            Mode::Append => self.contents.next_part_index(),
+            Mode::Error | Mode::Overwrite => 0,
+        }
+    }
+
+    /// Where part `index` goes.
+    pub fn part_path(&self, index: usize) -> PathBuf {
+        self.directory.join(part_name(index))
+    }
+
+    /// Where this run's rejects go; only to be created if there are any.
+    pub fn rejects_path(&self) -> PathBuf {
+        self.directory.join(self.lake_rejects_path())
+    }
+
+    /// Where this run's rejects will be within the lake.
+    pub fn lake_rejects_path(&self) -> PathBuf {
+        rejects_path(match self.mode {
+            Mode::Append => self.contents.next_rejects_index(),
+            Mode::Error | Mode::Overwrite => 0,
+        })
+    }
+
+    /// Where this run's receipt goes. The receipt of the run before is kept under a number when
+    /// appending.
+    pub fn receipt_path(&self) -> PathBuf {
+        self.directory.join(RECEIPT)
+    }
+
+    /// Checks that parts of `schema` may be appended.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Lake`] naming the first part and column that differ.
+    pub fn check_append_schema(&self, schema: &Schema) -> Result<()> {
+        if self.mode != Mode::Append {
+            return Ok(());
+        }
+        for part in self.contents.parts() {
+            let path = self.place.lake.join(part);
+            if let Some(difference) = schema::difference(&path, schema)? {
+                let advice = "append needs the same columns; name their types with --dtype, or \
+                              write to another directory";
+                return Err(lake_error(path, format!("{difference}; {advice}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes the files: a reader sees the lake as it was before or as it is after.
+    ///
+    /// # Errors
+    /// An I/O error or [`crate::ErrorKind::Lake`] when something else has changed the lake since.
+    /// The lake is then as it was, unless only moving files inside it was left to do: the next run
+    /// does so.
+    pub fn commit(mut self) -> Result<()> {
+        self.keep_old_receipt()?;
+        self.sync_files()?;
+        if !self.is_inside {
+            if self.publish_beside()? {
+                return Ok(());
+            }
+            self.move_inside()?;
+        }
+        self.publish_inside()
+    }
+
+    fn keep_old_receipt(&self) -> Result<()> {
+        let old = self.place.lake.join(RECEIPT);
+        if self.mode != Mode::Append || !self.receipt_path().exists() || !old.exists() {
+            return Ok(());
+        }
+        let name = old_receipt_name(self.contents.next_old_receipt_index());
+        let copied = fs::copy(&old, self.directory.join(name));
+        copied.map_err(|source| Error::io("copy", old, source))?;
+        Ok(())
+    }
+
+    fn sync_files(&self) -> Result<()> {
+        let rejects = self.directory.join(REJECTS);
+        for file in staged_files(&self.directory)? {
+            let path = self.directory.join(file);
+            let synced = File::open(&path).and_then(|file| file.sync_all());
+            synced.map_err(|source| Error::io("write", path, source))?;
+        }
+        // Empty: there are no rejects. Otherwise it stays.
+        if fs::remove_dir(&rejects).is_err() {
+            sync_directory(&rejects).map_err(|source| Error::io("write", rejects, source))?;
+        }
+        sync_directory(&self.directory)
+            .map_err(|source| Error::io("write", &self.directory, source))
+    }
+
+    /// What is in the lake now. Something else may have written to it, but not in our name.
+    fn current_contents(&self) -> Result<Contents> {
+        let contents = Contents::read(&self.place.lake)?;
+        let ours = |contents: &Contents| contents.ours().map(PathBuf::from).collect::<Vec<_>>();
+        if self.place.identity() != self.identity || ours(&contents) != ours(&self.contents) {
+            return Err(lake_error(
+                &self.place.lake,
+                "something else has changed it during the run; nothing was published",
+            ));
+        }
+        Ok(contents)
+    }
+
+    /// Puts the staging directory in the lake's place; false, and nothing has changed, where that
+    /// cannot be done.
+    fn publish_beside(&mut self) -> Result<bool> {
+        let contents = self.current_contents()?;
+        if self.identity.is_none() {
+            fs::rename(&self.directory, &self.place.lake)
+                .map_err(|source| Error::io("create", &self.place.lake, source))?;
+            return self.settle(None).map(|()| true);
+        }
+        if contents.has_foreign_directory() || self.exchange(&contents).is_err() {
+            return Ok(false);
+        }
+        self.settle(Some(&contents)).map(|()| true)
+    }
+
+    /// Adds to the staging directory what stays of the lake, and swaps the two. Undone on error.
+    fn exchange(&self, contents: &Contents) -> io::Result<()> {
+        let lake = &self.place.lake;
+        let kept: Vec<&Path> = contents
+            .entries
+            .iter()
+            .filter(|entry| !entry.is_ours || self.mode == Mode::Append)
+            .map(|entry| entry.path.as_path())
+            .filter(|path| *path != Path::new(RECEIPT) || !self.receipt_path().exists())
+            .collect();
+        let mut linked = Vec::new();
+        let exchange_with = || -> io::Result<()> {
+            for path in kept {
+                let target = self.directory.join(path);
+                if let Some(directory) = target.parent() {
+                    fs::create_dir_all(directory)?;
+                }
+                fs::hard_link(lake.join(path), &target)?;
+                linked.push(target);
+            }
+            fs::set_permissions(&self.directory, fs::metadata(lake)?.permissions())?;
+            let rejects = self.directory.join(REJECTS);
+            if rejects.exists() {
+                sync_directory(&rejects)?;
+            }
+            sync_directory(&self.directory)?;
+            exchange(&self.directory, lake)
+        };
+        let done = exchange_with();
+        if done.is_err() {
+            for path in linked {
+                fs::remove_file(path)?;
+            }
+        }
+        done
+    }
+
+    /// After publishing beside: puts the new names on disk and removes the old directory, save what
+    /// somebody has put there since `known` was read.
+    fn settle(&mut self, known: Option<&Contents>) -> Result<()> {
+        self.is_disposable = false;
+        let parent = self.place.parent();
+        sync_directory(parent).map_err(|source| Error::io("write", parent, source))?;
+        self.place.keep()?;
+        if let Some(known) = known {
+            let late = Contents::read(&self.directory)?;
+            let late = late.entries.iter().filter(|entry| !known.has(&entry.path));
+            for entry in late {
+                let target = self.place.lake.join(&entry.path);
+                if !target.exists() {
+                    let rescued = fs::rename(self.directory.join(&entry.path), &target);
+                    rescued.map_err(|source| Error::io("move a file to", target, source))?;
+                }
+            }
+            // What cannot be removed now is swept by the next run.
+            let _ = fs::remove_dir_all(&self.directory);
+        }
+        Ok(())
+    }
+
+    /// Takes a staging directory that cannot take the lake's place into the lake.
+    fn move_inside(&mut self) -> Result<()> {
+        let inside = self.place.inside(&self.directory);
+        fs::rename(&self.directory, &inside)
+            .map_err(|source| Error::io("create", &inside, source))?;
+        self.directory = inside;
+        self.is_inside = true;
+        Ok(())
+    }
+
+    /// Moves the files into the lake, as a journal says.
+    fn publish_inside(&mut self) -> Result<()> {
+        let contents = self.current_contents()?;
+        let files = staged_files(&self.directory)?;
+        let removes = match self.mode {
+            Mode::Overwrite => contents.ours().map(PathBuf::from).collect(),
+            Mode::Error | Mode::Append => Vec::new(),
+        };
+        let lake = &self.place.lake;
+        let journal = Journal::new(&self.directory, files, removes)?;
+        // What a journal names must not go before the journal does.
+        self.is_disposable = false;
+        if let Err(error) = journal.write(lake) {
+            self.is_disposable = journal::withdraw(lake).is_ok();
+            return Err(error);
+        }
+        journal::roll_forward(lake)?;
+        self.place.keep()
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if self.is_disposable {
+            let _ = fs::remove_dir_all(&self.directory);
+        }
+    }
+}
+
+/// An error if an input is the lake, one of our files in it by any name, or anywhere in a lake to
+/// be overwritten.
+fn refuse_inputs(lake: &Path, contents: &Contents, mode: Mode, inputs: &[PathBuf]) -> Result<()> {
+    let identity = |path: &Path| {
+        let file = fs::metadata(path).ok()?;
+        Some((file.dev(), file.ino()))
+    };
+    let ours: Vec<_> = contents.ours().map(|path| lake.join(path)).collect();
+    let ours: Vec<_> = ours.iter().map(|path| identity(path)).collect();
+    for input in inputs {
+        let Some(input_identity) = identity(input) else {
+            continue;
+        };
+        let is_within = || fs::canonicalize(input).is_ok_and(|input| input.starts_with(lake));
+        if Some(input_identity) == identity(lake)
+            || ours.contains(&Some(input_identity))
+            || (mode == Mode::Overwrite && is_within())
+        {
+            let input = input.display();
+            let message = format!("the input {input} is part of it; write to another directory");
+            return Err(lake_error(lake, message));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+    use crate::base::ErrorKind;
+
+    /// Every file under `directory` and its text.
+    fn tree(directory: &Path) -> BTreeMap<String, String> {
+        let mut files = BTreeMap::new();
+        for entry in fs::read_dir(directory).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if path.is_dir() {
+                let below = tree(&path);
+                files.extend(
+                    below
+                        .into_iter()
+                        .map(|(file, text)| (format!("{name}/{file}"), text)),
+                );
+            } else {
+                files.insert(name, fs::read_to_string(&path).unwrap());
+            }
+        }
+        files
+    }
+
+    fn files(expected: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let owned = expected
+            .iter()
+            .map(|(name, text)| ((*name).into(), (*text).into()));
+        owned.collect()
+    }
+
+    /// A temporary directory, and the lake `lake` in it with what `entries` say.
+    fn home(entries: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
+        let home = tempfile::tempdir().unwrap();
+        let lake = home.path().join("lake");
+        for (name, text) in entries {
+            let path = lake.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        (home, lake)
+    }
+
+    fn begin(lake: &Path, mode: Mode, is_inside: bool) -> Staging {
+        let staging = Staging::begin_at(lake, mode, &[], is_inside).unwrap();
+        assert_eq!(staging.is_inside, is_inside);
+        staging
+    }
+
+    /// Stages a part, rejects and a receipt that all say `text`.
+    fn fill(staging: &Staging, text: &str) {
+        let part = staging.part_path(staging.first_part_index());
+        for path in [part, staging.rejects_path(), staging.receipt_path()] {
+            fs::write(path, text).unwrap();
+        }
+    }
+
+    const OLD: [(&str, &str); 5] = [
+        ("README", "theirs"),
+        ("_receipt.json", "old"),
+        ("_rejects/rejects-00000.csv", "old"),
+        ("part-00000.parquet", "old"),
+        ("part-00001.parquet", "old"),
+    ];
+
+    fn message(error: &Error) -> String {
+        assert!(matches!(error.kind(), ErrorKind::Lake { .. }), "{error}");
+        error.to_string()
+    }
+
+    #[test]
+    fn a_new_lake_appears_whole_and_nothing_else_is_left() {
+        for is_inside in [false, true] {
+            let home = tempfile::tempdir().unwrap();
+            let lake = home.path().join("a/lake");
+            let staging = begin(&lake, Mode::Error, is_inside);
+            fill(&staging, "new");
+            staging.commit().unwrap();
+            let expected = [
+                ("_receipt.json", "new"),
+                ("_rejects/rejects-00000.csv", "new"),
+                ("part-00000.parquet", "new"),
+            ];
+            assert_eq!(tree(&lake), files(&expected));
+            assert_eq!(fs::read_dir(home.path().join("a")).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn without_rejects_there_is_no_directory_of_rejects() {
+        for is_inside in [false, true] {
+            let (_home, lake) = home(&[]);
+            let staging = begin(&lake, Mode::Error, is_inside);
+            fs::write(staging.part_path(0), "new").unwrap();
+            staging.commit().unwrap();
+            assert_eq!(tree(&lake), files(&[("part-00000.parquet", "new")]));
+            assert!(!lake.join(REJECTS).exists());
+        }
+    }
+
+    #[test]
+    fn overwriting_replaces_ours_and_keeps_theirs() {
+        for is_inside in [false, true] {
+            let (home, lake) = home(&OLD);
+            fs::set_permissions(&lake, fs::Permissions::from_mode(0o750)).unwrap();
+            let staging = begin(&lake, Mode::Overwrite, is_inside);
+            fill(&staging, "new");
+            assert_eq!(
+                tree(&lake).values().filter(|text| *text == "old").count(),
+                4
+            );
+            staging.commit().unwrap();
+            let expected = [
+                ("README", "theirs"),
+                ("_receipt.json", "new"),
+                ("_rejects/rejects-00000.csv", "new"),
+                ("part-00000.parquet", "new"),
+            ];
+            assert_eq!(tree(&lake), files(&expected));
+            assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+            assert_eq!(fs::metadata(&lake).unwrap().mode() & 0o777, 0o750);
+        }
+    }
+
+    #[test]
+    fn appending_goes_on_counting_and_overwrites_nothing() {
+        for is_inside in [false, true] {
+            let (_home, lake) = home(&OLD);
+            for text in ["second", "third"] {
+                let staging = begin(&lake, Mode::Append, is_inside);
+                fill(&staging, text);
+                staging.commit().unwrap();
+            }
+            let mut expected = files(&OLD);
+            expected.extend(files(&[
+                ("_receipt-00000.json", "old"),
+                ("_receipt-00001.json", "second"),
+                ("_receipt.json", "third"),
+                ("_rejects/rejects-00001.csv", "second"),
+                ("_rejects/rejects-00002.csv", "third"),
+                ("part-00002.parquet", "second"),
+                ("part-00003.parquet", "third"),
+            ]));
+            assert_eq!(tree(&lake), expected);
+        }
+    }
+
+    #[test]
+    fn a_run_that_fails_leaves_nothing() {
+        for is_inside in [false, true] {
+            let (home, lake) = home(&OLD);
+            let staging = begin(&lake, Mode::Overwrite, is_inside);
+            fill(&staging, "new");
+            drop(staging);
+            assert_eq!(tree(home.path()), {
+                let old = OLD
+                    .iter()
+                    .map(|(name, text)| (format!("lake/{name}"), (*text).into()));
+                old.collect()
+            });
+
+            let deep = home.path().join("a/b/lake");
+            drop(begin(&deep, Mode::Error, is_inside));
+            assert!(!home.path().join("a").exists());
+        }
+    }
+
+    #[test]
+    fn a_killed_run_leaves_the_lake_and_is_swept_by_the_next() {
+        for is_inside in [false, true] {
+            let (home, lake) = home(&OLD);
+            let mut killed = begin(&lake, Mode::Overwrite, is_inside);
+            fill(&killed, "killed");
+            killed.is_disposable = false;
+            let left = killed.directory.clone();
+            drop(killed);
+            assert!(left.exists());
+            let expected = files(&OLD);
+            let visible = |(name, _): &(String, String)| !name.starts_with("_staging");
+            assert_eq!(
+                tree(&lake)
+                    .into_iter()
+                    .filter(visible)
+                    .collect::<BTreeMap<_, _>>(),
+                expected
+            );
+
+            drop(begin(&lake, Mode::Append, is_inside));
+            assert!(!left.exists());
+            assert_eq!(tree(&lake), expected);
+            assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_run_killed_while_it_links_or_after_the_exchange_is_swept_too() {
+        let (home, lake) = home(&OLD);
+        let mut killed = begin(&lake, Mode::Append, false);
+        fill(&killed, "new");
+        killed.sync_files().unwrap();
+        fs::hard_link(lake.join("README"), killed.directory.join("README")).unwrap();
+        killed.is_disposable = false;
+        drop(killed);
+        drop(begin(&lake, Mode::Append, false));
+        assert_eq!(tree(&lake), files(&OLD));
+
+        let mut killed = begin(&lake, Mode::Append, false);
+        fill(&killed, "new");
+        killed.sync_files().unwrap();
+        killed
+            .exchange(&killed.current_contents().unwrap())
+            .unwrap();
+        killed.is_disposable = false;
+        drop(killed);
+        let published = tree(&lake);
+        assert_eq!(published["part-00002.parquet"], "new");
+        assert_eq!(published["README"], "theirs");
+        drop(begin(&lake, Mode::Append, false));
+        assert_eq!(tree(&lake), published);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_journal_is_finished_by_the_next_run_whatever_its_mode() {
+        let (_home, lake) = home(&OLD);
+        let mut killed = begin(&lake, Mode::Overwrite, true);
+        fill(&killed, "new");
+        let removes = killed.contents.ours().map(PathBuf::from).collect();
+        let moves = staged_files(&killed.directory).unwrap();
+        let journal = Journal::new(&killed.directory, moves, removes).unwrap();
+        journal.write(&lake).unwrap();
+        killed.is_disposable = false;
+        drop(killed);
+
+        let refused = Staging::begin(&lake, Mode::Error, &[]).unwrap_err();
+        assert!(message(&refused).contains("--mode overwrite"));
+        let expected = [
+            ("README", "theirs"),
+            ("_receipt.json", "new"),
+            ("_rejects/rejects-00000.csv", "new"),
+            ("part-00000.parquet", "new"),
+        ];
+        assert_eq!(tree(&lake), files(&expected));
+    }
+
+    #[test]
+    fn somebody_elses_directory_is_kept_by_staging_inside() {
+        let (_home, lake) = home(&OLD);
+        let late = begin(&lake, Mode::Append, false);
+        fs::create_dir(lake.join("theirs")).unwrap();
+        fs::write(lake.join("theirs/file"), "theirs").unwrap();
+        fill(&late, "late");
+        late.commit().unwrap();
+        assert_eq!(tree(&lake)["part-00002.parquet"], "late");
+        assert_eq!(tree(&lake)["theirs/file"], "theirs");
+
+        let staging = Staging::begin(&lake, Mode::Overwrite, &[]).unwrap();
+        assert!(staging.is_inside);
+        fill(&staging, "new");
+        staging.commit().unwrap();
+        let expected = [
+            ("README", "theirs"),
+            ("_receipt.json", "new"),
+            ("_rejects/rejects-00000.csv", "new"),
+            ("part-00000.parquet", "new"),
+            ("theirs/file", "theirs"),
+        ];
+        assert_eq!(tree(&lake), files(&expected));
+    }
+
+    #[test]
+    fn a_linked_lake_is_followed() {
+        let (home, lake) = home(&OLD);
+        let link = home.path().join("link");
+        symlink("lake", &link).unwrap();
+        let staging = begin(&link, Mode::Append, false);
+        assert_eq!(staging.lake(), fs::canonicalize(&lake).unwrap());
+        fill(&staging, "new");
+        staging.commit().unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(tree(&lake)["part-00002.parquet"], "new");
+    }
+
+    #[test]
+    fn what_else_writes_to_the_lake_meanwhile_is_kept_or_ends_the_run() {
+        for is_inside in [false, true] {
+            let (_home, lake) = home(&OLD);
+            let staging = begin(&lake, Mode::Append, is_inside);
+            fill(&staging, "new");
+            fs::write(lake.join("late"), "theirs").unwrap();
+            staging.commit().unwrap();
+            assert_eq!(tree(&lake)["late"], "theirs");
+
+            let staging = begin(&lake, Mode::Append, is_inside);
+            fill(&staging, "newer");
+            fs::write(lake.join("part-00003.parquet"), "stranger").unwrap();
+            let before = tree(&lake).into_iter().filter(|(_, text)| text != "newer");
+            let before: BTreeMap<_, _> = before.collect();
+            let refused = staging.commit().unwrap_err();
+            assert!(message(&refused).contains("changed it"));
+            assert_eq!(tree(&lake), before);
+        }
+    }
+
+    #[test]
+    fn a_file_that_came_between_reading_and_the_exchange_is_rescued() {
+        let (_home, lake) = home(&OLD);
+        let mut staging = begin(&lake, Mode::Overwrite, false);
+        fill(&staging, "new");
+        staging.sync_files().unwrap();
+        let known = staging.current_contents().unwrap();
+        fs::write(lake.join("late"), "theirs").unwrap();
+        staging.exchange(&known).unwrap();
+        staging.settle(Some(&known)).unwrap();
+        assert_eq!(tree(&lake)["late"], "theirs");
+        assert_eq!(tree(&lake)["part-00000.parquet"], "new");
+        assert!(!lake.join("part-00001.parquet").exists());
+    }
+
+    #[test]
+    fn an_input_that_is_part_of_the_lake_is_refused_by_any_name() {
+        let (home, lake) = home(&OLD);
+        fs::write(lake.join("data.csv"), "a,b").unwrap();
+        let outside = home.path().join("outside.csv");
+        fs::write(&outside, "a,b").unwrap();
+        let hard = home.path().join("hard");
+        fs::hard_link(lake.join("part-00000.parquet"), &hard).unwrap();
+        let soft = home.path().join("soft");
+        symlink(lake.join("_receipt.json"), &soft).unwrap();
+        let inner = home.path().join("inner");
+        symlink(lake.join("data.csv"), &inner).unwrap();
+
+        let refused = |mode: Mode, input: &Path| {
+            let inputs = [outside.clone(), input.to_path_buf()];
+            Staging::begin(&lake, mode, &inputs)
+                .map_err(|error| message(&error))
+                .is_err()
+        };
+        for mode in [Mode::Overwrite, Mode::Append] {
+            for input in [
+                &lake,
+                &hard,
+                &soft,
+                &lake.join("_rejects/rejects-00000.csv"),
+            ] {
+                assert!(refused(mode, input), "{mode:?} {}", input.display());
+            }
+            assert!(!refused(mode, &home.path().join("missing.csv")));
+        }
+        assert!(refused(Mode::Overwrite, &inner));
+        assert!(!refused(Mode::Append, &inner));
+    }
+
+    #[test]
+    fn modes_and_second_runs_are_refused_with_advice() {
+        let (_home, lake) = home(&[("README", "theirs")]);
+        let refused = Staging::begin(&lake, Mode::Error, &[]).unwrap_err();
+        assert!(message(&refused).contains("pass --mode overwrite or --mode append"));
+        let first = begin(&lake, Mode::Append, false);
+        let second = Staging::begin(&lake, Mode::Append, &[]).unwrap_err();
+        assert!(message(&second).contains("another run is writing to this lake"));
+        assert!(first.directory.exists());
+        drop(first);
+        drop(begin(&lake, Mode::Append, false));
+    }
+}

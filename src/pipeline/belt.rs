@@ -1,0 +1,401 @@
+//! One pass over the input: workers that take the most downstream work that is ready.
+//!
+//! In: a [`PassPlan`](super::stages::PassPlan) and the open sources. Out: what the fits learnt, or
+//! a sink that holds the parts. Three bounded channels feed the workers: columns to encode, lanes
+//! to run, and a bell that wakes a worker to look again (also at the source, whose next chunk is
+//! admitted against the budget). Invariant: a full channel never blocks a worker, it does the work
+//! itself; so downstream work always goes on and memory drains.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+
+use super::budget::{Budget, Permit};
+use super::cancel::Cancel;
+use super::lanes::Lanes;
+use super::sink::{RowGroup, Sink};
+use super::stages::{Inline, Work};
+use super::tally::Tally;
+use super::travel::{Place, Travel};
+use super::worker::{Timed, Worker};
+use crate::base::{Dialect, Error, Result};
+use crate::decode::{DecodePlan, Widen};
+use crate::input::{Chunk, Chunks, RecordSplit};
+use crate::report::{ProgressState, StageLatency};
+
+/// Why a pass was called off.
+pub(crate) enum CalledOff {
+    /// The run failed.
+    Failed(Error),
+    /// A column must be wider; the run starts over.
+    Widen(Widen, Box<Place>),
+}
+
+/// Work that waits in a channel.
+enum Task {
+    Encode(Arc<RowGroup>, usize),
+    Lane { stage: usize, lane: usize },
+}
+
+/// The row-local work of a stage and the lanes behind it.
+pub(crate) struct BeltStage {
+    pub(crate) inline: Vec<Work<Inline>>,
+    pub(crate) lanes: Option<Lanes>,
+}
+
+struct Intake {
+    chunks: Chunks,
+    /// Split off, but not yet admitted.
+    pending: Option<Chunk>,
+    exhausted: bool,
+}
+
+/// What a belt is made of.
+pub(crate) struct BeltParts {
+    pub(crate) splitter: Arc<dyn RecordSplit>,
+    pub(crate) dialect: Dialect,
+    pub(crate) decode: Arc<DecodePlan>,
+    pub(crate) stages: Vec<BeltStage>,
+    pub(crate) sink: Option<Sink>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) progress: Arc<ProgressState>,
+    /// Bytes one decoded row holds at the end of the stages, apart from its text.
+    pub(crate) row_bytes: usize,
+    pub(crate) threads: usize,
+    pub(crate) record_bytes_max: usize,
+    pub(crate) fail_on_reject: bool,
+}
+
+/// One pass, shared by its workers.
+pub(crate) struct Belt {
+    parts: BeltParts,
+    intake: Mutex<Intake>,
+    encode: (Sender<Task>, Receiver<Task>),
+    keyed: (Sender<Task>, Receiver<Task>),
+    bell: (Sender<()>, Receiver<()>),
+    /// Chunks on their way to the sink, plus one while the source may give more.
+    upstream: AtomicUsize,
+    /// Row groups on their way to the file, plus one until the last has been cut.
+    downstream: AtomicUsize,
+    finished: AtomicBool,
+    cancel: Cancel<CalledOff>,
+}
+
+/// Tasks a channel holds before senders do the work themselves.
+const TASKS_MAX: usize = 1024;
+
+impl Belt {
+    pub(crate) fn new(chunks: Chunks, parts: BeltParts) -> Self {
+        Self {
+            intake: Mutex::new(Intake {
+                chunks,
+                pending: None,
+                exhausted: false,
+            }),
+            encode: bounded(TASKS_MAX),
+            keyed: bounded(TASKS_MAX),
+            bell: bounded(parts.threads),
+            upstream: AtomicUsize::new(1),
+            downstream: AtomicUsize::new(1),
+            finished: AtomicBool::new(false),
+            cancel: Cancel::new(),
+            parts,
+        }
+    }
+
+    /// Runs the pass on `threads` workers while `tick` is called now and then on this thread;
+    /// an error from it calls the pass off.
+    pub(crate) fn run(&self, mut tick: impl FnMut() -> Result<()>) -> StageLatency {
+        let mut latency = Timed::latency();
+        let (left, gone) = bounded::<StageLatency>(self.parts.threads);
+        std::thread::scope(|scope| {
+            for index in 0..self.parts.threads {
+                let left = left.clone();
+                let work = move || {
+                    // The receiver outlives the scope.
+                    let _ = left.send(self.work());
+                };
+                std::thread::Builder::new()
+                    .name(format!("worker-{index}"))
+                    .spawn_scoped(scope, work)
+                    .expect("the system can start the threads asked for");
+            }
+            drop(left);
+            loop {
+                match gone.recv_timeout(Duration::from_millis(50)) {
+                    Ok(own) => latency.merge(&own),
+                    Err(crossbeam_channel::RecvTimeoutError::Timeout) => {
+                        if let Err(error) = tick() {
+                            self.call_off(CalledOff::Failed(error));
+                        }
+                    }
+                    Err(crossbeam_channel::RecvTimeoutError::Disconnected) => break,
+                }
+            }
+        });
+        latency
+    }
+
+    /// What is left once the workers are gone: the reason the pass was called off, or its parts.
+    pub(crate) fn into_parts(self) -> Result<BeltParts, CalledOff> {
+        match self.cancel.into_reason() {
+            Some(reason) => Err(reason),
+            None => Ok(self.parts),
+        }
+    }
+
+    fn call_off(&self, reason: CalledOff) {
+        self.cancel.call_off(reason);
+        self.ring_all();
+    }
+
+    fn ring(&self) {
+        // A full bell wakes everybody anyway.
+        let _ = self.bell.0.try_send(());
+    }
+
+    fn ring_all(&self) {
+        for _ in 0..self.parts.threads {
+            self.ring();
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.finished.load(Ordering::Acquire) || self.cancel.is_called_off()
+    }
+
+    fn work(&self) -> StageLatency {
+        let parts = &self.parts;
+        let mut worker = Worker::new(&parts.decode, parts.dialect, parts.record_bytes_max);
+        while !self.stopped() {
+            let outcome = if let Ok(task) = self.encode.1.try_recv() {
+                self.perform(task, &mut worker)
+            } else if let Ok(task) = self.keyed.1.try_recv() {
+                self.perform(task, &mut worker)
+            } else if let Some((chunk, permit)) = self.admit(&mut worker) {
+                self.take_in(chunk, permit, &mut worker)
+            } else {
+                // Woken by work, by memory that came free, or by the end.
+                let _ = self.bell.1.recv_timeout(Duration::from_millis(20));
+                continue;
+            };
+            if let Err(error) = outcome {
+                self.call_off(CalledOff::Failed(error));
+            }
+            self.ring();
+        }
+        worker.into_latency()
+    }
+
+    /// The next chunk in file order, once the budget has room for it.
+    fn admit(&self, worker: &mut Worker) -> Option<(Chunk, Permit)> {
+        let mut intake = match self.intake.try_lock() {
+            Ok(intake) => intake,
+            Err(TryLockError::WouldBlock) => return None,
+            Err(TryLockError::Poisoned(_)) => unreachable!("no holder of this lock panics"),
+        };
+        if intake.exhausted {
+            return None;
+        }
+        if intake.pending.is_none() {
+            let started = Instant::now();
+            intake.pending = intake.chunks.next();
+            worker.record(Timed::Split, started);
+        }
+        let Some(chunk) = &intake.pending else {
+            intake.exhausted = true;
+            drop(intake);
+            if let Err(error) = self.leave_upstream(1, worker) {
+                self.call_off(CalledOff::Failed(error));
+            }
+            return None;
+        };
+        let cost = 2 * chunk.length + chunk.records as usize * self.parts.row_bytes;
+        let idle = self.upstream.load(Ordering::Acquire) == 1
+            && self.downstream.load(Ordering::Acquire) == 1;
+        let resident = crate::report::rss_bytes().map(|bytes| bytes as usize);
+        let permit = self.parts.budget.try_admit(cost, resident, idle)?;
+        self.upstream.fetch_add(1, Ordering::AcqRel);
+        let chunk = intake.pending.take().expect("it was just looked at");
+        drop(intake);
+        self.ring();
+        Some((chunk, permit))
+    }
+
+    /// Decodes a chunk and sends its batch on its way.
+    fn take_in(&self, chunk: Chunk, mut permit: Permit, worker: &mut Worker) -> Result<()> {
+        let started = Instant::now();
+        let place = Place::of(&chunk, &self.parts.splitter);
+        let mut decoded = worker.decode(&chunk)?;
+        chunk.source.check()?;
+        if let Some(widen) = decoded.widen {
+            self.call_off(CalledOff::Widen(widen, Box::new(place)));
+            return Ok(());
+        }
+        let tally = Tally::of(&chunk, &mut decoded);
+        if self.parts.fail_on_reject {
+            tally
+                .first_reject(&self.parts.decode.schema)
+                .map_or(Ok(()), Err)?;
+        }
+        self.parts
+            .progress
+            .add(chunk.length as u64, u64::from(chunk.records));
+        drop(chunk);
+        worker.record(Timed::Decode, started);
+        let batch = decoded.batch;
+        permit.resize(batch.memory_bytes() + batch.rows * self.parts.row_bytes);
+        self.advance(
+            Travel {
+                batch,
+                place,
+                tally,
+                keys: None,
+                permit,
+                stage: 0,
+            },
+            worker,
+        )
+    }
+
+    /// Takes a batch through its next stages until it has to wait for lanes or leaves the belt.
+    fn advance(&self, mut travel: Travel, worker: &mut Worker) -> Result<()> {
+        while let Some(stage) = self.parts.stages.get(travel.stage) {
+            let started = Instant::now();
+            self.apply(stage, &mut travel)?;
+            if !stage.inline.is_empty() {
+                worker.record(Timed::LocalSteps, started);
+            }
+            let index = travel.stage;
+            travel.stage += 1;
+            if let Some(lanes) = &stage.lanes {
+                let started = Instant::now();
+                let ready = lanes.arrive(travel);
+                worker.record(Timed::GroupByKey, started);
+                for lane in ready {
+                    self.send(&self.keyed.0, Task::Lane { stage: index, lane }, worker)?;
+                }
+                return Ok(());
+            }
+        }
+        self.leave(travel, worker)
+    }
+
+    fn apply(&self, stage: &BeltStage, travel: &mut Travel) -> Result<()> {
+        for Work { step, work } in &stage.inline {
+            match work {
+                Inline::Apply(local) => {
+                    let effect = local
+                        .apply(&mut travel.batch)
+                        .map_err(|error| travel.locate(error))?;
+                    travel.note_effect(*step, effect);
+                }
+                Inline::Observe(fit) => {
+                    let mut fit = fit.lock().expect("no holder of this lock panics");
+                    let fit = fit.as_mut().expect("a fit stays until its pass ends");
+                    let before = fit.memory_bytes();
+                    fit.observe(&travel.batch)
+                        .map_err(|error| travel.locate(error))?;
+                    let after = fit.memory_bytes();
+                    self.parts
+                        .budget
+                        .state_changed("a fit's counts", before, after)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn leave(&self, mut travel: Travel, worker: &mut Worker) -> Result<()> {
+        let Some(sink) = &self.parts.sink else {
+            drop(travel);
+            return self.leave_upstream(1, worker);
+        };
+        travel.keys = None;
+        travel.permit.resize(travel.batch.memory_bytes());
+        let started = Instant::now();
+        let (groups, batches) = sink.arrive(travel)?;
+        worker.record(Timed::Gather, started);
+        self.send_groups(groups, worker)?;
+        self.leave_upstream(batches, worker)
+    }
+
+    fn send_groups(
+        &self,
+        groups: impl IntoIterator<Item = Arc<RowGroup>>,
+        worker: &mut Worker,
+    ) -> Result<()> {
+        for group in groups {
+            self.downstream.fetch_add(1, Ordering::AcqRel);
+            for column in 0..group.columns() {
+                self.send(
+                    &self.encode.0,
+                    Task::Encode(Arc::clone(&group), column),
+                    worker,
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts `chunks` (or the source itself) out; the last one out cuts the last row group.
+    fn leave_upstream(&self, chunks: usize, worker: &mut Worker) -> Result<()> {
+        if chunks == 0 || self.upstream.fetch_sub(chunks, Ordering::AcqRel) > chunks {
+            return Ok(());
+        }
+        let last = self.parts.sink.as_ref().and_then(Sink::flush);
+        self.send_groups(last, worker)?;
+        self.leave_downstream(1);
+        Ok(())
+    }
+
+    fn leave_downstream(&self, groups: usize) {
+        if groups > 0 && self.downstream.fetch_sub(groups, Ordering::AcqRel) == groups {
+            self.finished.store(true, Ordering::Release);
+            self.ring_all();
+        }
+    }
+
+    fn send(&self, channel: &Sender<Task>, task: Task, worker: &mut Worker) -> Result<()> {
+        match channel.try_send(task) {
+            Ok(()) => {
+                self.ring();
+                Ok(())
+            }
+            Err(TrySendError::Full(task)) => self.perform(task, worker),
+            Err(TrySendError::Disconnected(_)) => unreachable!("the belt holds both ends"),
+        }
+    }
+
+    fn perform(&self, task: Task, worker: &mut Worker) -> Result<()> {
+        let started = Instant::now();
+        match task {
+            Task::Encode(group, column) => {
+                let sink = self
+                    .parts
+                    .sink
+                    .as_ref()
+                    .expect("only a sink cuts row groups");
+                let appended = sink.encode(group, column)?;
+                worker.record(Timed::Encode, started);
+                self.leave_downstream(appended);
+                Ok(())
+            }
+            Task::Lane { stage, lane } => {
+                let lanes = self.parts.stages[stage].lanes.as_ref();
+                let lanes = lanes.expect("only stages with lanes send them");
+                let (outcome, again) = lanes.run(lane, &self.parts.budget);
+                worker.record(Timed::KeyedSteps, started);
+                if again {
+                    self.send(&self.keyed.0, Task::Lane { stage, lane }, worker)?;
+                }
+                match outcome? {
+                    Some(travel) => self.advance(travel, worker),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}

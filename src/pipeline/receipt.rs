@@ -1,0 +1,202 @@
+//! Everything known at the end of a run -> its receipt.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::{Decimal128Type, DecimalType};
+
+use super::budget::Budget;
+use super::infer::Table;
+use super::plan::Plan;
+use crate::base::{Column, DataType, TimeUnit, Value};
+use crate::config::Config;
+use crate::input::Source;
+use crate::output::PartInfo;
+use crate::report::{
+    BudgetTerm, ColumnReceipt, Counters, InputReceipt, MemoryReceipt, PartReceipt, Receipt,
+    RejectsReceipt, StageLatency, StepReceipt, Throughput, peak_rss_bytes,
+};
+use crate::steps::Fitted;
+
+/// What a receipt is made of.
+pub(crate) struct Outcome<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) sources: &'a [Arc<Source>],
+    pub(crate) table: &'a Table,
+    pub(crate) plan: &'a Plan,
+    pub(crate) fitted: &'a [Option<Fitted>],
+    pub(crate) parts: Vec<PartInfo>,
+    pub(crate) counters: &'a Counters,
+    pub(crate) rejects_file: Option<String>,
+    pub(crate) restarts: Vec<String>,
+    pub(crate) passes: usize,
+    pub(crate) latency: &'a StageLatency,
+    pub(crate) budget: &'a Budget,
+    pub(crate) started: String,
+    pub(crate) elapsed: Duration,
+}
+
+/// The receipt of a run that is about to be published.
+pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
+    let Outcome {
+        config,
+        sources,
+        counters,
+        budget,
+        ..
+    } = outcome;
+    let inputs = sources.iter().zip(&counters.sources);
+    let input_bytes = sources.iter().map(|source| source.length()).sum();
+    let seconds = outcome.elapsed.as_secs_f64();
+    let totals = counters.totals();
+    Receipt {
+        program: env!("CARGO_PKG_NAME").into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        seconds,
+        options: options(config),
+        inputs: inputs
+            .map(|(source, counters)| InputReceipt::new(source.path(), source.length(), counters))
+            .collect(),
+        totals: totals.into(),
+        columns: columns(&outcome),
+        steps: steps(&outcome),
+        rejects: RejectsReceipt::new(counters, outcome.rejects_file),
+        output_bytes: outcome.parts.iter().map(|part| part.bytes).sum(),
+        parts: outcome
+            .parts
+            .into_iter()
+            .map(|PartInfo { file, rows, bytes }| PartReceipt { file, rows, bytes })
+            .collect(),
+        restarts: outcome.restarts,
+        passes: outcome.passes as u32,
+        stages: outcome.latency.summary(),
+        threads: config.threads,
+        memory: MemoryReceipt {
+            limit_bytes: budget.limit_bytes() as u64,
+            peak_rss_bytes: peak_rss_bytes(),
+            budget: budget
+                .terms()
+                .into_iter()
+                .map(|(name, bytes)| BudgetTerm { name, bytes })
+                .collect(),
+        },
+        throughput: Throughput::new(input_bytes, totals.read, seconds),
+        started: outcome.started,
+    }
+}
+
+fn options(config: &Config) -> serde_json::Value {
+    let steps = config
+        .steps
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>();
+    serde_json::json!({
+        "input": config.input,
+        "out": config.out.display().to_string(),
+        "key": config.key,
+        "time": config.time,
+        "steps": steps,
+        "compression": config.compression.to_string(),
+        "threads": config.threads,
+        "memory_limit": config.memory_limit,
+    })
+}
+
+fn columns(outcome: &Outcome<'_>) -> Vec<ColumnReceipt> {
+    let columns = outcome
+        .plan
+        .schema
+        .columns
+        .iter()
+        .zip(&outcome.counters.columns);
+    columns
+        .enumerate()
+        .map(|(slot, (column, counts))| {
+            let why = match outcome.table.why.get(slot) {
+                Some(why) => why.clone(),
+                None => "made by a rolling window".into(),
+            };
+            let hint = (counts.null_lookalikes > 0).then(|| {
+                format!(
+                    "--null-values {}=NA,N/A,null makes such cells missing",
+                    column.name
+                )
+            });
+            ColumnReceipt {
+                name: column.name.to_string(),
+                data_type: column.data_type.to_string(),
+                why,
+                nulls_in: counts.nulls_in,
+                nulled: counts.nulled,
+                filled: counts.filled,
+                null_lookalikes: counts.null_lookalikes,
+                null_lookalikes_hint: hint,
+            }
+        })
+        .collect()
+}
+
+fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
+    let plan = outcome.plan;
+    let steps = plan
+        .steps
+        .iter()
+        .zip(outcome.fitted)
+        .zip(&outcome.counters.steps)
+        .zip(&plan.fills);
+    steps
+        .map(|(((step, fitted), counts), fills)| {
+            let (exact, value) = match fitted {
+                Some(Fitted::Statistic { exact, value }) => (Some(exact.clone()), value.as_ref()),
+                _ => (None, None),
+            };
+            let filled_with = value
+                .zip(*fills)
+                .map(|(value, slot)| cell_text(value, &plan.schema.columns[slot]));
+            StepReceipt {
+                label: step.label(),
+                fitted: exact,
+                filled_with,
+                cells_filled: counts.cells_filled,
+                rows_dropped: counts.rows_dropped,
+            }
+        })
+        .collect()
+}
+
+/// A cell of `column` as text.
+fn cell_text(value: &Value, column: &Column) -> String {
+    let moment = |ticks: i64, unit: TimeUnit, utc: bool| {
+        let per_second = i128::from(unit.per_second());
+        let nanoseconds = i128::from(ticks) * (1_000_000_000 / per_second);
+        match jiff::Timestamp::from_nanosecond(nanoseconds) {
+            Ok(time) if utc => time.to_string(),
+            Ok(time) => time
+                .to_zoned(jiff::tz::TimeZone::UTC)
+                .datetime()
+                .to_string(),
+            Err(_) => format!("{ticks} ticks"),
+        }
+    };
+    match (value, &column.data_type) {
+        (Value::Int64(value), _) => value.to_string(),
+        (Value::Float64(value), _) => value.to_string(),
+        (Value::Boolean(value), _) => value.to_string(),
+        (Value::Utf8(value), _) => value.clone(),
+        (Value::Date(days), _) => {
+            let day = moment(
+                i64::from(*days) * 86_400_000_000,
+                TimeUnit::Microsecond,
+                false,
+            );
+            day.split('T').next().unwrap_or_default().to_owned()
+        }
+        (Value::Timestamp(ticks), DataType::Timestamp { unit, utc }) => moment(*ticks, *unit, *utc),
+        (Value::Timestamp(ticks), _) => format!("{ticks} ticks"),
+        (Value::Decimal(unscaled), DataType::Decimal { precision, scale }) => {
+            Decimal128Type::format_decimal(*unscaled, *precision, *scale)
+        }
+        (Value::Decimal(unscaled), _) => unscaled.to_string(),
+    }
+}

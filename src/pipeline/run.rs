@@ -1,0 +1,399 @@
+//! A whole run: open, infer, fit, write, check, commit.
+//!
+//! In: a validated [`Config`]. Out: a [`Receipt`] and a published lake, or an error and a lake
+//! that is as it was. Invariant: nothing is published before every row is accounted for.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::belt::{Belt, BeltParts, BeltStage, CalledOff};
+use super::budget::{Budget, Layout, LayoutRequest};
+use super::infer::{self, Table};
+use super::lanes::Lanes;
+use super::plan::{self, Plan};
+use super::receipt::{self, Outcome};
+use super::sink::Sink;
+use super::stages::{self, Inline, PassPlan};
+use super::tally::Totals;
+use super::travel::Place;
+use super::worker::Timed;
+use crate::base::{Error, ErrorKind, Result};
+use crate::config::{self, Config, OnBadRow};
+use crate::csv::Splitter;
+use crate::decode::{Declared, DecodePlan, NullTokens, Widen};
+use crate::input::{self, Chunks, RecordSplit, Source, SplitLimits};
+use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
+use crate::report::{self, Counters, Progress, ProgressState, Receipt, StageLatency};
+use crate::steps::{Fit, FitOutcome, Fitted};
+
+/// The memory assumed where the system does not tell.
+const FALLBACK_MEMORY_BYTES: u64 = 4 << 30;
+
+/// What stays the same when a run starts over.
+struct Run<'c> {
+    config: &'c Config,
+    interrupted: Arc<AtomicBool>,
+    sources: Vec<Arc<Source>>,
+    paths: Vec<PathBuf>,
+    splitter: Arc<dyn RecordSplit>,
+    nulls: NullTokens,
+    limit_bytes: usize,
+    shards: usize,
+    progress: Progress,
+    state: Arc<ProgressState>,
+    latency: StageLatency,
+    passes: usize,
+}
+
+/// What one attempt comes to.
+struct Attempt {
+    plan: Plan,
+    fitted: Vec<Option<Fitted>>,
+    parts: Vec<PartInfo>,
+    counters: Counters,
+    has_rejects: bool,
+    budget: Arc<Budget>,
+}
+
+/// Does what `config` says; `interrupted` calls the run off from outside.
+pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Receipt> {
+    let started = Instant::now();
+    let started_at = report::now_rfc3339();
+    let (mut run, names) = open(config, interrupted)?;
+    let paths = run.paths.clone();
+    let stage = || Staging::begin(&config.out, config.mode, &paths);
+    let mut staging = stage()?;
+    let names: Vec<Arc<str>> = names.iter().map(|name| name.as_str().into()).collect();
+    let mut table = run.infer(&names)?;
+    let mut restarts = Vec::new();
+    let attempt = loop {
+        match run.attempt(&table, &staging) {
+            Ok(attempt) => break attempt,
+            Err(CalledOff::Failed(error)) => return Err(error),
+            Err(CalledOff::Widen(widen, place)) => {
+                let text = widen_column(&mut table, &widen, &place);
+                run.progress.note(&text);
+                restarts.push(text);
+                // Parts of the attempt must not be published.
+                drop(staging);
+                staging = stage()?;
+            }
+        }
+    };
+    let Attempt {
+        plan,
+        fitted,
+        parts,
+        counters,
+        has_rejects,
+        budget,
+    } = attempt;
+    let rejects_file = staging.lake_rejects_path().display().to_string();
+    let outcome = Outcome {
+        config,
+        sources: &run.sources,
+        table: &table,
+        plan: &plan,
+        fitted: &fitted,
+        parts,
+        counters: &counters,
+        rejects_file: has_rejects.then_some(rejects_file),
+        restarts,
+        passes: run.passes,
+        latency: &run.latency,
+        budget: &budget,
+        started: started_at,
+        elapsed: started.elapsed(),
+    };
+    let receipt = receipt::receipt(outcome);
+    run.check_interrupted()?;
+    let path = staging.receipt_path();
+    std::fs::write(&path, receipt.to_json_pretty())
+        .map_err(|error| Error::io("write", path, error))?;
+    staging.commit()?;
+    run.progress.finish();
+    Ok(receipt)
+}
+
+fn open<'c>(config: &'c Config, interrupted: &Arc<AtomicBool>) -> Result<(Run<'c>, Vec<String>)> {
+    let paths = input::discover(&config.input)?;
+    let temp_dir = config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
+    let open =
+        |path: &PathBuf| Source::open(path, &temp_dir, &mut |_| check(interrupted)).map(Arc::new);
+    let sources = paths.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let names = infer::column_names(&sources, config.dialect)?;
+    config::check_columns(config, &names)?;
+    let nulls = plan::null_tokens(config, &names);
+    let machine = report::machine_memory_bytes().unwrap_or(FALLBACK_MEMORY_BYTES) as usize;
+    let run = Run {
+        limit_bytes: config
+            .memory_limit
+            .map_or(machine / 4 * 3, |bytes| bytes as usize),
+        splitter: Arc::new(Splitter::new(config.dialect)),
+        shards: config.threads.next_power_of_two().min(64),
+        progress: Progress::new(config.progress, config.quiet),
+        state: Arc::default(),
+        latency: Timed::latency(),
+        passes: 0,
+        config,
+        interrupted: Arc::clone(interrupted),
+        sources,
+        paths,
+        nulls,
+    };
+    Ok((run, names))
+}
+
+fn check(interrupted: &AtomicBool) -> Result<()> {
+    if interrupted.load(Ordering::Relaxed) {
+        return Err(ErrorKind::Interrupted.into());
+    }
+    Ok(())
+}
+
+/// Makes the column wider; returns what happened, in words.
+fn widen_column(table: &mut Table, widen: &Widen, place: &Place) -> String {
+    let column = &mut table.columns[widen.slot];
+    let text = format!(
+        "column `{}` widened from {} to {} by `{}` at {}",
+        column.name.escape_debug(),
+        column.data_type,
+        widen.to,
+        String::from_utf8_lossy(&widen.raw).escape_debug(),
+        place.position_at(widen.chunk_offset)
+    );
+    column.data_type = widen.to.clone();
+    table.why[widen.slot] = text.clone();
+    format!("{text}; starting over")
+}
+
+impl Run<'_> {
+    fn check_interrupted(&self) -> Result<()> {
+        check(&self.interrupted)
+    }
+
+    fn infer(&self, names: &[Arc<str>]) -> Result<Table> {
+        let declared: Vec<Option<Declared>> = names
+            .iter()
+            .map(|name| {
+                let spec = self
+                    .config
+                    .dtypes
+                    .iter()
+                    .find(|(column, _)| **column == **name);
+                spec.map(|(_, spec)| {
+                    (
+                        spec.data_type.clone(),
+                        spec.format.as_deref().map(Arc::from),
+                    )
+                })
+            })
+            .collect();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(self.config.threads)
+            .build()
+            .map_err(|error| Error::io("start", "worker threads", std::io::Error::other(error)))?;
+        let Self {
+            sources,
+            nulls,
+            splitter,
+            config,
+            ..
+        } = self;
+        let (splitter, dialect) = (&**splitter, config.dialect);
+        Ok(pool.install(|| infer::infer(sources, names, &declared, nulls, splitter, dialect)))
+    }
+
+    /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
+    fn attempt(&mut self, table: &Table, staging: &Staging) -> Result<Attempt, CalledOff> {
+        let fit_bytes_max = self.limit_bytes / 4;
+        let plan = Plan::new(self.config, &table.columns, fit_bytes_max)?;
+        let row_bytes = plan
+            .schema
+            .columns
+            .iter()
+            .map(|column| 9 + usize::from(column.data_type.is_text()) * 3)
+            .sum();
+        let layout = Layout::new(
+            LayoutRequest {
+                chunk_rows: self.config.chunk_rows,
+                row_group_rows: self.config.row_group_rows,
+                record_bytes_max: Some(self.config.record_bytes_max),
+            },
+            self.limit_bytes,
+            table.record_bytes + row_bytes,
+        );
+        let working = 3 * layout.chunk_bytes_max + layout.row_group_rows.min(1 << 17) * row_bytes;
+        let budget = Arc::new(Budget::new(self.limit_bytes, self.config.threads, working)?);
+        let mut fitted: Vec<Option<Fitted>> = plan.steps.iter().map(|_| None).collect();
+        let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
+        loop {
+            let pass = stages::next_pass(
+                &plan.steps,
+                &fitted,
+                &mut again,
+                &plan.key,
+                plan.input_columns,
+            )?;
+            let sink = match pass.fits {
+                true => None,
+                false => Some(self.sink(&plan, layout, staging)?),
+            };
+            let chunks = self.chunks(layout);
+            let parts = self.belt_parts(&plan, pass, layout, &budget, sink, row_bytes);
+            let parts = self.pass(chunks, parts)?;
+            match parts.sink {
+                Some(sink) => {
+                    let (parts, totals) = sink.finish()?;
+                    let (counters, has_rejects) = totals.finish(&self.paths)?;
+                    return Ok(Attempt {
+                        plan,
+                        fitted,
+                        parts,
+                        counters,
+                        has_rejects,
+                        budget,
+                    });
+                }
+                None => learn(parts.stages, &budget, &mut fitted, &mut again)?,
+            }
+        }
+    }
+
+    fn sink(&self, plan: &Plan, layout: Layout, staging: &Staging) -> Result<Sink> {
+        staging.check_append_schema(&plan.schema)?;
+        let options = EncodeOptions {
+            compression: self.config.compression,
+            row_group_rows: layout.row_group_rows,
+            ..EncodeOptions::default()
+        };
+        let options = EncodeOptions {
+            part_bytes_max: self.config.part_bytes.unwrap_or(options.part_bytes_max),
+            ..options
+        };
+        let encoder = Arc::new(Encoder::new(&plan.schema, &options)?);
+        let parts = Parts::new(Arc::clone(&encoder), staging);
+        let totals = Totals::new(
+            self.sources.len(),
+            plan.schema.clone(),
+            plan.fills.clone(),
+            staging.rejects_path(),
+            self.config.rejects_max,
+        );
+        Ok(Sink::new(layout, encoder, parts, totals))
+    }
+
+    fn belt_parts(
+        &self,
+        plan: &Plan,
+        pass: PassPlan,
+        layout: Layout,
+        budget: &Arc<Budget>,
+        sink: Option<Sink>,
+        row_bytes: usize,
+    ) -> BeltParts {
+        let decode = DecodePlan {
+            schema: Arc::new(plan.schema.clone()),
+            slots: plan.schema.columns.len(),
+            needed: pass.needed,
+            nulls: self.nulls.clone(),
+            quote: self.config.dialect.quote,
+        };
+        let stages = pass.stages.into_iter().map(|stage| BeltStage {
+            inline: stage.inline,
+            lanes: (!stage.keyed.is_empty())
+                .then(|| Lanes::new(stage.keyed, &plan.key, self.shards, stage.new_keys)),
+        });
+        BeltParts {
+            splitter: Arc::clone(&self.splitter),
+            dialect: self.config.dialect,
+            decode: Arc::new(decode),
+            stages: stages.collect(),
+            sink,
+            budget: Arc::clone(budget),
+            progress: Arc::clone(&self.state),
+            row_bytes,
+            threads: self.config.threads,
+            record_bytes_max: layout.record_bytes_max,
+            fail_on_reject: self.config.on_bad_row == OnBadRow::Fail,
+        }
+    }
+
+    fn chunks(&self, layout: Layout) -> Chunks {
+        let limits = SplitLimits {
+            records_max: layout.chunk_rows,
+            bytes_max: layout.chunk_bytes_max,
+            record_bytes_max: layout.record_bytes_max,
+        };
+        let splitter = Arc::clone(&self.splitter);
+        Chunks::new(
+            self.sources.clone(),
+            splitter,
+            self.config.dialect.header,
+            limits,
+        )
+    }
+
+    /// Runs one pass to its end.
+    fn pass(&mut self, chunks: Chunks, parts: BeltParts) -> Result<BeltParts, CalledOff> {
+        self.passes += 1;
+        let bytes = self.sources.iter().map(|source| source.length()).sum();
+        let passes = self.passes + usize::from(parts.sink.is_none());
+        self.state
+            .begin_pass(self.passes as u32, passes as u32, bytes);
+        let belt = Belt::new(chunks, parts);
+        let interrupted = Arc::clone(&self.interrupted);
+        let (progress, state) = (&mut self.progress, &self.state);
+        let latency = belt.run(|| {
+            progress.tick(state);
+            check(&interrupted)
+        });
+        self.latency.merge(&latency);
+        for source in &self.sources {
+            // A source that changed explains whatever else went wrong.
+            source.check()?;
+        }
+        belt.into_parts()
+    }
+}
+
+/// Ends a fit pass: collects what was learnt and which fits must go on.
+fn learn(
+    stages: Vec<BeltStage>,
+    budget: &Budget,
+    fitted: &mut [Option<Fitted>],
+    again: &mut [Option<Box<dyn Fit>>],
+) -> Result<()> {
+    for stage in stages {
+        for inline in stage.inline {
+            let Inline::Observe(fit) = inline.work else {
+                continue;
+            };
+            let fit = fit.into_inner().expect("no holder of this lock panics");
+            let fit = fit.expect("a fit stays until its pass ends");
+            let held = fit.memory_bytes();
+            let holds = match fit.finish()? {
+                FitOutcome::Done(learnt) => {
+                    fitted[inline.step] = Some(learnt);
+                    0
+                }
+                FitOutcome::Again(fit) => again[inline.step].insert(fit).memory_bytes(),
+            };
+            budget.state_changed("a fit's counts", held, holds)?;
+        }
+        if let Some(lanes) = stage.lanes {
+            for (step, learnt) in lanes.finish(budget) {
+                fitted[step] = Some(learnt);
+            }
+        }
+    }
+    Ok(())
+}
+
+impl From<Error> for CalledOff {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}

@@ -1,0 +1,237 @@
+//! What happened to every row and cell: tallies of chunks, summed up in file order.
+//!
+//! In: the tally of each chunk as its batch leaves the belt. Out: [`Totals`] for the receipt, and
+//! the rejects file. Invariant: rows read are counted by the splitter, rows written as they leave
+//! the belt, so that the balance is a check and no tautology.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+
+use crate::base::{Batch, Error, ErrorKind, Position, Reject, Result, Schema};
+use crate::config::RejectsMax;
+use crate::decode::{ColumnCounts, Decoded};
+use crate::input::Chunk;
+use crate::report::{Counters, RejectRow, RejectsWriter, encode_raw};
+use crate::steps::Effect;
+
+/// A reject and its place.
+pub(crate) struct Rejected {
+    position: Position,
+    reject: Reject,
+}
+
+/// What happened to the rows of one chunk so far.
+pub(crate) struct Tally {
+    /// Records the splitter counted.
+    read: u64,
+    columns: Vec<ColumnCounts>,
+    /// Per step that did something.
+    pub(crate) effects: Vec<(usize, Effect)>,
+    /// Rejected records and cells, in file order.
+    rejects: Vec<Rejected>,
+}
+
+impl Tally {
+    /// What decoding a chunk found, with the position of each reject worked out.
+    pub(crate) fn of(chunk: &Chunk, decoded: &mut Decoded) -> Self {
+        let bytes = chunk.bytes();
+        let mut rejects: Vec<Reject> = std::mem::take(&mut decoded.rejects);
+        rejects.sort_by_key(|reject| reject.chunk_offset);
+        let (mut line, mut counted) = (chunk.first_line, 0);
+        let placed = rejects.into_iter().map(|reject| {
+            let offset = reject.chunk_offset;
+            line += memchr::memchr_iter(b'\n', &bytes[counted..offset]).count() as u64;
+            counted = offset;
+            let position = chunk.source.position(chunk.offset + offset as u64);
+            Rejected {
+                position: Position {
+                    line: Some(line),
+                    ..position
+                },
+                reject,
+            }
+        });
+        let mut rejects: Vec<Rejected> = placed.collect();
+        if let (Some(oversize), Some(reject)) = (&chunk.oversize, chunk.oversize_reject()) {
+            let position = chunk.source.position(oversize.offset);
+            rejects.push(Rejected {
+                position: Position {
+                    line: Some(oversize.line),
+                    ..position
+                },
+                reject,
+            });
+        }
+        Self {
+            read: u64::from(chunk.records),
+            columns: std::mem::take(&mut decoded.columns),
+            effects: Vec::new(),
+            rejects,
+        }
+    }
+
+    /// The first reject, as the error that it is where none are allowed.
+    pub(crate) fn first_reject(&self, schema: &Schema) -> Option<Error> {
+        let first = self.rejects.first()?;
+        let text = format!(
+            "{}; nothing was published (--on-bad-row fail)",
+            first.describe(schema)
+        );
+        Some(ErrorKind::Gate(text).into())
+    }
+}
+
+impl Rejected {
+    /// What is wrong where, on one line.
+    fn describe(&self, schema: &Schema) -> String {
+        const SHOWN_BYTES: usize = 80;
+        let Self { position, reject } = self;
+        let raw = encode_raw(&reject.raw[..reject.raw.len().min(SHOWN_BYTES)])
+            .escape_debug()
+            .to_string();
+        match reject.slot {
+            Some(slot) => {
+                let column = &schema.columns[slot];
+                let (name, wanted) = (column.name.escape_debug(), &column.data_type);
+                format!(
+                    "{position}: column `{name}`: `{raw}` is no {wanted} ({})",
+                    reject.reason
+                )
+            }
+            None => format!("{position}: bad record ({}): `{raw}`", reject.reason),
+        }
+    }
+}
+
+/// Everything counted in the last pass.
+pub(crate) struct Totals {
+    counters: Counters,
+    schema: Schema,
+    /// For each step, the slot whose nulls it fills.
+    fills: Vec<Option<usize>>,
+    rejects_path: PathBuf,
+    rejects_max: Option<RejectsMax>,
+    rejected: u64,
+    first: Option<Rejected>,
+    writer: Option<RejectsWriter<BufWriter<File>>>,
+}
+
+impl Totals {
+    pub(crate) fn new(
+        sources: usize,
+        schema: Schema,
+        fills: Vec<Option<usize>>,
+        rejects_path: PathBuf,
+        rejects_max: Option<RejectsMax>,
+    ) -> Self {
+        Self {
+            counters: Counters::new(sources, schema.columns.len(), fills.len()),
+            schema,
+            fills,
+            rejects_path,
+            rejects_max,
+            rejected: 0,
+            first: None,
+            writer: None,
+        }
+    }
+
+    /// Adds the next batch in file order, with what was tallied on its way.
+    pub(crate) fn add(&mut self, batch: &Batch, tally: Tally) -> Result<()> {
+        let rows = &mut self.counters.sources[batch.source as usize];
+        rows.read += tally.read;
+        rows.written += batch.rows as u64;
+        let records = tally
+            .rejects
+            .iter()
+            .filter(|rejected| rejected.reject.slot.is_none());
+        rows.rejected += records.count() as u64;
+        for (step, effect) in tally.effects {
+            rows.filtered += effect.rows_dropped;
+            let step_counters = &mut self.counters.steps[step];
+            step_counters.cells_filled += effect.cells_filled;
+            step_counters.rows_dropped += effect.rows_dropped;
+            if let Some(slot) = self.fills[step] {
+                self.counters.columns[slot].filled += effect.cells_filled;
+            }
+        }
+        for (sum, counts) in self.counters.columns.iter_mut().zip(&tally.columns) {
+            sum.nulls_in += counts.nulls;
+            sum.nulled += counts.nulled;
+            sum.null_lookalikes += counts.null_lookalikes;
+        }
+        for rejected in tally.rejects {
+            self.keep(rejected)?;
+        }
+        match self.rejects_max {
+            Some(RejectsMax::Count(max)) if self.rejected > max => Err(self.past_gate()),
+            _ => Ok(()),
+        }
+    }
+
+    fn keep(&mut self, rejected: Rejected) -> Result<()> {
+        let Rejected { position, reject } = &rejected;
+        self.rejected += 1;
+        self.counters.count_reject(reject.reason);
+        if self.writer.is_none() {
+            let file = File::create(&self.rejects_path)
+                .map_err(|error| Error::io("create", &self.rejects_path, error))?;
+            self.writer = Some(RejectsWriter::new(
+                BufWriter::new(file),
+                &self.rejects_path,
+            )?);
+        }
+        let column = reject.slot.map(|slot| &self.schema.columns[slot]);
+        let wanted = column.map(|column| column.data_type.to_string());
+        self.writer
+            .as_mut()
+            .expect("it was just made")
+            .write(&RejectRow {
+                position,
+                column: column.map(|column| &*column.name),
+                reason: reject.reason,
+                wanted: wanted.as_deref().unwrap_or_default(),
+                raw_bytes: reject.raw_bytes,
+                raw: &reject.raw,
+            })?;
+        self.first.get_or_insert(rejected);
+        Ok(())
+    }
+
+    /// Closes the rejects file and checks the sums; the counters and whether there are rejects.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gate`] when too many were rejected, [`ErrorKind::Balance`] when a row is
+    /// unaccounted for.
+    pub(crate) fn finish(mut self, paths: &[PathBuf]) -> Result<(Counters, bool)> {
+        let read = self.counters.totals().read;
+        if let Some(RejectsMax::Share(share)) = self.rejects_max
+            && self.rejected as f64 > share * read as f64
+        {
+            return Err(self.past_gate());
+        }
+        let paths: Vec<_> = paths.iter().map(PathBuf::as_path).collect();
+        self.counters.check_balance(&paths)?;
+        let any = self.writer.is_some();
+        if let Some(writer) = self.writer.take() {
+            writer.finish()?;
+        }
+        Ok((self.counters, any))
+    }
+
+    fn past_gate(&self) -> Error {
+        let gate = self.rejects_max.as_ref().expect("the gate was passed");
+        let first = self
+            .first
+            .as_ref()
+            .expect("something was rejected")
+            .describe(&self.schema);
+        ErrorKind::Gate(format!(
+            "{} records or cells were rejected, more than --max-rejects {gate} allows; nothing \
+             was published; the first: {first}",
+            self.rejected
+        ))
+        .into()
+    }
+}

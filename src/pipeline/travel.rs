@@ -1,0 +1,90 @@
+//! A batch on its way through the stages, with everything that must arrive with it.
+
+use std::sync::Arc;
+
+use super::budget::Permit;
+use super::lanes::Keys;
+use super::tally::Tally;
+use crate::base::{Batch, Error, ErrorKind, Position};
+use crate::input::{Chunk, RecordSplit, Source, SplitLimits};
+use crate::steps::Effect;
+
+/// Where in its source a chunk lies.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) source: Arc<Source>,
+    pub(crate) offset: u64,
+    pub(crate) first_line: u64,
+    pub(crate) splitter: Arc<dyn RecordSplit>,
+}
+
+impl Place {
+    pub(crate) fn of(chunk: &Chunk, splitter: &Arc<dyn RecordSplit>) -> Self {
+        Self {
+            source: Arc::clone(&chunk.source),
+            offset: chunk.offset,
+            first_line: chunk.first_line,
+            splitter: Arc::clone(splitter),
+        }
+    }
+
+    /// The position `chunk_offset` bytes into the chunk.
+    pub(crate) fn position_at(&self, chunk_offset: usize) -> Position {
+        let offset = self.offset + chunk_offset as u64;
+        let line = crate::input::line_number(&self.source, offset);
+        Position {
+            line: Some(line),
+            ..self.source.position(offset)
+        }
+    }
+
+    /// The position of the chunk's record `record`.
+    fn position_of(&self, record: usize) -> Position {
+        let bytes = self.source.bytes();
+        let limits = SplitLimits {
+            records_max: record,
+            bytes_max: usize::MAX,
+            record_bytes_max: usize::MAX,
+        };
+        let start = usize::try_from(self.offset).expect("a mapped file fits the address space");
+        let split = match record {
+            0 => None,
+            _ => Some(self.splitter.split(bytes, start, &limits, &mut |_| {})),
+        };
+        Position {
+            path: self.source.path().to_path_buf(),
+            byte_offset: split.as_ref().map_or(self.offset, |split| split.end as u64),
+            line: Some(self.first_line + split.map_or(0, |split| split.newlines)),
+        }
+    }
+}
+
+/// A batch and its companions.
+pub(crate) struct Travel {
+    pub(crate) batch: Batch,
+    pub(crate) place: Place,
+    pub(crate) tally: Tally,
+    /// Rows by shard, from the last keyed stage whose keys still hold.
+    pub(crate) keys: Option<Arc<Keys>>,
+    pub(crate) permit: Permit,
+    /// The stage it enters next.
+    pub(crate) stage: usize,
+}
+
+impl Travel {
+    pub(crate) fn note_effect(&mut self, step: usize, effect: Effect) {
+        if effect != Effect::default() {
+            self.tally.effects.push((step, effect));
+        }
+    }
+
+    /// Adds the place to an error that knows only the row.
+    pub(crate) fn locate(&self, mut error: Error) -> Error {
+        if let ErrorKind::OutOfOrder { row, position, .. } | ErrorKind::Row { row, position, .. } =
+            error.kind_mut()
+        {
+            *position = Some(self.place.position_of(self.batch.record(*row)));
+        }
+        error
+    }
+}

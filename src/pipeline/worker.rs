@@ -1,0 +1,98 @@
+//! What one worker keeps from task to task: buffers that are reused, and its own latencies.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bumpalo::Bump;
+
+use crate::base::{Dialect, ErrorKind, Result};
+use crate::csv::Indexer;
+use crate::decode::{DecodePlan, Decoded, Decoder};
+use crate::input::Chunk;
+use crate::report::StageLatency;
+
+/// Records indexed at a time: their bytes and offsets stay in the second-level cache while the
+/// columns are decoded one after the other.
+const BLOCK_RECORDS: usize = 2048;
+
+/// The work whose time is taken, chunk by chunk or task by task.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Timed {
+    Split,
+    Decode,
+    LocalSteps,
+    GroupByKey,
+    KeyedSteps,
+    Gather,
+    Encode,
+}
+
+impl Timed {
+    const NAMES: [&'static str; 7] = [
+        "split",
+        "decode",
+        "local steps",
+        "group by key",
+        "keyed steps",
+        "gather",
+        "encode",
+    ];
+
+    /// Nothing recorded yet.
+    pub(crate) fn latency() -> StageLatency {
+        StageLatency::new(&Self::NAMES)
+    }
+}
+
+pub(crate) struct Worker {
+    indexer: Indexer,
+    decoder: Decoder,
+    scratch: Bump,
+    latency: StageLatency,
+}
+
+impl Worker {
+    pub(crate) fn new(plan: &Arc<DecodePlan>, dialect: Dialect, record_bytes_max: usize) -> Self {
+        Self {
+            indexer: Indexer::new(dialect, plan.needed.len(), record_bytes_max),
+            decoder: Decoder::new(Arc::clone(plan)),
+            scratch: Bump::new(),
+            latency: Timed::latency(),
+        }
+    }
+
+    /// Records that `work` took from `started` until now.
+    pub(crate) fn record(&mut self, work: Timed, started: Instant) {
+        self.latency.record(work as usize, started.elapsed());
+    }
+
+    /// Indexes and decodes one chunk.
+    pub(crate) fn decode(&mut self, chunk: &Chunk) -> Result<Decoded> {
+        let bytes = chunk.bytes();
+        self.decoder.begin(chunk.records as usize);
+        let mut at = 0;
+        while let Some(fields) = self.indexer.next(bytes, &mut at, BLOCK_RECORDS) {
+            self.decoder.push(&fields, &self.scratch);
+            self.scratch.reset();
+        }
+        let decoded = self.decoder.finish(chunk.seq, chunk.source_index);
+        let bad = decoded
+            .rejects
+            .iter()
+            .filter(|reject| reject.slot.is_none())
+            .count();
+        let found = decoded.batch.rows + bad + usize::from(chunk.oversize.is_some());
+        if found != chunk.records as usize {
+            // A file that changes between splitting and decoding looks like this too.
+            chunk.source.check()?;
+            let split = chunk.records;
+            let text = format!("{split} records were split off, {found} decoded or rejected");
+            return Err(ErrorKind::Balance(text).into());
+        }
+        Ok(decoded)
+    }
+
+    pub(crate) fn into_latency(self) -> StageLatency {
+        self.latency
+    }
+}

@@ -1,0 +1,394 @@
+//! Everything a run did -> one value that is kept with the lake as JSON and printed for people.
+//!
+//! Invariant: a receipt read back from its JSON equals the one written; fields are only ever
+//! added.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Counters, SourceCounters, StageSummary};
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Receipt {
+    /// The program's name.
+    pub program: String,
+    /// The program's version.
+    pub version: String,
+    /// When the run started, in UTC as RFC 3339; see [`now_rfc3339`].
+    pub started: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// The options it ran with.
+    pub options: serde_json::Value,
+    /// The sources, in file order.
+    pub inputs: Vec<InputReceipt>,
+    /// The sums over all sources.
+    pub totals: Totals,
+    /// The columns of the lake, in order.
+    pub columns: Vec<ColumnReceipt>,
+    /// The steps, in order.
+    pub steps: Vec<StepReceipt>,
+    /// What was rejected.
+    pub rejects: RejectsReceipt,
+    /// The files of the lake, in row order.
+    pub parts: Vec<PartReceipt>,
+    /// Why the run started over, each time it did.
+    pub restarts: Vec<String>,
+    /// Passes over the input.
+    pub passes: u32,
+    /// Where the time went.
+    pub stages: Vec<StageSummary>,
+    /// Most threads computing at a time.
+    pub threads: usize,
+    /// Where the memory went.
+    pub memory: MemoryReceipt,
+    /// How fast the run was.
+    pub throughput: Throughput,
+    /// Length of all parts, in bytes.
+    pub output_bytes: u64,
+}
+
+/// One source.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InputReceipt {
+    /// The path as the user wrote it.
+    pub path: String,
+    /// Its length, in bytes.
+    pub bytes: u64,
+    /// Records read, the header excluded.
+    pub records: u64,
+    /// Rows that reached the lake.
+    pub written: u64,
+    /// Rows removed by a step.
+    pub filtered: u64,
+    /// Rows removed as seen before.
+    pub duplicate: u64,
+    /// Records that could not be read as rows.
+    pub rejected: u64,
+}
+
+/// The balance: `read = written + filtered + duplicate + rejected`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Totals {
+    /// Records read, headers excluded.
+    pub rows_read: u64,
+    /// Rows that reached the lake.
+    pub rows_written: u64,
+    /// Rows removed by a step.
+    pub rows_filtered: u64,
+    /// Rows removed as seen before.
+    pub rows_duplicate: u64,
+    /// Records that could not be read as rows.
+    pub rows_rejected: u64,
+}
+
+/// One column of the lake.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ColumnReceipt {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub data_type: String,
+    /// How it came by its type, in words.
+    pub why: String,
+    /// Null cells as they came in.
+    pub nulls_in: u64,
+    /// Cells that did not fit the type and became null.
+    pub nulled: u64,
+    /// Null cells that steps filled.
+    pub filled: u64,
+    /// Text cells that look like a null token but were kept.
+    pub null_lookalikes: u64,
+    /// Which flag makes those missing.
+    pub null_lookalikes_hint: Option<String>,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StepReceipt {
+    /// What the user calls it.
+    pub label: String,
+    /// The statistic it fitted, exactly.
+    pub fitted: Option<String>,
+    /// The cell it filled in, after rounding to the column's type.
+    pub filled_with: Option<String>,
+    /// Null cells it filled.
+    pub cells_filled: u64,
+    /// Rows it removed.
+    pub rows_dropped: u64,
+}
+
+/// What was rejected.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RejectsReceipt {
+    /// Records and cells per reason code.
+    pub by_reason: BTreeMap<String, u64>,
+    /// Where they are kept, relative to the lake; `None` when there are none.
+    pub file: Option<String>,
+}
+
+/// One file of the lake.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PartReceipt {
+    /// Its name, relative to the lake.
+    pub file: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Its length, in bytes.
+    pub bytes: u64,
+}
+
+/// Where the memory went.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MemoryReceipt {
+    /// The limit on the resident set, in bytes.
+    pub limit_bytes: u64,
+    /// The highest resident set, in bytes, where the system tells it.
+    pub peak_rss_bytes: Option<u64>,
+    /// What the limit was planned to be spent on.
+    pub budget: Vec<BudgetTerm>,
+}
+
+/// One term of the memory budget.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BudgetTerm {
+    /// What for.
+    pub name: String,
+    /// How much.
+    pub bytes: u64,
+}
+
+/// How fast the run was; each input byte and row counts once, whatever the passes.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Throughput {
+    /// Length of all sources, in bytes.
+    pub input_bytes: u64,
+    /// Input per second, in units of 10^6 bytes.
+    pub mb_per_second: f64,
+    /// Records read per second.
+    pub rows_per_second: f64,
+}
+
+impl Receipt {
+    /// The receipt as JSON over several lines, ending in a newline.
+    pub fn to_json_pretty(&self) -> String {
+        let mut json = serde_json::to_string_pretty(self)
+            .expect("strings, numbers and maps by string are JSON");
+        json.push('\n');
+        json
+    }
+}
+
+impl Totals {
+    /// Rows whose way is known; equals `rows_read` in every receipt of a run that succeeded.
+    pub fn accounted(&self) -> u64 {
+        self.rows_written + self.rows_filtered + self.rows_duplicate + self.rows_rejected
+    }
+}
+
+impl From<SourceCounters> for Totals {
+    fn from(counters: SourceCounters) -> Self {
+        Self {
+            rows_read: counters.read,
+            rows_written: counters.written,
+            rows_filtered: counters.filtered,
+            rows_duplicate: counters.duplicate,
+            rows_rejected: counters.rejected,
+        }
+    }
+}
+
+impl InputReceipt {
+    /// The source at `path`, `bytes` long, and what became of its records.
+    pub fn new(path: &std::path::Path, bytes: u64, counters: &SourceCounters) -> Self {
+        Self {
+            path: path.to_string_lossy().into_owned(),
+            bytes,
+            records: counters.read,
+            written: counters.written,
+            filtered: counters.filtered,
+            duplicate: counters.duplicate,
+            rejected: counters.rejected,
+        }
+    }
+}
+
+impl RejectsReceipt {
+    /// The rejects that `counters` counts, kept in `file`.
+    pub fn new(counters: &Counters, file: Option<String>) -> Self {
+        let by_reason = counters.rejects_by_reason();
+        Self {
+            by_reason: by_reason
+                .map(|(reason, count)| (reason.code().to_owned(), count))
+                .collect(),
+            file,
+        }
+    }
+}
+
+impl Throughput {
+    /// The speed of a run over `input_bytes` and `rows`.
+    pub fn new(input_bytes: u64, rows: u64, seconds: f64) -> Self {
+        let seconds = seconds.max(1e-9);
+        Self {
+            input_bytes,
+            mb_per_second: input_bytes as f64 / 1e6 / seconds,
+            rows_per_second: rows as f64 / seconds,
+        }
+    }
+}
+
+/// The time now, in UTC as RFC 3339, to the millisecond.
+pub fn now_rfc3339() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::base::Reason;
+
+    /// A receipt with something in every field.
+    pub(in crate::report) fn example() -> Receipt {
+        let source = SourceCounters {
+            read: 10_000_000,
+            written: 9_812_001,
+            filtered: 150_000,
+            duplicate: 37_990,
+            rejected: 9,
+        };
+        let mut counters = Counters::new(1, 2, 1);
+        counters.sources[0] = source;
+        for _ in 0..9 {
+            counters.count_reject(Reason::TooFewFields);
+        }
+        counters.count_reject(Reason::TypeMismatch);
+        Receipt {
+            program: "chunketl".into(),
+            version: "0.1.0".into(),
+            started: "2026-11-21T01:02:03.004Z".into(),
+            seconds: 12.34,
+            options: serde_json::json!({"input": ["a.csv"], "threads": 16}),
+            inputs: vec![InputReceipt::new(Path::new("a\x1b.csv"), 5 << 30, &source)],
+            totals: counters.totals().into(),
+            columns: vec![
+                ColumnReceipt {
+                    name: "amount".into(),
+                    data_type: "int64".into(),
+                    why: "inferred from 8,192 sampled cells".into(),
+                    nulls_in: 120_000,
+                    nulled: 1,
+                    filled: 120_001,
+                    ..ColumnReceipt::default()
+                },
+                ColumnReceipt {
+                    name: "region\n".into(),
+                    data_type: "utf8".into(),
+                    why: "inferred".into(),
+                    null_lookalikes: 17,
+                    null_lookalikes_hint: Some("--null-values region=NA".into()),
+                    ..ColumnReceipt::default()
+                },
+            ],
+            steps: vec![StepReceipt {
+                label: "impute amount=mean".into(),
+                fitted: Some("51.25".into()),
+                filled_with: Some("51".into()),
+                cells_filled: 120_001,
+                rows_dropped: 0,
+            }],
+            rejects: RejectsReceipt::new(&counters, Some("_rejects/rejects.csv".into())),
+            parts: vec![PartReceipt {
+                file: "part-00000.parquet".into(),
+                rows: 9_812_001,
+                bytes: 1 << 30,
+            }],
+            restarts: vec!["amount widened".into()],
+            passes: 2,
+            stages: vec![
+                StageSummary {
+                    name: "decode".into(),
+                    count: 1_200,
+                    total_seconds: 6.5,
+                    p50_us: 5_000.0,
+                    p90_us: 6_000.5,
+                    p99_us: 9_000.0,
+                    max_us: 12_000.0,
+                    share: 0.25,
+                },
+                StageSummary {
+                    name: "encode".into(),
+                    count: 100,
+                    total_seconds: 19.5,
+                    p50_us: 50_000.0,
+                    p90_us: 60_000.0,
+                    p99_us: 90_000.0,
+                    max_us: 1_200_000.0,
+                    share: 0.75,
+                },
+            ],
+            threads: 16,
+            memory: MemoryReceipt {
+                limit_bytes: 512 << 20,
+                peak_rss_bytes: Some(210 << 20),
+                budget: vec![BudgetTerm {
+                    name: "chunks in flight".into(),
+                    bytes: 100 << 20,
+                }],
+            },
+            throughput: Throughput::new(5 << 30, 10_000_000, 12.5),
+            output_bytes: 1 << 30,
+        }
+    }
+
+    #[test]
+    fn a_receipt_comes_back_from_its_json() {
+        let receipt = example();
+        let json = receipt.to_json_pretty();
+        assert!(json.ends_with("}\n"));
+        assert!(!json.contains('\x1b'), "JSON escapes control characters");
+        let back: Receipt = serde_json::from_str(&json).expect("valid JSON");
+        assert_eq!(back, receipt);
+        let value: serde_json::Value = serde_json::from_str(&json).expect("valid JSON");
+        assert_eq!(value["totals"]["rows_read"], 10_000_000);
+        assert_eq!(value["columns"][0]["type"], "int64");
+        assert_eq!(value["rejects"]["by_reason"]["too_few_fields"], 9);
+        assert_eq!(receipt.totals.accounted(), receipt.totals.rows_read);
+    }
+
+    #[test]
+    fn a_receipt_of_an_older_version_can_be_read() {
+        let receipt: Receipt = serde_json::from_str(r#"{"version": "0.0.1"}"#).expect("read");
+        assert_eq!(receipt.version, "0.0.1");
+        assert_eq!(receipt.passes, 0);
+    }
+
+    #[test]
+    fn the_time_is_rfc_3339() {
+        let now = now_rfc3339();
+        let parsed: jiff::Timestamp = now.parse().expect("a timestamp");
+        assert!(now.ends_with('Z') && now.len() == 24, "{now}");
+        assert!(parsed <= jiff::Timestamp::now());
+    }
+
+    #[test]
+    fn throughput_of_no_time_is_finite() {
+        let throughput = Throughput::new(5, 5, 0.0);
+        assert!(throughput.mb_per_second.is_finite() && throughput.rows_per_second.is_finite());
+    }
+}

@@ -1,0 +1,84 @@
+//! Row-local fills: a batch in, its nulls filled with one cell, or the rows that hold them removed.
+//! A column without nulls passes as it is.
+
+use arrow::array::{Array, BooleanArray};
+use arrow::compute::FilterBuilder;
+
+use super::column::{ColumnContext, null_rows};
+use super::patch::{fill_cells, fill_texts};
+use crate::base::{Batch, ErrorKind, Result, Value};
+use crate::steps::{Effect, LocalStep};
+
+/// Fills every null with `value`; with nothing if there is none.
+pub(super) struct ConstantFill {
+    pub(super) context: ColumnContext,
+    pub(super) value: Option<Value>,
+}
+
+impl LocalStep for ConstantFill {
+    fn apply(&self, batch: &mut Batch) -> Result<Effect> {
+        let slot = self.context.slot;
+        let array = batch.column(slot);
+        let Some(value) = self.value.as_ref().filter(|_| array.null_count() > 0) else {
+            return Ok(Effect::default());
+        };
+        let rows = null_rows(array);
+        let filled = with_column_kind!(self.context.data_type,
+            T => {
+                let cell = <T as super::cells::Cell>::from_value(value).expect(MISMATCH);
+                fill_cells::<T>(array, rows.iter().copied(), std::iter::repeat(cell))
+            },
+            text => {
+                let Value::Utf8(text) = value else { panic!("{MISMATCH}") };
+                fill_texts(array, rows.iter().map(|&row| (row, text.as_str())))?
+            }
+        );
+        batch.columns[slot] = Some(filled);
+        Ok(Effect {
+            cells_filled: rows.len() as u64,
+            rows_dropped: 0,
+        })
+    }
+}
+
+const MISMATCH: &str = "a fill value was made for its column's type";
+
+/// Removes the rows in which the column is null.
+pub(super) struct DropRows {
+    pub(super) slot: usize,
+}
+
+impl LocalStep for DropRows {
+    fn apply(&self, batch: &mut Batch) -> Result<Effect> {
+        let array = batch.column(self.slot);
+        let Some(nulls) = array.nulls().filter(|nulls| nulls.null_count() > 0) else {
+            return Ok(Effect::default());
+        };
+        let dropped = nulls.null_count();
+        let kept_rows: Vec<usize> = nulls.valid_indices().collect();
+        let mask = BooleanArray::new(nulls.inner().clone(), None);
+        let filter = FilterBuilder::new(&mask).optimize().build();
+        let records = kept_rows
+            .iter()
+            .map(|&row| batch.record(row) as u32)
+            .collect();
+        let columns = batch.columns.iter().map(|column| match column {
+            Some(array) => filter.filter(array).map(Some),
+            None => Ok(None),
+        });
+        let columns =
+            columns
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|source| ErrorKind::Encode {
+                    action: "remove rows",
+                    source: source.into(),
+                })?;
+        batch.columns = columns;
+        batch.records = Some(records);
+        batch.rows = kept_rows.len();
+        Ok(Effect {
+            cells_filled: 0,
+            rows_dropped: dropped as u64,
+        })
+    }
+}

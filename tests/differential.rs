@@ -1,0 +1,63 @@
+//! The fuzz targets' comparisons, seeded.
+
+#[path = "../fuzz/checks/hard.rs"]
+mod hard;
+#[path = "../fuzz/checks/records.rs"]
+mod records;
+#[path = "../fuzz/checks/scan.rs"]
+mod scan;
+
+#[test]
+fn every_reader_reads_the_same_records() {
+    for seed in 0..2000 {
+        let data = hard::hard(seed);
+        records::check(&data);
+    }
+}
+
+#[test]
+fn short_inputs_of_structural_bytes_in_full() {
+    let alphabet = b",\"\n\ra";
+    for length in 0..=5u32 {
+        for number in 0..alphabet.len().pow(length) {
+            let data: Vec<u8> = (0..length)
+                .map(|place| alphabet[number / alphabet.len().pow(place) % alphabet.len()])
+                .collect();
+            records::check(&data);
+        }
+    }
+}
+
+#[test]
+fn every_shift_of_a_piece_over_the_edge_of_a_block() {
+    let pieces = [
+        "a,b\n",
+        "\n\n\r\n,\r\n",
+        "\"a\",\"b\"\r\n",
+        "\"\"\"\",\"x\"\"y\"\n",
+        "\"a\n\"\"\n\",b\r\n",
+        "a\"b,\"c\nd\"\n",
+        "\"a\"b,c\n",
+        "\"a\"\r,c\n",
+        "\"a\"\r\r\n",
+        "a,\"\"\r\nb",
+    ];
+    for piece in pieces {
+        for shift in 0..=66 {
+            for filler in ["x", "\n", ","] {
+                let start = filler.repeat(shift);
+                records::check(format!("{start}{piece}{piece}").as_bytes());
+                records::check(format!("\"{start}\",{piece}y\n{piece}").as_bytes());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_kernel_makes_the_same_masks() {
+    let mut random = hard::Random(7);
+    for spread in [2, 3, 16, 256] {
+        let data: Vec<u8> = (0..20_000).map(|_| random.below(spread) as u8).collect();
+        scan::check(&data);
+    }
+}

@@ -1,0 +1,3 @@
+//! The tests of the whole program, as one binary: a file per subject, each named here.
+
+mod tidy;
