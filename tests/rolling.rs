@@ -3,8 +3,10 @@
 #[path = "../fuzz/checks/rolling.rs"]
 mod check;
 
-use check::{Scenario, agree, check, compare, number};
-use chunketl::steps::rolling::{Function, RollingSpec, Window, naive};
+use std::path::Path;
+
+use check::{Scenario, agree, check, compare, number, run};
+use chunketl::base::{Function, Window};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -139,5 +141,66 @@ fn long_windows_agree_with_the_plain_twin() {
             shards: 1,
             batch_rows: vec![1000, 77],
         });
+    }
+}
+
+/// Reads a frozen file: its rows and windows, and the answers of pandas, column by column.
+fn frozen(name: &str) -> (Scenario, Vec<Vec<Option<f64>>>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expected/rolling");
+    let mut reader = csv::Reader::from_path(folder.join(name)).unwrap();
+    let window = |header: &str| {
+        let parts: Vec<_> = header.split(':').collect();
+        let [function, window, min_samples] = parts[..] else {
+            panic!("{header} names no window");
+        };
+        (
+            function.parse().unwrap(),
+            window.parse().unwrap(),
+            min_samples.parse().ok(),
+        )
+    };
+    let windows: Vec<_> = reader
+        .headers()
+        .unwrap()
+        .iter()
+        .skip(3)
+        .map(window)
+        .collect();
+    let mut expected = vec![Vec::new(); windows.len()];
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.unwrap();
+        rows.push((
+            record[0].parse().ok(),
+            record[1].parse().ok(),
+            record[2].parse().ok(),
+        ));
+        for (column, cell) in expected.iter_mut().zip(record.iter().skip(3)) {
+            column.push((!cell.is_empty()).then(|| cell.parse().unwrap()));
+        }
+    }
+    let scenario = Scenario {
+        rows,
+        windows,
+        shards: 2,
+        batch_rows: vec![7, 4],
+    };
+    (scenario, expected)
+}
+
+#[test]
+fn rolling_agrees_with_pandas() {
+    for name in ["gaps.csv", "times.csv", "infinite.csv", "step.csv"] {
+        let (scenario, expected) = frozen(name);
+        assert!(scenario.rows.len() >= 20 && scenario.windows.len() >= 39);
+        let results = run(&scenario, &check::specs(&scenario));
+        for ((window, result), expected) in scenario.windows.iter().zip(results).zip(expected) {
+            for (row, (&result, &expected)) in result.iter().zip(&expected).enumerate() {
+                assert!(
+                    agree(result, expected),
+                    "{name}, row {row} of {window:?}: {result:?} instead of {expected:?}"
+                );
+            }
+        }
     }
 }

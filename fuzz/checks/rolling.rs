@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, TimestampNanosecondArray};
 use arrow::datatypes::{Float64Type, Int64Type};
-use chunketl::base::{Batch, Column, DataType, Origin, Schema, TimeUnit};
+use chunketl::base::{Batch, Column, DataType, Function, Order, Origin, Schema, TimeUnit, Window};
 use chunketl::steps::key::{KeySpec, KeyTable};
-use chunketl::steps::rolling::{Function, Order, Rolling, RollingSpec, Window, naive};
+use chunketl::steps::rolling::{Rolling, RollingSpec, naive};
 use chunketl::steps::{KeyedState, KeyedStep, ShardOutput};
 
 /// Slots of the columns every scenario has; results follow.
@@ -148,7 +148,8 @@ pub(crate) fn agree(result: Option<f64>, expected: Option<f64>) -> bool {
     }
 }
 
-fn specs(scenario: &Scenario) -> Vec<RollingSpec> {
+/// The results asked for, as specs.
+pub(crate) fn specs(scenario: &Scenario) -> Vec<RollingSpec> {
     let spec = |(index, &(function, window, min_samples)): (usize, &_)| RollingSpec {
         column: VALUE,
         function,
@@ -160,7 +161,7 @@ fn specs(scenario: &Scenario) -> Vec<RollingSpec> {
 }
 
 /// Runs the step as a pipeline would, and returns the result columns.
-fn run(scenario: &Scenario, specs: &[RollingSpec]) -> Vec<Vec<Option<f64>>> {
+pub(crate) fn run(scenario: &Scenario, specs: &[RollingSpec]) -> Vec<Vec<Option<f64>>> {
     let time = DataType::Timestamp {
         unit: TimeUnit::Nanosecond,
         utc: false,

@@ -1,4 +1,4 @@
-//! Any bytes -> rows and windows; rolling must agree with its plain twin.
+//! Fuzzes the comparison of the same name; `tests/rolling.rs` runs it seeded.
 #![no_main]
 
 #[path = "../checks/rolling.rs"]
