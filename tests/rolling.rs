@@ -190,7 +190,7 @@ fn frozen(name: &str) -> (Scenario, Vec<Vec<Option<f64>>>) {
 
 #[test]
 fn rolling_agrees_with_pandas() {
-    for name in ["gaps.csv", "times.csv", "infinite.csv", "step.csv"] {
+    for name in ["gaps.csv", "times.csv", "infinite.csv", "steps.csv"] {
         let (scenario, expected) = frozen(name);
         assert!(scenario.rows.len() >= 20 && scenario.windows.len() >= 39);
         let results = run(&scenario, &check::specs(&scenario));
