@@ -152,8 +152,8 @@ mod tests {
 
     #[test]
     fn every_row_lands_in_one_shard_and_equal_keys_in_the_same() {
-        let cells = (0..1000).map(|row| (row % 7 > 0).then_some(row % 50));
-        let column: ArrayRef = Arc::new(cells.collect::<Int64Array>());
+        let cell = |row: i64| (row % 7 > 0).then_some(row % 50);
+        let column: ArrayRef = Arc::new((0..1000).map(cell).collect::<Int64Array>());
         let batch = batch(vec![Arc::clone(&column)], 1000);
         for shards in [1, 2, 16, 256] {
             let rows = KeySpec::new(vec![0], shards).partition(&batch);
@@ -164,7 +164,7 @@ mod tests {
                 for &row in rows.rows(shard) {
                     let row = row as usize;
                     assert!(!std::mem::replace(&mut seen[row], true));
-                    let key = (row % 7 > 0).then_some(row % 50);
+                    let key = cell(row as i64);
                     assert_eq!(*shard_of_key.entry(key).or_insert(shard), shard);
                 }
             }

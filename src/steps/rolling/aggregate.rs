@@ -131,7 +131,8 @@ impl Aggregate for Sum {
         // Each addition to `low` rounds off at most half an ulp of `doubt`. Not-a-number, from
         // sums beyond the range of doubles, is doubtful too.
         let error = self.doubt * f64::EPSILON * f64::from(self.count);
-        if !(error <= sum.abs() * Self::ERROR_MAX) {
+        let trusted = error <= sum.abs() * Self::ERROR_MAX;
+        if !trusted {
             return None;
         }
         Some(match function {

@@ -85,9 +85,10 @@ impl ExactSum {
         let zeros = mantissa.leading_zeros();
         mantissa <<= zeros;
         let divisor = u128::from(divisor);
-        let rest = mantissa % divisor != 0 || magnitude[..lowest].iter().any(|&limb| limb != 0);
+        let rest =
+            !mantissa.is_multiple_of(divisor) || magnitude[..lowest].iter().any(|&limb| limb != 0);
         // Over 80 bits stand above the last one, so it can say that something lies below.
-        let mantissa = (mantissa / divisor | u128::from(rest)) as f64;
+        let mantissa = ((mantissa / divisor) | u128::from(rest)) as f64;
         let exponent = 32 * lowest as i32 - 1074 - zeros as i32;
         scale(if negative { -mantissa } else { mantissa }, exponent)
     }

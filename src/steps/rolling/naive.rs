@@ -99,7 +99,7 @@ fn apply(function: Function, min_samples: usize, cells: &[Option<f64>]) -> Optio
         Function::Std => variance(&values)?.sqrt(),
         Function::First => first,
         Function::Last => values[values.len() - 1],
-        Function::Median => quantile(values, 0.5),
+        Function::Median => median(values),
         Function::Quantile(level) => quantile(values, level),
         Function::Count | Function::Sum => unreachable!("answered above"),
     })
@@ -156,6 +156,12 @@ fn variance(values: &[f64]) -> Option<f64> {
     (values.len() > 1).then_some(variance)
 }
 
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
+    sum(&[low, high], 2.0)
+}
+
 fn quantile(mut values: Vec<f64>, level: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let place = level * (values.len() - 1) as f64;
@@ -164,7 +170,11 @@ fn quantile(mut values: Vec<f64>, level: f64) -> f64 {
         values[place.ceil() as usize],
     );
     let share = place - place.floor();
-    low * (1.0 - share) + high * share
+    if (high - low).is_finite() {
+        low + (high - low) * share
+    } else {
+        low * (1.0 - share) + high * share
+    }
 }
 
 #[cfg(test)]

@@ -215,17 +215,27 @@ fn write(
         } else if len % 2 == 1 {
             at(len / 2)
         } else {
-            between(at(len / 2 - 1), at(len / 2), 0.5)
+            middle(at(len / 2 - 1), at(len / 2))
         };
     }
 }
 
 /// The value `share` of the way from `low` to `high`.
-pub(super) fn between(low: f64, high: f64, share: f64) -> f64 {
+fn between(low: f64, high: f64, share: f64) -> f64 {
     let distance = high - low;
     if distance.is_finite() {
         low + distance * share
     } else {
         low * (1.0 - share) + high * share
+    }
+}
+
+/// The mean of two values.
+fn middle(low: f64, high: f64) -> f64 {
+    let sum = low + high;
+    if sum.is_finite() {
+        sum / 2.0
+    } else {
+        low / 2.0 + high / 2.0
     }
 }
