@@ -109,9 +109,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     };
     let receipt = receipt::receipt(outcome);
     run.check_interrupted()?;
-    let path = staging.receipt_path();
-    std::fs::write(&path, receipt.to_json_pretty())
-        .map_err(|error| Error::io("write", path, error))?;
+    receipt.write(&staging.receipt_path())?;
     staging.commit()?;
     run.progress.finish();
     Ok(receipt)

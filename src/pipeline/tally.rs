@@ -4,15 +4,13 @@
 //! the rejects file. Invariant: rows read are counted by the splitter, rows written as they leave
 //! the belt, so that the balance is a check and no tautology.
 
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::PathBuf;
 
 use crate::base::{Batch, Error, ErrorKind, Position, Reject, Result, Schema};
 use crate::config::RejectsMax;
 use crate::decode::{ColumnCounts, Decoded};
 use crate::input::Chunk;
-use crate::report::{Counters, RejectRow, RejectsWriter, encode_raw};
+use crate::report::{Counters, RejectRow, RejectsFile, encode_raw};
 use crate::steps::Effect;
 
 /// A reject and its place.
@@ -114,7 +112,7 @@ pub(crate) struct Totals {
     rejects_max: Option<RejectsMax>,
     rejected: u64,
     first: Option<Rejected>,
-    writer: Option<RejectsWriter<BufWriter<File>>>,
+    writer: Option<RejectsFile>,
 }
 
 impl Totals {
@@ -175,12 +173,7 @@ impl Totals {
         self.rejected += 1;
         self.counters.count_reject(reject.reason);
         if self.writer.is_none() {
-            let file = File::create(&self.rejects_path)
-                .map_err(|error| Error::io("create", &self.rejects_path, error))?;
-            self.writer = Some(RejectsWriter::new(
-                BufWriter::new(file),
-                &self.rejects_path,
-            )?);
+            self.writer = Some(RejectsFile::create(&self.rejects_path)?);
         }
         let column = reject.slot.map(|slot| &self.schema.columns[slot]);
         let wanted = column.map(|column| column.data_type.to_string());

@@ -5,7 +5,8 @@
 //! `wanted` are empty when the whole record is rejected. `raw_bytes` is the length before `raw`
 //! was cut. Invariant: after [`RejectsWriter::finish`] succeeds, every row handed in is written.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -29,11 +30,25 @@ pub struct RejectRow<'a> {
     pub raw: &'a [u8],
 }
 
+/// Writes rejects to a file.
+pub type RejectsFile = RejectsWriter<BufWriter<File>>;
+
 /// Writes rejects as CSV.
 pub struct RejectsWriter<W: Write> {
     csv: csv::Writer<W>,
     path: PathBuf,
     rows: u64,
+}
+
+impl RejectsFile {
+    /// Creates the file at `path` and starts it.
+    ///
+    /// # Errors
+    /// [`Error::io`] if the file cannot be made.
+    pub fn create(path: &Path) -> Result<Self> {
+        let file = File::create(path).map_err(|error| Error::io("create", path, error))?;
+        Self::new(BufWriter::new(file), path)
+    }
 }
 
 impl<W: Write> RejectsWriter<W> {
