@@ -235,6 +235,7 @@ impl Run<'_> {
                 &plan.key,
                 plan.input_columns,
             )?;
+            budget.state_changed("a fit's counts", 0, pass.fit_bytes())?;
             let sink = match pass.fits {
                 true => None,
                 false => Some(self.sink(&plan, layout, staging)?),
@@ -371,15 +372,12 @@ fn learn(
             };
             let fit = fit.into_inner().expect("no holder of this lock panics");
             let fit = fit.expect("a fit stays until its pass ends");
-            let held = fit.memory_bytes();
-            let holds = match fit.finish()? {
-                FitOutcome::Done(learnt) => {
-                    fitted[inline.step] = Some(learnt);
-                    0
-                }
-                FitOutcome::Again(fit) => again[inline.step].insert(fit).memory_bytes(),
-            };
-            budget.state_changed("a fit's counts", held, holds)?;
+            // What a fit that goes on holds is counted when its next pass starts.
+            budget.state_changed("a fit's counts", fit.memory_bytes(), 0)?;
+            match fit.finish()? {
+                FitOutcome::Done(learnt) => fitted[inline.step] = Some(learnt),
+                FitOutcome::Again(fit) => again[inline.step] = Some(fit),
+            }
         }
         if let Some(lanes) = stage.lanes {
             for (step, learnt) in lanes.finish(budget) {

@@ -49,6 +49,22 @@ pub(crate) struct PassPlan {
     pub(crate) fits: bool,
 }
 
+impl PassPlan {
+    /// Memory that the fits hold before the first batch, in bytes.
+    pub(crate) fn fit_bytes(&self) -> usize {
+        let inline = self.stages.iter().flat_map(|stage| &stage.inline);
+        let fits = inline.filter_map(|inline| match &inline.work {
+            Inline::Observe(fit) => Some(fit),
+            Inline::Apply(_) => None,
+        });
+        fits.map(|fit| {
+            let fit = fit.lock().expect("no holder of this lock panics");
+            fit.as_ref().map_or(0, |fit| fit.memory_bytes())
+        })
+        .sum()
+    }
+}
+
 /// What the planner knows of one runnable step.
 struct Item {
     step: usize,
