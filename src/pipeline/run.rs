@@ -121,7 +121,9 @@ fn open<'c>(config: &'c Config, interrupted: &Arc<AtomicBool>) -> Result<(Run<'c
     let open =
         |path: &PathBuf| Source::open(path, &temp_dir, &mut |_| check(interrupted)).map(Arc::new);
     let sources = paths.iter().map(open).collect::<Result<Vec<_>>>()?;
-    let names = infer::column_names(&sources, config.dialect)?;
+    let names = infer::column_names(&sources, config.dialect);
+    check_sources(&sources)?;
+    let names = names?;
     config::check_columns(config, &names)?;
     let nulls = plan::null_tokens(config, &names);
     let machine = report::machine_memory_bytes().unwrap_or(FALLBACK_MEMORY_BYTES) as usize;
@@ -149,6 +151,11 @@ fn check(interrupted: &AtomicBool) -> Result<()> {
         return Err(ErrorKind::Interrupted.into());
     }
     Ok(())
+}
+
+/// Fails if a source has changed, which explains whatever else went wrong.
+fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
+    sources.iter().try_for_each(|source| source.check())
 }
 
 /// Makes the column wider; returns what happened, in words.
@@ -201,7 +208,10 @@ impl Run<'_> {
             ..
         } = self;
         let (splitter, dialect) = (&**splitter, config.dialect);
-        Ok(pool.install(|| infer::infer(sources, names, &declared, nulls, splitter, dialect)))
+        let table =
+            pool.install(|| infer::infer(sources, names, &declared, nulls, splitter, dialect));
+        check_sources(sources)?;
+        Ok(table)
     }
 
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
@@ -350,10 +360,7 @@ impl Run<'_> {
             check(&interrupted)
         });
         self.latency.merge(&latency);
-        for source in &self.sources {
-            // A source that changed explains whatever else went wrong.
-            source.check()?;
-        }
+        check_sources(&self.sources)?;
         belt.into_parts()
     }
 }
