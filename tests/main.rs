@@ -5,7 +5,11 @@ mod made;
 mod program;
 
 mod belt;
+mod crash;
 mod determinism;
 mod differential;
+mod exit_codes;
+mod full_disk;
+mod interrupted;
 mod tidy;
 mod truth;
