@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind as IoErrorKind, Write, stdout};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use chunketl::config::{self, Args, Command};
 use chunketl::report::wants_color;
@@ -30,6 +31,9 @@ fn perform(args: Args) -> Result<()> {
         signal_hook::flag::register(signal, pipeline.interrupt_flag())
             .map_err(|error| Error::io("watch for", "signals", error))?;
     }
+    // Whatever the flag says: watched, a write past the file size limit fails instead of killing.
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default())
+        .map_err(|error| Error::io("watch for", "signals", error))?;
     let receipt = pipeline.run()?;
     match (json, quiet) {
         (true, _) => print(receipt.to_json_pretty().as_bytes()),

@@ -2,7 +2,8 @@
 
 use chunketl::base::{Dialect, Reason};
 use chunketl::csv::masks::Kernel;
-use chunketl::csv::{Fields, Indexer, Record, Split, SplitLimits, Splitter, Stop, records};
+use chunketl::csv::{Fields, Indexer, Record, Splitter, records};
+use chunketl::input::{RecordSplit, Split, SplitLimits, Stop};
 
 /// Compares all readers on `data`; limits and columns are taken from its first bytes.
 pub(crate) fn check(data: &[u8]) {

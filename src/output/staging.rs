@@ -132,15 +132,6 @@ impl Staging {
         self.directory.join(RECEIPT)
     }
 
-    /// Puts the receipt among the files to publish.
-    ///
-    /// # Errors
-    /// Any failure to write.
-    pub fn write_receipt(&self, json: &str) -> Result<()> {
-        let path = self.receipt_path();
-        fs::write(&path, json).map_err(|source| Error::io("write", path, source))
-    }
-
     /// Checks that parts of `schema` may be appended.
     ///
     /// # Errors

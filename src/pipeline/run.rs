@@ -109,7 +109,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     };
     let receipt = receipt::receipt(outcome);
     run.check_interrupted()?;
-    staging.write_receipt(&receipt.to_json_pretty())?;
+    receipt.write(&staging.receipt_path())?;
     staging.commit()?;
     run.progress.finish();
     Ok(receipt)
@@ -121,7 +121,9 @@ fn open<'c>(config: &'c Config, interrupted: &Arc<AtomicBool>) -> Result<(Run<'c
     let open =
         |path: &PathBuf| Source::open(path, &temp_dir, &mut |_| check(interrupted)).map(Arc::new);
     let sources = paths.iter().map(open).collect::<Result<Vec<_>>>()?;
-    let names = infer::column_names(&sources, config.dialect)?;
+    let names = infer::column_names(&sources, config.dialect);
+    check_sources(&sources)?;
+    let names = names?;
     config::check_columns(config, &names)?;
     plan::check_formats(config)?;
     let nulls = plan::null_tokens(config, &names);
@@ -150,6 +152,11 @@ fn check(interrupted: &AtomicBool) -> Result<()> {
         return Err(ErrorKind::Interrupted.into());
     }
     Ok(())
+}
+
+/// Fails if a source has changed, which explains whatever else went wrong.
+fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
+    sources.iter().try_for_each(|source| source.check())
 }
 
 /// Makes the column wider; returns what happened, in words.
@@ -202,7 +209,10 @@ impl Run<'_> {
             ..
         } = self;
         let (splitter, dialect) = (&**splitter, config.dialect);
-        Ok(pool.install(|| infer::infer(sources, names, &declared, nulls, splitter, dialect)))
+        let table =
+            pool.install(|| infer::infer(sources, names, &declared, nulls, splitter, dialect));
+        check_sources(sources)?;
+        Ok(table)
     }
 
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
@@ -353,10 +363,7 @@ impl Run<'_> {
             check(&interrupted)
         });
         self.latency.merge(&latency);
-        for source in &self.sources {
-            // A source that changed explains whatever else went wrong.
-            source.check()?;
-        }
+        check_sources(&self.sources)?;
         belt.into_parts()
     }
 }

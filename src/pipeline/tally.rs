@@ -4,14 +4,13 @@
 //! the rejects file. Invariant: rows read are counted by the splitter, rows written as they leave
 //! the belt, so that the balance is a check and no tautology.
 
-use std::fs::File;
 use std::path::PathBuf;
 
 use crate::base::{Batch, Error, ErrorKind, Position, Reject, Result, Schema};
 use crate::config::RejectsMax;
 use crate::decode::{ColumnCounts, Decoded};
 use crate::input::Chunk;
-use crate::report::{Counters, RejectRow, RejectsWriter, encode_raw};
+use crate::report::{Counters, RejectRow, RejectsFile, encode_raw};
 use crate::steps::Effect;
 
 /// A reject and its place.
@@ -113,7 +112,7 @@ pub(crate) struct Totals {
     rejects_max: Option<RejectsMax>,
     rejected: u64,
     first: Option<Rejected>,
-    writer: Option<RejectsWriter<File>>,
+    writer: Option<RejectsFile>,
 }
 
 impl Totals {
@@ -174,7 +173,7 @@ impl Totals {
         self.rejected += 1;
         self.counters.count_reject(reject.reason);
         if self.writer.is_none() {
-            self.writer = Some(RejectsWriter::create(&self.rejects_path)?);
+            self.writer = Some(RejectsFile::create(&self.rejects_path)?);
         }
         let column = reject.slot.map(|slot| &self.schema.columns[slot]);
         let wanted = column.map(|column| column.data_type.to_string());

@@ -24,4 +24,4 @@ pub use receipt::{
     BudgetTerm, ColumnReceipt, InputReceipt, MemoryReceipt, PartReceipt, Receipt, RejectsReceipt,
     StepReceipt, Throughput, Totals, now_rfc3339,
 };
-pub use rejects::{RejectRow, RejectsWriter};
+pub use rejects::{RejectRow, RejectsFile, RejectsWriter};

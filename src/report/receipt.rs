@@ -4,10 +4,13 @@
 //! added.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Counters, SourceCounters, StageSummary};
+use crate::base::{Error, Result};
 
 /// What a run did.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -183,6 +186,14 @@ pub struct Throughput {
 }
 
 impl Receipt {
+    /// Writes the receipt to `path` as JSON.
+    ///
+    /// # Errors
+    /// [`Error::io`] if the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        fs::write(path, self.to_json_pretty()).map_err(|error| Error::io("write", path, error))
+    }
+
     /// The receipt as JSON over several lines, ending in a newline.
     pub fn to_json_pretty(&self) -> String {
         let mut json = serde_json::to_string_pretty(self)
@@ -213,7 +224,7 @@ impl From<SourceCounters> for Totals {
 
 impl InputReceipt {
     /// The source at `path`, `bytes` long, and what became of its records.
-    pub fn new(path: &std::path::Path, bytes: u64, counters: &SourceCounters) -> Self {
+    pub fn new(path: &Path, bytes: u64, counters: &SourceCounters) -> Self {
         Self {
             path: path.to_string_lossy().into_owned(),
             bytes,
@@ -258,8 +269,6 @@ pub fn now_rfc3339() -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::base::Reason;
 

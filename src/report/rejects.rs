@@ -6,7 +6,7 @@
 //! was cut. Invariant: after [`RejectsWriter::finish`] succeeds, every row handed in is written.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,9 @@ pub struct RejectRow<'a> {
     pub raw: &'a [u8],
 }
 
+/// Writes rejects to a file.
+pub type RejectsFile = RejectsWriter<BufWriter<File>>;
+
 /// Writes rejects as CSV.
 pub struct RejectsWriter<W: Write> {
     csv: csv::Writer<W>,
@@ -37,14 +40,14 @@ pub struct RejectsWriter<W: Write> {
     rows: u64,
 }
 
-impl RejectsWriter<File> {
+impl RejectsFile {
     /// Creates the file at `path` and starts it.
     ///
     /// # Errors
-    /// [`Error::io`] on `path`.
+    /// [`Error::io`] if the file cannot be made.
     pub fn create(path: &Path) -> Result<Self> {
         let file = File::create(path).map_err(|error| Error::io("create", path, error))?;
-        Self::new(file, path)
+        Self::new(BufWriter::new(file), path)
     }
 }
 

@@ -47,7 +47,9 @@ impl Source {
     pub(super) fn new(path: String, text: String) -> Self {
         let code = blank_literals(&text);
         let is_test = path.starts_with("tests/") || path.ends_with("/tests.rs");
-        let tests_at = match code.find("#[cfg(test)]\nmod tests {") {
+        let openings = ["mod tests {", "pub(super) mod tests {"];
+        let openings = openings.map(|opening| format!("#[cfg(test)]\n{opening}"));
+        let tests_at = match openings.iter().find_map(|opening| code.find(opening)) {
             _ if is_test => 0,
             Some(at) => at,
             None => code.len(),
