@@ -59,8 +59,8 @@ use table::{FixedTable, TextTable};
 enum Fill {
     Statistic { statistic: Statistic, by_key: bool },
     Const(Value),
-    ForwardFill,
-    BackwardFill,
+    Forward,
+    Backward,
     Linear,
     Drop,
 }
@@ -104,8 +104,8 @@ impl Impute {
             }
             Method::Statistic { statistic, by_key } => Fill::Statistic { statistic, by_key },
             Method::Const(ref text) => Fill::Const(parse_value(text, column).map_err(usage)?),
-            Method::ForwardFill => Fill::ForwardFill,
-            Method::BackwardFill => Fill::BackwardFill,
+            Method::ForwardFill => Fill::Forward,
+            Method::BackwardFill => Fill::Backward,
             Method::Linear => Fill::Linear,
             Method::Drop => Fill::Drop,
         };
@@ -131,7 +131,7 @@ impl Impute {
             Fill::Statistic { statistic, by_key: true } => Prepared::FitKeyed(
                 self.keyed(move |context, _| keyed_statistic_fit(context, statistic)),
             ),
-            Fill::BackwardFill => Prepared::FitKeyed(self.keyed(|context, _| {
+            Fill::Backward => Prepared::FitKeyed(self.keyed(|context, _| {
                 with_column_kind!(context.data_type,
                     T => Box::new(BackwardFit::<FixedTable<T>>::new(context)),
                     text => Box::new(BackwardFit::<TextTable>::new(context))
@@ -140,7 +140,7 @@ impl Impute {
             Fill::Linear => Prepared::FitKeyed(self.keyed(|context, _| {
                 with_measure!(context.data_type, T => Box::new(LinearFit::<T>::new(context)))
             })),
-            Fill::ForwardFill => Prepared::Keyed(self.keyed(|context, _| {
+            Fill::Forward => Prepared::Keyed(self.keyed(|context, _| {
                 with_column_kind!(context.data_type,
                     T => Box::new(ForwardFill::<T>::new(context.slot)),
                     text => Box::new(TextForwardFill::new(context.slot))
@@ -172,7 +172,7 @@ impl Impute {
     /// The last pass, with the tables that the keyed fit of each shard left.
     fn fill(&self, tables: Vec<Arc<dyn Any + Send + Sync>>) -> Prepared {
         let step: Arc<dyn KeyedStep> = match self.fill {
-            Fill::BackwardFill => self.keyed(move |context, shard| {
+            Fill::Backward => self.keyed(move |context, shard| {
                 with_column_kind!(context.data_type,
                     T => {
                         let ends = shard_table::<FixedTable<T>>(&tables, shard);
