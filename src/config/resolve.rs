@@ -296,7 +296,7 @@ mod tests {
             ("-i - -i -", "--input: standard input can be read once only"),
             (
                 "--impute a=mean:key",
-                "--impute a=mean:key: needs a key; pass --key COLS, or write mean",
+                "--impute a=mean:key: needs a key; pass --key COLS, or leave out `:key`",
             ),
             (
                 "--key a --impute a=ffill",
