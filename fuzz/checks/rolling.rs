@@ -139,11 +139,12 @@ pub(crate) fn compare(scenario: &Scenario) {
     }
 }
 
-/// Null together, or equal to 1e-9 and to the smallest normal numbers.
+/// Null together, infinite together, or equal to 1e-9 and to the smallest normal numbers.
 pub(crate) fn agree(result: Option<f64>, expected: Option<f64>) -> bool {
     match (result, expected) {
         (None, None) => true,
-        (Some(a), Some(b)) => a == b || (a - b).abs() <= (b.abs() * 1e-9).max(1e-300),
+        (Some(a), Some(b)) if b.is_finite() => (a - b).abs() <= (b.abs() * 1e-9).max(1e-300),
+        (Some(a), Some(b)) => a == b,
         _ => false,
     }
 }

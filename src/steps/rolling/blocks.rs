@@ -135,7 +135,9 @@ impl<A: Aggregate> Blocks<A> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::aggregate::{Aggregate, Count, Edge, Extreme, Sum};
+    use super::super::aggregate::Aggregate;
+    use super::super::extreme::{Count, Edge, Extreme};
+    use super::super::sum::Sum;
     use super::*;
     use crate::base::Function;
     use proptest::prelude::*;

@@ -25,13 +25,16 @@ mod aggregate;
 mod blocks;
 mod columns;
 mod exact;
+mod extreme;
 mod fold;
+mod moments;
 pub mod naive;
 mod quantile;
 mod rings;
 mod slab;
 mod sorted;
 mod state;
+mod sum;
 
 use std::sync::Arc;
 
@@ -221,5 +224,82 @@ impl KeyedStep for Rolling {
     fn assemble(&self, batch: &mut Batch, outputs: Vec<ShardOutput>) -> Result<Effect> {
         columns::land(&self.plan.specs, batch, outputs);
         Ok(Effect::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Column, Origin};
+
+    fn plan(
+        column: usize,
+        window: Window,
+        time: Option<usize>,
+        min: Option<u32>,
+    ) -> Result<Rolling> {
+        let column_of = |(name, data_type): (&str, DataType)| Column {
+            name: name.into(),
+            data_type,
+            format: None,
+            origin: Origin::Inferred,
+        };
+        let columns = [
+            ("amount", DataType::Int64),
+            ("name", DataType::Utf8),
+            ("day", DataType::Date),
+        ];
+        let schema = Schema {
+            columns: columns.into_iter().map(column_of).collect(),
+        };
+        let spec = RollingSpec {
+            column,
+            function: Function::Mean,
+            window,
+            min_samples: min,
+            output: 3,
+        };
+        Rolling::new(vec![spec], time, Order::Error, &schema, "rolling")
+    }
+
+    #[test]
+    fn what_cannot_be_rolled_is_refused_with_advice() {
+        const DAY: Window = Window::Time(86_400_000_000_000);
+        for (result, text) in [
+            (
+                plan(1, Window::Rows(7), None, None),
+                "--rolling name:mean:7: `name` is utf8",
+            ),
+            (
+                plan(0, DAY, None, None),
+                "--rolling amount:mean:1d: a time window needs",
+            ),
+            (
+                plan(0, DAY, Some(1), None),
+                "--time name: `name` is utf8, not a timestamp",
+            ),
+            (
+                plan(0, Window::Rows(2), None, Some(3)),
+                "--min-samples 3 can never",
+            ),
+            (
+                plan(0, Window::Rows(0), None, None),
+                "takes 1 to 1000000 rows",
+            ),
+            (plan(0, Window::Time(0), Some(2), None), "takes 1ns or more"),
+        ] {
+            let error = result.unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(text), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_step_reads_the_time_only_where_it_needs_it() {
+        let rows = plan(0, Window::Rows(2), Some(2), Some(2)).unwrap();
+        assert_eq!((rows.reads(), rows.writes()), (vec![0], vec![3]));
+        let times = plan(0, Window::Time(5), Some(2), Some(9)).unwrap();
+        assert_eq!(times.reads(), [0, 2]);
+        assert_eq!(times.label(), "rolling");
     }
 }

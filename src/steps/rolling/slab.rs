@@ -9,8 +9,9 @@ use std::ops::Range;
 
 /// Values of a page: about 64 KiB, unless one array needs more.
 const PAGE_VALUES: usize = 8192;
-/// Arrays of the first page of a length; every page has twice the arrays of the one before it.
-const FIRST_PAGE_ARRAYS: usize = 4;
+/// Values of the first page of a length, unless one array needs more; every page has twice the
+/// arrays of the one before it.
+const FIRST_PAGE_VALUES: usize = 256;
 const SLOT_BITS: u32 = 12;
 /// No next array in a page's list of free ones.
 const NONE: u64 = u64::MAX;
@@ -46,7 +47,7 @@ pub(super) struct Slab {
     vacant: Vec<usize>,
     /// For each length class the pages that have or had room; the last is used first.
     open: Vec<Vec<usize>>,
-    /// Arrays of the next page of each length class.
+    /// Arrays of the next page of each length class; 0 before the first one.
     next_page_arrays: Vec<usize>,
     bytes: usize,
 }
@@ -94,7 +95,7 @@ impl Slab {
     pub(super) fn allocate(&mut self, class: usize, len: usize) -> ArrayId {
         while self.open.len() <= class {
             self.open.push(Vec::new());
-            self.next_page_arrays.push(FIRST_PAGE_ARRAYS);
+            self.next_page_arrays.push(0);
         }
         let page_index = self.open_page(class, len);
         let page = &mut self.pages[page_index];
@@ -124,7 +125,8 @@ impl Slab {
             self.vacant.push(page);
         }
         let arrays_max = (PAGE_VALUES / len).clamp(1, 1 << SLOT_BITS);
-        let arrays = self.next_page_arrays[class].min(arrays_max);
+        let arrays = self.next_page_arrays[class].max(FIRST_PAGE_VALUES / len);
+        let arrays = arrays.clamp(1, arrays_max);
         self.next_page_arrays[class] = 2 * arrays;
         let page = Page {
             values: vec![0.0; arrays * len].into(),
