@@ -1,5 +1,7 @@
 //! The fuzz targets' comparisons, seeded.
 
+#[path = "../fuzz/checks/decode.rs"]
+mod cells;
 #[path = "../fuzz/checks/hard.rs"]
 mod hard;
 #[path = "../fuzz/checks/records.rs"]
@@ -59,5 +61,36 @@ fn every_kernel_makes_the_same_masks() {
     for spread in [2, 3, 16, 256] {
         let data: Vec<u8> = (0..20_000).map(|_| random.below(spread) as u8).collect();
         scan::check(&data);
+    }
+}
+
+#[test]
+fn cells_are_read_as_the_standard_library_reads_them() {
+    let alphabets: [&[u8]; 4] = [
+        b"0123456789",
+        b"0123456789-+.eE",
+        b"0123456789-:T .Z+/",
+        b"0129-:T .,Zaeinf\"\n ",
+    ];
+    // Knuth's MMIX generator: the same cells in every run.
+    let mut state = 1_u64;
+    let mut next = move |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for cell in 0..40_000 {
+        let alphabet = alphabets[cell % alphabets.len()];
+        let mut data: Vec<u8> = (0..next(34))
+            .map(|_| alphabet[next(alphabet.len())])
+            .collect();
+        if cell % 3 == 0 {
+            // Nearly a timestamp: most random bytes are none.
+            let mut moment = *b"2024-02-29T23:59:58.123456+05:30";
+            moment[next(32)] = alphabet[next(alphabet.len())];
+            data = moment[..10 + next(23)].to_vec();
+        }
+        cells::check(&data);
     }
 }

@@ -16,7 +16,10 @@ use chunketl::decode::{date, decimal, float, integer};
 /// # Panics
 /// If two of them disagree.
 pub fn check(data: &[u8]) {
-    let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let end = data
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .unwrap_or(data.len());
     let field = Field::within(data, 0, end);
     // A reader keeps the last day: it must not leak into the next text.
     let mut iso = Iso::default();
@@ -26,7 +29,11 @@ pub fn check(data: &[u8]) {
     assert!(fast.is_none() || fast == moment, "{data:?}");
 
     let value = integer::parse_canonical(field);
-    assert_eq!(value, integer::parse_canonical_plain(field.text()), "{data:?}");
+    assert_eq!(
+        value,
+        integer::parse_canonical_plain(field.text()),
+        "{data:?}"
+    );
     if let Ok(text) = str::from_utf8(field.text()) {
         integers(text, value);
         floats(text);
@@ -37,7 +44,11 @@ pub fn check(data: &[u8]) {
 
 fn integers(text: &str, value: Option<i64>) {
     let std = text.parse::<i64>().ok();
-    assert_eq!(value, std.filter(|value| value.to_string() == text), "{text}");
+    assert_eq!(
+        value,
+        std.filter(|value| value.to_string() == text),
+        "{text}"
+    );
     // The decimal leaf takes every spelling that std takes, and more.
     if std.is_some() {
         let exact = decimal::parse(text.as_bytes(), 38, 0);
@@ -86,7 +97,11 @@ fn moments(text: &str, moment: Option<Moment>) {
     };
     // jiff wants one spelling of the day, of UTC, and no space before an offset.
     let plain = text.replace('/', "-").replace(',', ".").replace("UTC", "Z");
-    let plain = plain.to_uppercase().replace(" Z", "Z").replace(" +", "+").replace(" -", "-");
+    let plain = plain
+        .to_uppercase()
+        .replace(" Z", "Z")
+        .replace(" +", "+")
+        .replace(" -", "-");
     let jiff = jiff::civil::DateTime::from_str(plain.trim_end_matches('Z'))
         .unwrap_or_else(|error| panic!("{text}: {error}"));
     assert_eq!(moment.day, day_number(jiff.date()), "{text}");
@@ -96,6 +111,10 @@ fn moments(text: &str, moment: Option<Moment>) {
     assert_eq!(moment.nanosecond, time.subsec_nanosecond() as u32, "{text}");
     if let (Some(offset), Ok(instant)) = (moment.offset, jiff::Timestamp::from_str(&plain)) {
         let seconds = i64::from(moment.day) * 86_400 + i64::from(second) - i64::from(offset);
-        assert_eq!(seconds, instant.as_nanosecond().div_euclid(1_000_000_000) as i64, "{text}");
+        assert_eq!(
+            seconds,
+            instant.as_nanosecond().div_euclid(1_000_000_000) as i64,
+            "{text}"
+        );
     }
 }
