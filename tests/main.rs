@@ -5,11 +5,14 @@ mod made;
 mod program;
 
 mod belt;
+mod cli;
 mod crash;
 mod determinism;
 mod differential;
 mod exit_codes;
+mod expected;
 mod full_disk;
 mod interrupted;
+mod memory;
 mod tidy;
 mod truth;
