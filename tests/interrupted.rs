@@ -7,6 +7,7 @@ use std::process::{Child, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use chunketl::Receipt;
 use generator::Shape;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -167,4 +168,19 @@ fn two_runs_on_one_lake_do_not_meet() {
     assert!(output.status.success(), "{}", message(&output));
     assert_eq!(lake::read(&home.lake()).rows.len(), 150_000);
     assert_eq!(home.names(), ["in-0.csv", "lake", "small.csv"]);
+}
+
+#[test]
+fn a_run_that_takes_long_shows_lines_of_progress_on_standard_error_only() {
+    let home = home(false);
+    let child = start(&home, &format!("{SLOW} --dtype amount=float64 --json"));
+    send(&child, Signal::STOP);
+    // Longer than the time between two lines.
+    sleep(Duration::from_millis(3200));
+    send(&child, Signal::CONT);
+    let output = end(child);
+    assert!(output.status.success(), "{}", message(&output));
+    assert!(message(&output).contains(" % · "), "{}", message(&output));
+    let receipt: Receipt = serde_json::from_slice(&output.stdout).expect("the receipt alone");
+    assert_eq!(receipt.totals.rows_written, 150_000);
 }

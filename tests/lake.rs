@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -64,10 +65,22 @@ pub(crate) fn read(lake: &Path) -> Table {
     }
 }
 
+/// `column` without its time zone, whose name takes a table of zones to print.
+fn zoneless(column: &ArrayRef) -> ArrayRef {
+    match column.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) => {
+            assert_eq!(&**zone, "UTC");
+            let column = column.as_primitive::<TimestampMicrosecondType>().clone();
+            Arc::new(column.with_timezone_opt(None::<&str>))
+        }
+        _ => Arc::clone(column),
+    }
+}
+
 fn add_rows(batch: &RecordBatch, rows: &mut Vec<Vec<Option<String>>>) {
     let options = FormatOptions::default();
-    let columns: Vec<ArrayFormatter<'_>> = batch
-        .columns()
+    let arrays: Vec<ArrayRef> = batch.columns().iter().map(zoneless).collect();
+    let columns: Vec<ArrayFormatter<'_>> = arrays
         .iter()
         .map(|column| ArrayFormatter::try_new(column, &options).expect("a printable type"))
         .collect();

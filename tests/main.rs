@@ -6,11 +6,14 @@ mod program;
 mod rolling;
 
 mod belt;
+mod cli;
 mod crash;
 mod determinism;
 mod differential;
 mod exit_codes;
+mod expected;
 mod full_disk;
 mod interrupted;
+mod memory;
 mod tidy;
 mod truth;

@@ -251,3 +251,287 @@ fn mark_new_keys(stages: &mut [Stage], keys_changed: &[bool]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::base::Batch;
+    use crate::steps::{Effect, FitOutcome, KeyedState, ShardOutput};
+
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Kind {
+        Local,
+        Drop,
+        Keyed,
+        /// Learns first, then runs row by row.
+        Fit,
+        /// Learns key by key first, then runs key by key.
+        FitKeyed,
+    }
+    use Kind::{Drop, Fit as Fits, FitKeyed, Keyed as ByKey, Local};
+
+    /// A step that only says what it would read and write.
+    #[derive(Debug, Clone)]
+    struct Fake {
+        kind: Kind,
+        reads: Vec<usize>,
+        writes: Vec<usize>,
+    }
+
+    impl Step for Fake {
+        fn label(&self) -> String {
+            format!("{self:?}")
+        }
+
+        fn reads(&self) -> Vec<usize> {
+            self.reads.clone()
+        }
+
+        fn writes(&self) -> Vec<usize> {
+            self.writes.clone()
+        }
+
+        fn drops_rows(&self) -> bool {
+            self.kind == Drop
+        }
+
+        fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared> {
+            Ok(match (self.kind, fitted) {
+                (Fits, None) => Prepared::Fit(Box::new(Nothing)),
+                (FitKeyed, None) => Prepared::FitKeyed(Arc::new(Nothing)),
+                (Local | Drop | Fits, _) => Prepared::Local(Arc::new(Nothing)),
+                (ByKey | FitKeyed, _) => Prepared::Keyed(Arc::new(Nothing)),
+            })
+        }
+    }
+
+    /// Does nothing, in every role.
+    struct Nothing;
+
+    impl Fit for Nothing {
+        fn observe(&mut self, _: &Batch) -> Result<()> {
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>) -> Result<FitOutcome> {
+            Ok(FitOutcome::Again(self))
+        }
+
+        fn memory_bytes(&self) -> usize {
+            7
+        }
+    }
+
+    impl LocalStep for Nothing {
+        fn apply(&self, _: &mut Batch) -> Result<Effect> {
+            Ok(Effect::default())
+        }
+    }
+
+    impl KeyedStep for Nothing {
+        fn state(&self, _: usize) -> Box<dyn KeyedState> {
+            unreachable!("plans are not run here")
+        }
+
+        fn assemble(&self, _: &mut Batch, _: Vec<ShardOutput>) -> Result<Effect> {
+            Ok(Effect::default())
+        }
+    }
+
+    /// A step of `kind` that reads and writes `slots`.
+    fn on(kind: Kind, slots: &[usize]) -> Fake {
+        make(kind, slots, slots)
+    }
+
+    fn make(kind: Kind, reads: &[usize], writes: &[usize]) -> Fake {
+        Fake {
+            kind,
+            reads: reads.to_vec(),
+            writes: writes.to_vec(),
+        }
+    }
+
+    /// The stages in words: row-local steps, then keyed steps in brackets, with a star where rows
+    /// are grouped by key anew.
+    fn words(plan: &PassPlan) -> String {
+        let stage = |stage: &Stage| {
+            let list = |steps: Vec<usize>| {
+                let texts: Vec<String> = steps.iter().map(ToString::to_string).collect();
+                texts.join(" ")
+            };
+            let mut text = list(stage.inline.iter().map(|work| work.step).collect());
+            if !stage.keyed.is_empty() {
+                let keyed = list(stage.keyed.iter().map(|work| work.step).collect());
+                text += &format!("[{keyed}]{}", if stage.new_keys { "*" } else { "" });
+            }
+            text
+        };
+        let stages: Vec<String> = plan.stages.iter().map(stage).collect();
+        stages.join(" | ")
+    }
+
+    /// The passes over four input columns, keyed by slot 0, until nothing is left to fit.
+    fn passes(fakes: &[Fake]) -> Vec<PassPlan> {
+        let steps: Vec<Arc<dyn Step>> = fakes
+            .iter()
+            .map(|fake| Arc::new(fake.clone()) as Arc<dyn Step>)
+            .collect();
+        let mut fitted: Vec<Option<Fitted>> = steps.iter().map(|_| None).collect();
+        let mut again: Vec<Option<Box<dyn Fit>>> = steps.iter().map(|_| None).collect();
+        let mut passes = Vec::new();
+        loop {
+            let pass = next_pass(&steps, &fitted, &mut again, &[0], 4).expect("a plan");
+            for stage in &pass.stages {
+                let observed = stage.inline.iter().filter_map(|work| match work.work {
+                    Inline::Observe(_) => Some(work.step),
+                    Inline::Apply(_) => None,
+                });
+                let learnt = stage.keyed.iter().filter(|work| work.work.fits);
+                for step in observed.chain(learnt.map(|work| work.step)) {
+                    fitted[step] = Some(Fitted::Shards(Vec::new()));
+                }
+            }
+            let is_last = !pass.fits;
+            passes.push(pass);
+            if is_last {
+                return passes;
+            }
+            assert!(passes.len() <= steps.len(), "each fit pass fits something");
+        }
+    }
+
+    fn texts(fakes: &[Fake]) -> Vec<String> {
+        passes(fakes).iter().map(words).collect()
+    }
+
+    #[test]
+    fn steps_run_as_early_as_what_they_depend_on_allows() {
+        for (fakes, expected) in [
+            (vec![on(Local, &[1]), on(Local, &[1])], "0 1"),
+            (vec![on(ByKey, &[1]), on(ByKey, &[2])], "[0 1]*"),
+            (vec![on(ByKey, &[1]), on(ByKey, &[1])], "[0]* | [1]"),
+            (vec![on(Local, &[1]), on(ByKey, &[1])], "0[1]*"),
+            (vec![on(ByKey, &[1]), on(Local, &[2])], "1[0]*"),
+            (vec![on(ByKey, &[1]), on(Local, &[1])], "[0]* | 1"),
+            // Writing what an earlier step still has to read waits as well.
+            (vec![make(ByKey, &[1], &[4]), on(Local, &[1])], "[0]* | 1"),
+            (
+                vec![make(ByKey, &[1], &[4]), make(ByKey, &[1], &[5])],
+                "[0 1]*",
+            ),
+        ] {
+            assert_eq!(texts(&fakes), [expected], "{fakes:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_moves_across_a_step_that_drops_rows() {
+        let fakes = [on(ByKey, &[1]), on(Drop, &[2]), on(ByKey, &[3])];
+        assert_eq!(texts(&fakes), ["[0]* | 1[2]*"]);
+        assert_eq!(texts(&[on(Drop, &[2]), on(ByKey, &[3])]), ["0[1]*"]);
+    }
+
+    #[test]
+    fn rows_are_grouped_again_where_the_key_has_changed() {
+        let fakes = [on(ByKey, &[1]), on(Local, &[0]), on(ByKey, &[2])];
+        assert_eq!(texts(&fakes), ["[0]* | 1[2]*"]);
+        let fakes = [on(ByKey, &[1]), on(Local, &[1]), on(ByKey, &[1])];
+        assert_eq!(texts(&fakes), ["[0]* | 1[2]"]);
+    }
+
+    #[test]
+    fn fits_at_the_same_depth_share_a_pass() {
+        let fakes = [on(Fits, &[1]), on(FitKeyed, &[2]), on(Fits, &[3])];
+        assert_eq!(texts(&fakes), ["0 2[1]*", "0 2[1]*"]);
+        let passes = passes(&fakes);
+        assert!(passes[0].fits && !passes[1].fits);
+    }
+
+    #[test]
+    fn a_fit_waits_for_the_fit_whose_result_it_reads() {
+        let window = make(ByKey, &[1], &[4]);
+        let fakes = [on(Fits, &[1]), window, on(Fits, &[4])];
+        assert_eq!(texts(&fakes), ["0", "0[1]* | 2", "0[1]* | 2"]);
+        // What follows rows that are dropped by a fitted column waits too.
+        let fakes = [on(Fits, &[1]), on(Drop, &[1]), on(Fits, &[2])];
+        assert_eq!(texts(&fakes), ["0", "0 1 2", "0 1 2"]);
+    }
+
+    #[test]
+    fn a_fit_pass_decodes_and_runs_only_what_fits_need() {
+        let fakes = [on(Local, &[3]), on(Local, &[1]), on(Fits, &[1])];
+        let passes = passes(&fakes);
+        assert_eq!(words(&passes[0]), "1 2");
+        assert_eq!(passes[0].needed, [false, true, false, false]);
+        assert_eq!(passes[1].needed, [true; 4]);
+        let keyed = [on(FitKeyed, &[2]), on(Drop, &[3])];
+        let passes = self::passes(&keyed);
+        assert_eq!(
+            words(&passes[0]),
+            "[0]*",
+            "rows dropped later are still seen"
+        );
+        assert_eq!(passes[0].needed, [true, false, true, false]);
+    }
+
+    #[test]
+    fn a_fit_that_asks_for_another_pass_goes_on_where_it_was() {
+        let steps: [Arc<dyn Step>; 1] = [Arc::new(on(Local, &[1]))];
+        let mut again: Vec<Option<Box<dyn Fit>>> = vec![Some(Box::new(Nothing))];
+        let pass = next_pass(&steps, &[None], &mut again, &[0], 4).expect("a plan");
+        assert!(pass.fits && again[0].is_none());
+    }
+
+    fn fake() -> impl Strategy<Value = Fake> {
+        let kind = prop_oneof![
+            3 => Just(Local), 1 => Just(Drop), 3 => Just(ByKey), 2 => Just(Fits),
+            2 => Just(FitKeyed)
+        ];
+        let slots = || proptest::collection::vec(0..7_usize, 1..3);
+        (kind, slots(), slots()).prop_map(|(kind, reads, writes)| match kind {
+            // Fits fill the column they look at, and drops write nothing.
+            Fits | FitKeyed => make(kind, &reads[..1], &reads[..1]),
+            Drop => make(kind, &reads, &[]),
+            _ => make(kind, &reads, &writes),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn dependent_steps_keep_their_order(fakes in proptest::collection::vec(fake(), 0..9)) {
+            let passes = passes(&fakes);
+            let last = passes.last().expect("there is a last pass");
+            // Where each step runs: its stage, whether it is keyed, its place.
+            let mut places = vec![None; fakes.len()];
+            for (index, stage) in last.stages.iter().enumerate() {
+                let inline = stage.inline.iter().map(|work| (work.step, false));
+                let keyed = stage.keyed.iter().map(|work| (work.step, true));
+                for (place, (step, is_keyed)) in inline.chain(keyed).enumerate() {
+                    prop_assert!(places[step].replace((index, is_keyed, place)).is_none());
+                }
+            }
+            let meets = |a: &[usize], b: &[usize]| a.iter().any(|slot| b.contains(slot));
+            let is_keyed = |fake: &Fake| matches!(fake.kind, ByKey | FitKeyed);
+            for (later, late) in fakes.iter().enumerate() {
+                for (earlier, early) in fakes[..later].iter().enumerate() {
+                    let reads = |fake: &Fake| {
+                        let key = is_keyed(fake).then_some(0);
+                        fake.reads.iter().copied().chain(key).collect::<Vec<_>>()
+                    };
+                    let dependent = early.kind == Drop
+                        || late.kind == Drop
+                        || meets(&early.writes, &reads(late))
+                        || meets(&early.writes, &late.writes)
+                        || meets(&reads(early), &late.writes);
+                    let (first, second) = (places[earlier].expect("run"), places[later].expect("run"));
+                    // Keyed steps of one stage run side by side.
+                    let in_order = first.0 < second.0
+                        || (first.0 == second.0 && !first.1 && first.2 < second.2);
+                    prop_assert!(!dependent || in_order, "{:?} {}", fakes, words(last));
+                }
+            }
+        }
+    }
+}

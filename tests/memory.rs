@@ -1,0 +1,107 @@
+//! `--memory-limit` against the resident set as the kernel counts it, seen from outside.
+
+use std::fs;
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use chunketl::Receipt;
+use generator::{Extent, Job, Rates, Shape};
+
+use crate::made;
+use crate::program::{Home, message};
+
+const MIB: u64 = 1 << 20;
+
+/// The highest resident set of `child` so far, in bytes, mapped file pages included.
+fn peak_bytes(child: &Child) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// Runs `line` to its end; returns its receipt and its highest resident set.
+fn watched(home: &Home, line: &str) -> (Receipt, u64) {
+    let mut command = home.command(&format!("{line} --json"));
+    command.stdout(fs::File::create(home.path().join("receipt")).expect("a file"));
+    let mut child = command
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut peak = 0;
+    while child.try_wait().expect("a child").is_none() {
+        peak = peak_bytes(&child).unwrap_or(0).max(peak);
+        sleep(Duration::from_millis(2));
+    }
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{line}: {}", message(&output));
+    let json = fs::read(home.path().join("receipt")).expect("the receipt");
+    let receipt: Receipt = serde_json::from_slice(&json).expect("the receipt is JSON");
+    // What it says of itself is the last look.
+    let own = receipt.memory.peak_rss_bytes.unwrap_or(0);
+    (receipt, peak.max(own))
+}
+
+/// Runs `flags` on `home` under `limit`; the peak stays below it.
+fn check(home: &Home, limit_mib: u64, flags: &str) {
+    let line =
+        format!("-i 'in-*.csv' -o lake --mode overwrite --memory-limit {limit_mib}MiB {flags}");
+    let (receipt, peak) = watched(home, &line);
+    let input: u64 = receipt.inputs.iter().map(|input| input.bytes).sum();
+    let figures = format!(
+        "{:.0} of {limit_mib} MiB on {} MB: {flags}",
+        peak as f64 / MIB as f64,
+        input / 1_000_000
+    );
+    println!("{figures}");
+    assert!(peak <= limit_mib * MIB, "{figures}");
+    assert!(
+        input > limit_mib * MIB,
+        "the input is larger than the limit: {figures}"
+    );
+    assert_eq!(receipt.totals.rows_written, receipt.totals.rows_read);
+}
+
+fn write(shape: Shape, bytes: u64, customers: u64) -> Home {
+    let home = Home::new();
+    let mut job = Job {
+        rates: Rates {
+            late: 0.0,
+            ..Rates::REALISTIC
+        },
+        clean_time: true,
+        ..made::job(shape, 0)
+    };
+    job.extent = Extent::Bytes(bytes);
+    job.customers.count = customers;
+    job.customers.zipf = 0.0;
+    made::write(&job, home.path());
+    home
+}
+
+#[test]
+fn long_text_and_quotes() {
+    let home = write(Shape::Quotes, 140_000_000, 50_000);
+    check(&home, 64, "-t 2");
+    check(&home, 128, "-t 4 --compression snappy");
+}
+
+#[test]
+fn many_keys_with_fills_and_windows() {
+    let home = write(Shape::Transactions, 140_000_000, 50_000);
+    check(&home, 64, "-t 1 --key customer_id --impute amount=ffill");
+    check(
+        &home,
+        128,
+        "-t 2 --key customer_id --impute amount=median --rolling amount:mean:7",
+    );
+}
+
+#[test]
+fn wide_rows() {
+    let home = write(Shape::Floats, 80_000_000, 50_000);
+    check(&home, 64, "-t 2 --impute f00=mean");
+}
