@@ -124,13 +124,15 @@ impl Rings {
     /// is ignored by rings without times.
     #[inline]
     pub(super) fn push(&mut self, key: u32, value: f64, time: i64, keep_from: u64) -> Rows<'_> {
-        let mut ring = self.rings[key as usize];
+        let ring = &self.rings[key as usize];
         if ring.rows as usize == self.class_rows[ring.class as usize] {
-            ring = self.make_room(ring, keep_from);
+            self.rings[key as usize] = self.make_room(*ring, keep_from);
         }
+        // Changed in place: writing a field and then copying the whole would stall.
+        let ring = &mut self.rings[key as usize];
         let newest = ring.rows as usize;
         ring.rows += 1;
-        self.rings[key as usize] = ring;
+        let first = ring.first;
         let (values, times) = self.slab.array_mut(ring.array);
         values[newest] = value;
         if let Some(slot) = times.get_mut(newest) {
@@ -140,7 +142,7 @@ impl Rings {
         Rows {
             values: &values[..=newest],
             times: if timed { &times[..=newest] } else { &[] },
-            first: ring.first,
+            first,
         }
     }
 
