@@ -30,6 +30,9 @@ pub(super) trait Kernel: Send {
     /// called for each row of a key.
     fn row(&mut self, key: u32, view: &View<'_>, cell: usize, columns: &mut [Vec<f64>]);
 
+    /// Touches what the next rows, of `keys`, will need, so that the waits for memory overlap.
+    fn warm(&self, _keys: &[u32]) {}
+
     /// Memory held, in bytes; constant time.
     fn memory_bytes(&self) -> usize;
 }

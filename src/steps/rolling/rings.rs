@@ -30,6 +30,16 @@ struct Ring {
     class: u32,
 }
 
+/// The rows kept of one key, up to the present one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) values: &'a [f64],
+    /// As long as `values`, or empty in rings without times.
+    pub(super) times: &'a [i64],
+    /// Index of the first of them among all rows of the key.
+    pub(super) first: u64,
+}
+
 /// What the rows of one key look like to a window.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct View<'a> {
@@ -45,21 +55,25 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     /// The rows `from..to` of the key.
+    #[inline]
     pub(super) fn rows(&self, from: u64, to: u64) -> &'a [f64] {
         &self.values[(from - self.first) as usize..(to - self.first) as usize]
     }
 
     /// The window.
+    #[inline]
     pub(super) fn window(&self) -> &'a [f64] {
         &self.values[(self.start - self.first) as usize..]
     }
 
     /// One past the present row.
+    #[inline]
     pub(super) fn end(&self) -> u64 {
         self.first + self.values.len() as u64
     }
 
     /// The rows that left the window with this row.
+    #[inline]
     pub(super) fn left(&self) -> &'a [f64] {
         self.rows(self.previous, self.start)
     }
@@ -100,31 +114,41 @@ impl Rings {
     }
 
     /// How many rows the key has had.
+    #[inline]
     pub(super) fn end(&self, key: u32) -> u64 {
         let ring = &self.rings[key as usize];
         ring.first + u64::from(ring.rows)
     }
 
-    /// Appends a row; rows before `keep_from` may be forgotten. `time` is ignored by rings
-    /// without times.
-    pub(super) fn push(&mut self, key: u32, value: f64, time: i64, keep_from: u64) {
-        let ring = self.rings[key as usize];
+    /// Appends a row and returns the rows kept; rows before `keep_from` may be forgotten. `time`
+    /// is ignored by rings without times.
+    #[inline]
+    pub(super) fn push(&mut self, key: u32, value: f64, time: i64, keep_from: u64) -> Rows<'_> {
+        let ring = &self.rings[key as usize];
         if ring.rows as usize == self.class_rows[ring.class as usize] {
-            self.make_room(key, keep_from);
+            self.rings[key as usize] = self.make_room(*ring, keep_from);
         }
+        // Changed in place: writing a field and then copying the whole would stall.
         let ring = &mut self.rings[key as usize];
+        let newest = ring.rows as usize;
+        ring.rows += 1;
+        let first = ring.first;
         let (values, times) = self.slab.array_mut(ring.array);
-        values[ring.rows as usize] = value;
-        if let Some(slot) = times.get_mut(ring.rows as usize) {
+        values[newest] = value;
+        if let Some(slot) = times.get_mut(newest) {
             *slot = time;
         }
-        ring.rows += 1;
+        let timed = newest < times.len();
+        Rows {
+            values: &values[..=newest],
+            times: if timed { &times[..=newest] } else { &[] },
+            first,
+        }
     }
 
     /// Moves the rows from `keep_from` to the front of an array with room for more.
     #[cold]
-    fn make_room(&mut self, key: u32, keep_from: u64) {
-        let ring = self.rings[key as usize];
+    fn make_room(&mut self, ring: Ring, keep_from: u64) -> Ring {
         let gone = (keep_from - ring.first) as usize;
         let kept = ring.rows as usize - gone;
         let longest = self.class_rows.len() - 1;
@@ -146,30 +170,33 @@ impl Rings {
             self.slab.copy(ring.array, gone..gone + kept, array);
             self.slab.free(ring.class as usize, ring.array);
         }
-        self.rings[key as usize] = Ring {
+        Ring {
             first: keep_from,
             array,
             rows: kept as u32,
             class: class as u32,
-        };
+        }
     }
 
-    /// The rows kept of a key, and the index of the first of them.
-    pub(super) fn values(&self, key: u32) -> (&[f64], u64) {
+    /// The time of the key's last row.
+    #[inline]
+    pub(super) fn latest(&self, key: u32) -> Option<i64> {
         let ring = &self.rings[key as usize];
-        (
-            &self.slab.values(ring.array)[..ring.rows as usize],
-            ring.first,
-        )
+        let newest = (ring.rows as usize).checked_sub(1)?;
+        Some(self.slab.times(ring.array)[newest])
     }
 
-    /// The times of the rows kept, and the index of the first of them.
-    pub(super) fn times(&self, key: u32) -> (&[i64], u64) {
-        let ring = &self.rings[key as usize];
-        (
-            &self.slab.times(ring.array)[..ring.rows as usize],
-            ring.first,
-        )
+    /// Touches what pushing to `keys` will need, so that the waits for memory overlap: beyond the
+    /// caches, they are most of the time.
+    pub(super) fn warm(&self, keys: &[u32]) {
+        let mut seen = 0;
+        for &key in keys {
+            let ring = &self.rings[key as usize];
+            let rows = self.slab.values(ring.array);
+            let newest = (ring.rows as usize).saturating_sub(1);
+            seen ^= rows[newest].to_bits();
+        }
+        std::hint::black_box(seen);
     }
 
     /// Memory held, in bytes.
@@ -196,15 +223,15 @@ mod tests {
             for (step, key) in keys.into_iter().enumerate() {
                 let history = &mut rows[key as usize];
                 let keep_from = (history.len() as u64).saturating_sub(u64::from(window));
-                rings.push(key, step as f64, -(step as i64), keep_from);
                 history.push(step as f64);
-                let (values, first) = rings.values(key);
-                prop_assert!(first <= keep_from);
-                prop_assert_eq!(values, &history[first as usize..]);
+                let rows = rings.push(key, step as f64, -(step as i64), keep_from);
+                prop_assert!(rows.first <= keep_from);
+                prop_assert_eq!(rows.values, &history[rows.first as usize..]);
+                let times = rows.times.iter().map(|&time| -time as f64).collect::<Vec<_>>();
+                prop_assert_eq!(times, if timed { rows.values } else { &[] });
                 prop_assert_eq!(rings.end(key), history.len() as u64);
                 if timed {
-                    let times = rings.times(key).0.iter().map(|&time| -time as f64);
-                    prop_assert_eq!(times.collect::<Vec<_>>(), values);
+                    prop_assert_eq!(rings.latest(key), Some(-(step as i64)));
                 }
             }
         }
@@ -214,7 +241,9 @@ mod tests {
     fn a_key_of_few_rows_does_not_pay_for_a_window_of_a_million() {
         let mut rings = Rings::new(Some(1_000_000));
         rings.reserve(1000);
-        (0..3000).for_each(|row| rings.push(row % 1000, 1.0, 0, 0));
+        for row in 0..3000 {
+            rings.push(row % 1000, 1.0, 0, 0);
+        }
         assert!(rings.memory_bytes() < 200_000, "{}", rings.memory_bytes());
     }
 
@@ -222,9 +251,13 @@ mod tests {
     fn a_ring_shrinks_after_a_burst() {
         let mut rings = Rings::new(None);
         rings.reserve(1);
-        (0..100_000).for_each(|row| rings.push(0, 1.0, row, 0));
+        for row in 0..100_000 {
+            rings.push(0, 1.0, row, 0);
+        }
         let burst = rings.memory_bytes();
-        (100_000..300_000).for_each(|row| rings.push(0, 1.0, row, row as u64 - 3));
+        for row in 100_000..300_000 {
+            rings.push(0, 1.0, row, row as u64 - 3);
+        }
         assert!(rings.memory_bytes() < burst / 4);
         assert_eq!(rings.end(0), 300_000);
     }

@@ -29,10 +29,12 @@ impl ArrayId {
         Self(page << SLOT_BITS | slot as u32)
     }
 
+    #[inline]
     fn page(self) -> usize {
         (self.0 >> SLOT_BITS) as usize
     }
 
+    #[inline]
     fn slot(self) -> usize {
         (self.0 & ((1 << SLOT_BITS) - 1)) as usize
     }
@@ -175,18 +177,21 @@ impl Slab {
     }
 
     /// The values of an array.
+    #[inline]
     pub(super) fn values(&self, id: ArrayId) -> &[f64] {
         let page = &self.pages[id.page()];
         &page.values[id.slot() * page.array_len..][..page.array_len]
     }
 
     /// The times of an array.
+    #[inline]
     pub(super) fn times(&self, id: ArrayId) -> &[i64] {
         let page = &self.pages[id.page()];
         &page.times[id.slot() * page.array_len..][..page.array_len]
     }
 
     /// The values and, where there are any, the times of an array.
+    #[inline]
     pub(super) fn array_mut(&mut self, id: ArrayId) -> (&mut [f64], &mut [i64]) {
         let page = &mut self.pages[id.page()];
         let (start, len) = (id.slot() * page.array_len, page.array_len);

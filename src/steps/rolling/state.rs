@@ -232,18 +232,37 @@ fn describe_time(ticks: i64, data_type: &DataType) -> String {
     }
 }
 
+/// Rows whose memory is touched together.
+const WARM_ROWS: usize = 32;
+/// With fewer keys the caches hold their rings anyway.
+const WARM_KEYS_MIN: usize = 4096;
+
+/// Touches what the next rows, of `keys`, will need.
+fn warm(rings: &Rings, windows: &[Sliding], keys: &[u32]) {
+    if rings.keys() < WARM_KEYS_MIN {
+        return;
+    }
+    let keys = &keys[..keys.len().min(WARM_ROWS)];
+    rings.warm(keys);
+    for kernel in windows.iter().flat_map(|window| &window.kernels) {
+        kernel.warm(keys);
+    }
+}
+
 impl Group {
     fn advance_rows(&mut self, keys: &[u32], numbers: &[f64], columns: &mut [Vec<f64>]) {
         let Self { rings, windows, .. } = self;
         let longest = windows[0].length;
         for (cell, (&key, &number)) in keys.iter().zip(numbers).enumerate() {
+            if cell % WARM_ROWS == 0 {
+                warm(rings, windows, &keys[cell..]);
+            }
             let end = rings.end(key);
-            rings.push(key, number, 0, end.saturating_sub(longest));
-            let (values, first) = rings.values(key);
+            let rows = rings.push(key, number, 0, end.saturating_sub(longest));
             for window in &mut *windows {
                 let view = View {
-                    values,
-                    first,
+                    values: rows.values,
+                    first: rows.first,
                     previous: end.saturating_sub(window.length),
                     start: (end + 1).saturating_sub(window.length),
                 };
@@ -267,10 +286,13 @@ impl Group {
             window.starts.resize(rings.keys(), 0);
         }
         for (cell, (&key, &number)) in keys.iter().zip(numbers).enumerate() {
+            if cell % WARM_ROWS == 0 {
+                warm(rings, windows, &keys[cell..]);
+            }
             let Some(mut time) = times[cell] else {
                 continue;
             };
-            if let Some(&previous) = rings.times(key).0.last()
+            if let Some(previous) = rings.latest(key)
                 && time < previous
             {
                 match order {
@@ -284,19 +306,19 @@ impl Group {
                     Order::Trust => time = previous,
                 }
             }
-            rings.push(key, number, time, windows[0].starts[key as usize]);
-            let (values, first) = rings.values(key);
-            let (times, _) = rings.times(key);
+            let rows = rings.push(key, number, time, windows[0].starts[key as usize]);
             for window in &mut *windows {
                 let start = &mut window.starts[key as usize];
                 let previous = *start;
                 // In ascending order no difference exceeds a u64.
-                while time.wrapping_sub(times[(*start - first) as usize]) as u64 >= window.length {
+                while time.wrapping_sub(rows.times[(*start - rows.first) as usize]) as u64
+                    >= window.length
+                {
                     *start += 1;
                 }
                 let view = View {
-                    values,
-                    first,
+                    values: rows.values,
+                    first: rows.first,
                     previous,
                     start: *start,
                 };

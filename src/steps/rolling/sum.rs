@@ -33,7 +33,13 @@ impl Aggregate for Sum {
     };
 
     fn of(values: &[f64]) -> Self {
-        let (chunks, rest) = values.as_chunks::<LANES>();
+        // Joining the lanes costs as much as a few values.
+        let short = values.len() < 4 * LANES;
+        let (chunks, rest) = if short {
+            (&[][..], values)
+        } else {
+            values.as_chunks::<LANES>()
+        };
         let mut count = [0_u64; LANES];
         let (mut high, mut low, mut doubt) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
         for chunk in chunks {
