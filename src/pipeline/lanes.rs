@@ -4,15 +4,16 @@
 //! landed in the rows they came from. Invariant: a lane sees its rows in `seq` order; two lanes
 //! never share state, so one hot key holds up its own shard only.
 
+use std::any::Any;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::budget::Budget;
 use super::inbox::Inbox;
 use super::stages::{Keyed, Work};
 use super::travel::Travel;
-use crate::base::Result;
+use crate::base::{Error, ErrorKind, Result};
 use crate::steps::key::{KeyRows, KeySpec, KeyTable};
-use crate::steps::{Effect, Fitted, KeyedState, ShardOutput};
+use crate::steps::{Effect, KeyedState, ShardOutput};
 
 /// A batch's rows by shard, and their dense key ids once a lane has looked them up.
 pub(crate) struct Keys {
@@ -129,9 +130,17 @@ impl Lanes {
                     .map(|whole| self.assemble(whole))
                     .transpose()
             }
-            Err(error) => Err(waiting.travel.locate(error)),
+            Err(error) => Err(self.locate(error, &waiting.travel)),
         };
         (result, self.inbox.done(lane))
+    }
+
+    /// Adds the key and the place to an error that knows only the row.
+    fn locate(&self, mut error: Error, travel: &Travel) -> Error {
+        if let ErrorKind::OutOfOrder { row, key, .. } = error.kind_mut() {
+            *key = self.key.describe(&travel.batch, *row);
+        }
+        travel.locate(error)
     }
 
     fn advance(&self, lane: &Lane, travel: &Travel, budget: &Budget) -> Result<LaneOutputs> {
@@ -191,27 +200,40 @@ impl Lanes {
         Ok(travel)
     }
 
-    /// Ends the pass: gives back the state's memory and returns what each fit learnt, by step.
-    pub(crate) fn finish(self, budget: &Budget) -> Vec<(usize, Fitted)> {
-        let mut learnt: Vec<Vec<Arc<dyn std::any::Any + Send + Sync>>> =
-            self.steps.iter().map(|_| Vec::new()).collect();
+    /// Ends the pass: gives back the state's memory, but for what the fits among the steps have
+    /// learnt, and returns what the shards of each step leave behind.
+    pub(crate) fn finish(self, budget: &Budget) -> Vec<Left> {
+        let steps = self.steps.iter();
+        let mut left: Vec<Left> = steps
+            .map(|work| Left {
+                step: work.step,
+                is_fit: work.work.fits,
+                shards: Vec::new(),
+            })
+            .collect();
         for lane in self.lanes {
             let state = lane
                 .state
                 .into_inner()
                 .expect("no holder of this lock panics");
-            // Shrinking cannot exceed a limit that held before.
-            let _ = budget.state_changed("", state.bytes, 0);
+            let mut learnt_bytes = 0;
             for (index, step) in lane.steps.into_iter().zip(state.steps) {
-                learnt[index].extend(step.finish());
+                if left[index].is_fit {
+                    learnt_bytes += step.memory_bytes();
+                }
+                left[index].shards.extend(step.finish());
             }
+            // Shrinking cannot exceed a limit that held before.
+            let _ = budget.state_changed("", state.bytes, learnt_bytes.min(state.bytes));
         }
-        let fits = self
-            .steps
-            .iter()
-            .zip(learnt)
-            .filter(|(work, _)| work.work.fits);
-        fits.map(|(work, tables)| (work.step, Fitted::Shards(tables)))
-            .collect()
+        left
     }
+}
+
+/// What the shards of one keyed step leave behind at the end of a pass.
+pub(crate) struct Left {
+    pub(crate) step: usize,
+    /// Whether the pass was for the step to learn.
+    pub(crate) is_fit: bool,
+    pub(crate) shards: Vec<Arc<dyn Any + Send + Sync>>,
 }

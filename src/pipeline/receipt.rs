@@ -156,6 +156,7 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
                 filled_with,
                 cells_filled: counts.cells_filled,
                 rows_dropped: counts.rows_dropped,
+                rows_without_time: counts.rows_without_time,
             }
         })
         .collect()

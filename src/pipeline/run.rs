@@ -26,6 +26,7 @@ use crate::decode::{Declared, DecodePlan, NullTokens, Widen};
 use crate::input::{self, Chunks, RecordSplit, Source, SplitLimits};
 use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
 use crate::report::{self, Counters, Progress, ProgressState, Receipt, StageLatency};
+use crate::steps::rolling::Skipped;
 use crate::steps::{Fit, FitOutcome, Fitted};
 
 /// The memory assumed where the system does not tell.
@@ -258,12 +259,13 @@ impl Run<'_> {
             let parts = self.pass(chunks, parts)?;
             match parts.sink {
                 Some(sink) => {
-                    let (parts, totals) = sink.finish()?;
-                    let (counters, has_rejects) = totals.finish(&self.paths)?;
+                    let (files, totals) = sink.finish()?;
+                    let (mut counters, has_rejects) = totals.finish(&self.paths)?;
+                    count_skipped(parts.stages, &budget, &mut counters);
                     return Ok(Attempt {
                         plan,
                         fitted,
-                        parts,
+                        parts: files,
                         counters,
                         has_rejects,
                         budget,
@@ -389,12 +391,23 @@ fn learn(
             budget.state_changed("", observer.counted_bytes, 0)?;
         }
         if let Some(lanes) = stage.lanes {
-            for (step, learnt) in lanes.finish(budget) {
-                fitted[step] = Some(learnt);
+            for left in lanes.finish(budget).into_iter().filter(|left| left.is_fit) {
+                fitted[left.step] = Some(Fitted::Shards(left.shards));
             }
         }
     }
     Ok(())
+}
+
+/// Adds up what the shards of rolling steps had to leave out.
+fn count_skipped(stages: Vec<BeltStage>, budget: &Budget, counters: &mut Counters) {
+    let lanes = stages.into_iter().filter_map(|stage| stage.lanes);
+    for left in lanes.flat_map(|lanes| lanes.finish(budget)) {
+        let shards = left.shards.iter();
+        let skipped = shards.filter_map(|shard| shard.downcast_ref::<Skipped>());
+        counters.steps[left.step].rows_without_time +=
+            skipped.map(|skipped| skipped.null_times).sum::<u64>();
+    }
 }
 
 impl From<Error> for CalledOff {

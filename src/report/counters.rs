@@ -56,6 +56,8 @@ pub struct StepCounters {
     pub cells_filled: u64,
     /// Rows it removed.
     pub rows_dropped: u64,
+    /// Rows that entered no time window because their time is null.
+    pub rows_without_time: u64,
 }
 
 impl Counters {
@@ -173,6 +175,7 @@ impl AddAssign for StepCounters {
     fn add_assign(&mut self, other: Self) {
         self.cells_filled += other.cells_filled;
         self.rows_dropped += other.rows_dropped;
+        self.rows_without_time += other.rows_without_time;
     }
 }
 
@@ -203,6 +206,7 @@ mod tests {
         counters.steps[0] = StepCounters {
             cells_filled: 3,
             rows_dropped: 3,
+            rows_without_time: 0,
         };
         counters.count_reject(Reason::TooFewFields);
         counters.count_reject(Reason::OutOfRange);

@@ -127,6 +127,8 @@ pub struct StepReceipt {
     pub cells_filled: u64,
     /// Rows it removed.
     pub rows_dropped: u64,
+    /// Rows that entered no time window because their time is null.
+    pub rows_without_time: u64,
 }
 
 /// What was rejected.
@@ -349,6 +351,7 @@ pub(super) mod tests {
                 filled_with: Some("51".into()),
                 cells_filled: 120_001,
                 rows_dropped: 0,
+                rows_without_time: 0,
             }],
             rejects: RejectsReceipt::new(&counters, Some("_rejects/rejects.csv".into())),
             parts: vec![PartReceipt {

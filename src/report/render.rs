@@ -183,6 +183,10 @@ fn step_line(step: &StepReceipt) -> String {
     if step.rows_dropped > 0 {
         line += &format!(", {} rows dropped", units::count(step.rows_dropped));
     }
+    if step.rows_without_time > 0 {
+        let rows = units::count(step.rows_without_time);
+        line += &format!(", {rows} rows without a time in no time window");
+    }
     line
 }
 
