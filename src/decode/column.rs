@@ -2,7 +2,7 @@
 //! Invariant: every field adds exactly one cell; one that is neither null nor a value becomes null
 //! and leaves a [`Reject`].
 //!
-//! What differs between types is a [`Leaf`]; the loop around it is written once, in [`Typed`], and
+//! What differs between types is a [`Leaf`]; the loop around it is written once, in `Typed`, and
 //! compiled once per type.
 
 use std::sync::Arc;

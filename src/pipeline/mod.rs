@@ -1,9 +1,9 @@
 //! The belt: the only room that knows threads, channels and every other room.
 //!
 //! A run opens its sources, infers types, makes one forward pass per depth of fits, and one that
-//! writes. A pass is a [`belt`] of workers that take the most downstream work that is ready:
+//! writes. A pass is a `belt` of workers that take the most downstream work that is ready:
 //! columns to encode, keyed lanes to run, chunks to decode. Chunks are admitted in file order
-//! against the [`budget`]; their permits travel with them until the encoded bytes have left.
+//! against the `budget`; their permits travel with them until the encoded bytes have left.
 
 mod belt;
 mod budget;

@@ -1,9 +1,9 @@
 //! 64 bytes in, bit masks out: bit `i` of a mask speaks of byte `i` of the block.
 //!
 //! Each instruction set has a file of its own with one type that can only be made where the
-//! machine has the instructions. [`Kernel`] picks the best once; [`Kernel::run`] then compiles a
-//! whole [`Task`] (a loop over blocks) for that instruction set, so that nothing is dispatched
-//! inside a loop. Invariant: every variant gives the masks of [`portable`], bit for bit.
+//! machine has the instructions. [`Kernel`] picks the best once; `Kernel::run` then compiles a
+//! whole `Task` (a loop over blocks) for that instruction set, so that nothing is dispatched
+//! inside a loop. Invariant: every variant gives the masks of `portable`, bit for bit.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
