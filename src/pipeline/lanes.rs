@@ -5,21 +5,16 @@
 //! never share state, so one hot key holds up its own shard only.
 
 use std::any::Any;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use super::budget::Budget;
 use super::inbox::Inbox;
+use super::keys::Keys;
 use super::stages::{Keyed, Work};
 use super::travel::Travel;
 use crate::base::{Error, ErrorKind, Result};
-use crate::steps::key::{KeyRows, KeySpec, KeyTable};
+use crate::steps::key::{KeySpec, KeyTable};
 use crate::steps::{Effect, KeyedState, ShardOutput};
-
-/// A batch's rows by shard, and their dense key ids once a lane has looked them up.
-pub(crate) struct Keys {
-    rows: KeyRows,
-    ids: Vec<OnceLock<Vec<u32>>>,
-}
 
 /// What one lane made of a batch: for each of its steps the shard's output.
 type LaneOutputs = Vec<(usize, ShardOutput)>;
@@ -99,9 +94,7 @@ impl Lanes {
     /// returns the lanes that become ready by it.
     pub(crate) fn arrive(&self, mut travel: Travel) -> Vec<usize> {
         if self.new_keys || travel.keys.is_none() {
-            let rows = self.key.partition(&travel.batch);
-            let ids = (0..self.key.shards()).map(|_| OnceLock::new()).collect();
-            travel.keys = Some(Arc::new(Keys { rows, ids }));
+            travel.keys = Some(Arc::new(Keys::new(&self.key, &travel.batch)));
         }
         let seq = travel.batch.seq;
         self.inbox.arrive(
@@ -145,17 +138,9 @@ impl Lanes {
 
     fn advance(&self, lane: &Lane, travel: &Travel, budget: &Budget) -> Result<LaneOutputs> {
         let keys = travel.keys.as_ref().expect("arrive sets the keys");
-        let rows = keys.rows.rows(lane.shard);
         let mut state = lane.state.lock().expect("no holder of this lock panics");
         let state = &mut *state;
-        let ids = keys.ids[lane.shard].get_or_init(|| {
-            let mut ids = Vec::with_capacity(rows.len());
-            match &mut state.table {
-                Some(table) => table.ids(&keys.rows, lane.shard, &mut ids),
-                None => ids.resize(rows.len(), 0),
-            }
-            ids
-        });
+        let (rows, ids) = keys.of_shard(lane.shard, state.table.as_mut());
         let mut outputs = Vec::with_capacity(lane.steps.len());
         for (&index, step) in lane.steps.iter().zip(&mut state.steps) {
             let columns = step.advance(&travel.batch, rows, ids)?;

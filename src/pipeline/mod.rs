@@ -10,6 +10,7 @@ mod budget;
 mod cancel;
 mod inbox;
 mod infer;
+mod keys;
 mod lanes;
 mod plan;
 mod receipt;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::budget::Permit;
-use super::lanes::Keys;
+use super::keys::Keys;
 use super::tally::Tally;
 use crate::base::{Batch, Error, ErrorKind, Position};
 use crate::input::{Chunk, RecordSplit, Source, SplitLimits};

@@ -1,0 +1,40 @@
+//! A batch's rows by key: grouped by shard at once, given dense key ids by each shard's lane.
+//!
+//! Invariant: the ids of a shard are looked up once, by the first stage that needs them, and hold
+//! for every later stage until rows or key cells change.
+
+use std::sync::OnceLock;
+
+use crate::base::Batch;
+use crate::steps::key::{KeyRows, KeySpec, KeyTable};
+
+/// The rows of a batch by shard.
+pub(crate) struct Keys {
+    rows: KeyRows,
+    ids: Vec<OnceLock<Vec<u32>>>,
+}
+
+impl Keys {
+    /// Groups the rows of `batch` by shard.
+    pub(crate) fn new(key: &KeySpec, batch: &Batch) -> Self {
+        Self {
+            rows: key.partition(batch),
+            ids: (0..key.shards()).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    /// The rows of `shard`, and the dense key id of each from `table`; without a table all rows
+    /// have one key.
+    pub(crate) fn of_shard(&self, shard: usize, table: Option<&mut KeyTable>) -> (&[u32], &[u32]) {
+        let rows = self.rows.rows(shard);
+        let ids = self.ids[shard].get_or_init(|| {
+            let mut ids = Vec::with_capacity(rows.len());
+            match table {
+                Some(table) => table.ids(&self.rows, shard, &mut ids),
+                None => ids.resize(rows.len(), 0),
+            }
+            ids
+        });
+        (rows, ids)
+    }
+}
