@@ -4,8 +4,11 @@
 //! into pieces. Cells are equal when their bits are: zeros of either sign are two cells.
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder, PrimitiveArray, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryBuilder, BooleanBufferBuilder, PrimitiveArray, StringArray,
+};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::interleave;
 use arrow::datatypes::{
@@ -212,16 +215,34 @@ impl Builder {
         if self.firsts.is_empty() {
             return Ok(None);
         }
-        let arrays: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();
         let rows = pieces.iter().map(|piece| piece.len()).sum();
+        let values = if self.texts.is_empty() {
+            let arrays: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();
+            interleave(&arrays, &self.firsts)?
+        } else {
+            // Some pieces may hold a dictionary and others the text itself.
+            Arc::new(plain_texts(&self.plain)?)
+        };
         Ok(Some(Dictionary {
             validity: (self.ids.len() < rows).then(|| validity(pieces, rows)),
             ids: self.ids,
             rows,
             plain: self.plain,
-            values: interleave(&arrays, &self.firsts)?,
+            values,
         }))
     }
+}
+
+/// The texts that follow each other in Parquet's plain encoding.
+fn plain_texts(plain: &[u8]) -> Result<StringArray, ArrowError> {
+    let mut texts = BinaryBuilder::with_capacity(0, plain.len());
+    let mut rest = plain;
+    while let Some((length, tail)) = rest.split_first_chunk() {
+        let (text, tail) = tail.split_at(u32::from_le_bytes(*length) as usize);
+        texts.append_value(text);
+        rest = tail;
+    }
+    StringArray::try_from_binary(texts.finish())
 }
 
 /// Calls `each` with every row that is not null, until it fails.
@@ -261,8 +282,6 @@ fn hash_text(text: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{Date32Array, DictionaryArray, Float64Array, Int64Array};
     use arrow::compute::cast;
 
@@ -324,14 +343,14 @@ mod tests {
         let encoded = pieces
             .each_ref()
             .map(|piece| cast(piece, &data_type).unwrap());
-        let encoded = build(&encoded, 8).unwrap();
-        assert_eq!(encoded.ids, plain.ids);
-        assert_eq!(encoded.plain, plain.plain);
-        assert_eq!(encoded.validity, plain.validity);
-        assert_eq!(
-            cast(&encoded.values, &ArrowType::Utf8).unwrap().as_ref(),
-            plain.values.as_ref()
-        );
+        let mixed = [Arc::clone(&encoded[0]), Arc::clone(&pieces[1])];
+        for pieces in [encoded, mixed] {
+            let other = build(&pieces, 8).unwrap();
+            assert_eq!(other.ids, plain.ids);
+            assert_eq!(other.plain, plain.plain);
+            assert_eq!(other.validity, plain.validity);
+            assert_eq!(other.values.as_ref(), plain.values.as_ref());
+        }
     }
 
     #[test]

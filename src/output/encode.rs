@@ -150,7 +150,8 @@ impl Encoder {
         })
     }
 
-    /// Encodes one column of one row group; `arrays` are consecutive pieces of that column.
+    /// Encodes one column of one row group; `arrays` are consecutive pieces of that column. Each
+    /// piece of a text column holds either the text itself or a dictionary, whatever the others do.
     ///
     /// # Errors
     /// [`ErrorKind::Encode`] when the arrays are not of the column's type.
@@ -312,7 +313,7 @@ mod tests {
         Array, AsArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array,
         Int64Array, StringArray, TimestampMicrosecondArray, TimestampNanosecondArray,
     };
-    use arrow::compute::concat;
+    use arrow::compute::{cast, concat};
     use arrow::datatypes::{DataType as ArrowType, Float64Type, Int32Type};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     use parquet::basic::{Encoding, LogicalType};
@@ -647,15 +648,20 @@ mod tests {
     }
 
     /// Pieces of `array` as if decoded one by one: dictionaries hold only what their piece needs,
-    /// and pieces without a null have no mask.
+    /// every other piece of text is one, and pieces without a null have no mask.
     fn recut(array: &ArrayRef, cuts: &[usize]) -> Vec<ArrayRef> {
-        let rebuild = |piece: ArrayRef| -> ArrayRef {
-            if let ArrowType::Dictionary(_, values) = array.data_type() {
-                let text = arrow::compute::cast(&piece, values).unwrap();
-                return arrow::compute::cast(&text, array.data_type()).unwrap();
+        let dictionary = DataType::Categorical.to_arrow();
+        let rebuild = |(index, piece): (usize, ArrayRef)| -> ArrayRef {
+            if array.data_type() == &ArrowType::Utf8 || array.data_type() == &dictionary {
+                let text = cast(&piece, &ArrowType::Utf8).unwrap();
+                return match index % 2 {
+                    0 => text,
+                    _ => cast(&text, &dictionary).unwrap(),
+                };
             }
             concat(&[piece.as_ref()]).unwrap()
         };
-        cut(array, cuts).into_iter().map(rebuild).collect()
+        let pieces = cut(array, cuts).into_iter().enumerate();
+        pieces.map(rebuild).collect()
     }
 }
