@@ -145,20 +145,17 @@ fn run(step: &Impute, array: &ArrayRef, keys: &[u32], cut: Cut) -> Result<(Vec<B
 /// Runs a step and returns the column it made.
 fn filled(step: &Impute, array: &ArrayRef, keys: &[u32], cut: Cut) -> ArrayRef {
     let (batches, effect) = run(step, array, keys, cut).unwrap();
-    let columns: Vec<_> = batches
-        .iter()
-        .map(|batch| batch.column(0).as_ref())
-        .collect();
-    if columns.is_empty() {
+    if batches.is_empty() {
         return array.clone();
     }
-    let pieces = columns.iter().map(|column| {
+    let pieces = batches.iter().map(|batch| {
+        let column = batch.column(0);
         column.to_data().validate_full().unwrap();
         if array.data_type() == &ArrowType::Utf8 {
             return cast(column, array.data_type()).unwrap();
         }
         assert_eq!(column.data_type(), array.data_type());
-        column.slice(0, column.len())
+        Arc::clone(column)
     });
     let pieces: Vec<_> = pieces.collect();
     let pieces: Vec<_> = pieces.iter().map(AsRef::as_ref).collect();
