@@ -47,8 +47,8 @@ pub(crate) struct BeltStage {
 
 struct Intake {
     chunks: Chunks,
-    /// Split off, but not yet admitted.
-    pending: Option<Chunk>,
+    /// Split off, its pages mapped, but not yet admitted.
+    pending: Option<(Chunk, Permit)>,
     exhausted: bool,
 }
 
@@ -89,6 +89,9 @@ pub(crate) struct Belt {
 
 const SHARE_BITS: u32 = 10;
 
+/// Chunks between the source and the sink, for each worker: enough that each finds work while
+/// another is held up, and no more, since more only fill memory.
+const CHUNKS_PER_WORKER_MAX: usize = 3;
 /// Tasks a channel holds before senders do the work themselves.
 const TASKS_MAX: usize = 1024;
 
@@ -209,12 +212,20 @@ impl Belt {
         if intake.exhausted {
             return None;
         }
+        // The source itself counts for one.
+        let chunks = self.upstream.load(Ordering::Acquire) - 1;
+        if chunks >= self.parts.threads * CHUNKS_PER_WORKER_MAX {
+            return None;
+        }
         if intake.pending.is_none() {
             let started = Instant::now();
-            intake.pending = intake.chunks.next();
+            intake.pending = intake.chunks.next().map(|chunk| {
+                let permit = self.parts.budget.hold(Term::Chunks, chunk.length);
+                (chunk, permit)
+            });
             worker.record(Timed::Split, started);
         }
-        let Some(chunk) = &intake.pending else {
+        let Some((chunk, permit)) = &mut intake.pending else {
             intake.exhausted = true;
             drop(intake);
             if let Err(error) = self.leave_upstream(1, worker) {
@@ -223,16 +234,16 @@ impl Belt {
             return None;
         };
         let batch_bytes = self.batch_bytes(chunk);
-        let idle = self.upstream.load(Ordering::Acquire) == 1
-            && self.downstream.load(Ordering::Acquire) == 1;
+        let idle = chunks == 0 && self.downstream.load(Ordering::Acquire) == 1;
         let resident = crate::report::rss_bytes().map(|bytes| bytes as usize);
-        let budget = &self.parts.budget;
-        let permit = budget.try_admit(chunk.length, batch_bytes, resident, idle)?;
+        if !permit.try_admit(batch_bytes, resident, idle) {
+            return None;
+        }
         self.upstream.fetch_add(1, Ordering::AcqRel);
-        let chunk = intake.pending.take().expect("it was just looked at");
+        let admitted = intake.pending.take();
         drop(intake);
         self.ring();
-        Some((chunk, permit))
+        admitted
     }
 
     /// What the batch made of `chunk` will hold at most, going by the largest so far.

@@ -128,32 +128,14 @@ impl Budget {
         self.ledger.lock().expect("no holder of this lock panics")
     }
 
-    /// A permit for a chunk of `chunk_bytes` and the batch of about `batch_bytes` it becomes, or
-    /// `None` while they do not fit. `rss_bytes` is the resident set as the kernel counts it:
-    /// estimates never overrule it. When the belt is `idle` the permit is given in any case, since
-    /// nothing else could free memory.
-    pub(crate) fn try_admit(
-        self: &Arc<Self>,
-        chunk_bytes: usize,
-        batch_bytes: usize,
-        rss_bytes: Option<usize>,
-        idle: bool,
-    ) -> Option<Permit> {
-        let bytes = chunk_bytes + batch_bytes;
-        let mut ledger = self.ledger();
-        let planned = self.fixed_bytes() + sum(&ledger.now) + bytes;
-        let resident = rss_bytes.map_or(0, |rss| rss + bytes);
-        if !idle && planned.max(resident) > self.limit_bytes {
-            return None;
-        }
-        let mut held = only(Term::Chunks, chunk_bytes);
-        held[Term::Batches as usize] = batch_bytes;
-        ledger.replace(&Terms::default(), &held);
-        drop(ledger);
-        Some(Permit {
+    /// Accounts for `bytes` that are there already.
+    pub(crate) fn hold(self: &Arc<Self>, term: Term, bytes: usize) -> Permit {
+        let held = only(term, bytes);
+        self.ledger().replace(&Terms::default(), &held);
+        Permit {
             budget: Arc::clone(self),
             held,
-        })
+        }
     }
 
     /// Accounts for state called `name` that grew or shrank from `before` to `after` bytes.
@@ -221,6 +203,29 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
+    /// Admits the chunk that is held to become a batch of about `batch_bytes`; `false` while that
+    /// does not fit. `rss_bytes` is the resident set as the kernel counts it: estimates never
+    /// overrule it. When the belt is `idle` the chunk is admitted in any case, since nothing else
+    /// could free memory.
+    pub(crate) fn try_admit(
+        &mut self,
+        batch_bytes: usize,
+        rss_bytes: Option<usize>,
+        idle: bool,
+    ) -> bool {
+        let budget = &self.budget;
+        let mut ledger = budget.ledger();
+        let planned = budget.fixed_bytes() + sum(&ledger.now) + batch_bytes;
+        let resident = rss_bytes.map_or(0, |rss| rss + batch_bytes);
+        let fits = idle || planned.max(resident) <= budget.limit_bytes;
+        if fits {
+            let batch = only(Term::Batches, batch_bytes);
+            ledger.replace(&Terms::default(), &batch);
+            self.held[Term::Batches as usize] += batch_bytes;
+        }
+        fits
+    }
+
     /// Corrects the estimate to what is really held, and says as what.
     pub(crate) fn resize(&mut self, term: Term, bytes: usize) {
         let held = only(term, bytes);
@@ -253,14 +258,19 @@ mod tests {
         Arc::new(Budget::new(100 * MIB, 1, Some(10 * MIB), 8 * MIB).unwrap())
     }
 
+    fn admit(budget: &Arc<Budget>, chunk: usize, batch: usize, rss: usize) -> Option<Permit> {
+        let mut permit = budget.hold(Term::Chunks, chunk);
+        permit.try_admit(batch, Some(rss), false).then_some(permit)
+    }
+
     #[test]
     fn permits_return_what_they_took() {
         let budget = budget();
         let room = 100 * MIB - budget.fixed_bytes();
-        let mut first = budget.try_admit(MIB, room - 2 * MIB, None, false).unwrap();
-        assert!(budget.try_admit(MIB, MIB, None, false).is_none());
+        let mut first = admit(&budget, MIB, room - 2 * MIB, 0).unwrap();
+        assert!(admit(&budget, MIB, MIB, 0).is_none());
         first.resize(Term::RowGroups, MIB);
-        let second = budget.try_admit(MIB, MIB, None, false).unwrap();
+        let second = admit(&budget, MIB, MIB, 0).unwrap();
         drop((first, second));
         assert_eq!(sum(&budget.ledger().now), 0);
     }
@@ -268,7 +278,7 @@ mod tests {
     #[test]
     fn the_terms_are_those_of_the_highest_sum() {
         let budget = budget();
-        let mut permit = budget.try_admit(3 * MIB, 4 * MIB, None, false).unwrap();
+        let mut permit = admit(&budget, 3 * MIB, 4 * MIB, 0).unwrap();
         budget.state_changed("rings", 0, MIB).unwrap();
         permit.resize(Term::RowGroups, 5 * MIB);
         budget.state_changed("rings", MIB, 2 * MIB).unwrap();
@@ -284,18 +294,20 @@ mod tests {
     #[test]
     fn an_idle_belt_is_always_admitted_to() {
         let budget = budget();
-        let huge = budget.try_admit(1 << 40, 0, Some(1 << 40), true).unwrap();
-        assert!(budget.try_admit(1, 1, None, false).is_none());
+        let mut huge = budget.hold(Term::Chunks, 1 << 40);
+        assert!(!huge.try_admit(1, Some(1 << 40), false));
+        assert!(huge.try_admit(1, Some(1 << 40), true));
+        assert!(admit(&budget, 1, 1, 0).is_none());
         drop(huge);
-        assert!(budget.try_admit(1, 1, None, false).is_some());
+        assert!(admit(&budget, 1, 1, 0).is_some());
     }
 
     #[test]
     fn the_resident_set_overrules_the_estimate() {
         let budget = budget();
-        let _held = budget.try_admit(MIB, 0, Some(50 * MIB), false).unwrap();
-        assert!(budget.try_admit(MIB, 0, Some(100 * MIB), false).is_none());
-        assert!(budget.try_admit(MIB, 0, Some(98 * MIB), false).is_some());
+        let _held = admit(&budget, MIB, MIB, 50 * MIB).unwrap();
+        assert!(admit(&budget, 0, MIB, 100 * MIB).is_none());
+        assert!(admit(&budget, 0, MIB, 98 * MIB).is_some());
     }
 
     #[test]
