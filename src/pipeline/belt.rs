@@ -63,6 +63,7 @@ pub(crate) struct BeltParts {
     pub(crate) progress: Arc<ProgressState>,
     /// Bytes one decoded row is thought to hold, apart from its text, before any is decoded.
     pub(crate) row_bytes: usize,
+    pub(crate) reads_text: bool,
     /// Bytes that the stages add to a row.
     pub(crate) derived_row_bytes: usize,
     pub(crate) threads: usize,
@@ -250,7 +251,10 @@ impl Belt {
     fn batch_bytes(&self, chunk: &Chunk) -> usize {
         let derived = chunk.records as usize * self.parts.derived_row_bytes;
         let decoded = match self.decoded_share.load(Ordering::Relaxed) {
-            0 => chunk.length + chunk.records as usize * self.parts.row_bytes,
+            0 => {
+                let text = usize::from(self.parts.reads_text) * chunk.length;
+                text + chunk.records as usize * self.parts.row_bytes
+            }
             share => (chunk.length * share) >> SHARE_BITS,
         };
         decoded + derived

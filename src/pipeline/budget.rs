@@ -12,8 +12,10 @@ use crate::base::{ErrorKind, Result};
 const MIB: usize = 1 << 20;
 /// What a worker needs beside its chunk: decoder scratch, one column being encoded, its stack.
 const WORKER_BYTES: usize = 3 * MIB;
-/// The program itself, where the system does not tell what it takes.
-const PROGRAM_BYTES: usize = 12 * MIB;
+/// The program before the belt starts, where the system does not tell what it takes.
+const PROGRAM_BYTES: usize = 8 * MIB;
+/// Code and tables that the program touches only once the belt runs.
+const PROGRAM_GROWTH_BYTES: usize = 5 * MIB;
 
 /// A term of the budget that moves while the belt runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +96,7 @@ impl Budget {
     ) -> Result<Self> {
         let budget = Self {
             limit_bytes,
-            program_bytes: program_bytes.unwrap_or(PROGRAM_BYTES),
+            program_bytes: program_bytes.unwrap_or(PROGRAM_BYTES) + PROGRAM_GROWTH_BYTES,
             workers_bytes: threads * WORKER_BYTES,
             reserve_bytes: limit_bytes / 16,
             working_bytes,
@@ -287,7 +289,7 @@ mod tests {
         let mib = MIB as u64;
         assert_eq!(
             terms,
-            [10 * mib, WORKER_BYTES as u64, 3 * mib, 4 * mib, 0, mib]
+            [15 * mib, WORKER_BYTES as u64, 3 * mib, 4 * mib, 0, mib]
         );
     }
 

@@ -39,7 +39,7 @@ impl Layout {
         let row_bytes = row_bytes.max(1);
         Self {
             chunk_rows: request.chunk_rows.unwrap_or(CHUNK_ROWS),
-            chunk_bytes_max: (limit_bytes / 64).clamp(256 << 10, 16 * MIB),
+            chunk_bytes_max: (limit_bytes / 64).clamp(256 << 10, 8 * MIB),
             record_bytes_max: request
                 .record_bytes_max
                 .unwrap_or_else(|| (limit_bytes / 8).clamp(MIB, 16 * MIB)),

@@ -236,7 +236,7 @@ impl Run<'_> {
     fn attempt(&mut self, table: &Table, staging: &Staging) -> Result<Attempt, CalledOff> {
         let fit_bytes_max = self.limit_bytes / 4;
         let plan = Plan::new(self.config, &table.columns, fit_bytes_max)?;
-        let row_bytes = plan
+        let row_bytes: usize = plan
             .schema
             .columns
             .iter()
@@ -273,7 +273,7 @@ impl Run<'_> {
                 false => Some(self.sink(&plan, layout, staging)?),
             };
             let chunks = self.chunks(layout);
-            let parts = self.belt_parts(&plan, pass, layout, &budget, sink, row_bytes);
+            let parts = self.belt_parts(&plan, pass, layout, &budget, sink);
             let parts = self.pass(chunks, parts)?;
             match parts.sink {
                 Some(sink) => {
@@ -324,13 +324,17 @@ impl Run<'_> {
         layout: Layout,
         budget: &Arc<Budget>,
         sink: Option<Sink>,
-        row_bytes: usize,
     ) -> BeltParts {
         let keyed = pass.stages.iter().any(|stage| !stage.keyed.is_empty());
         let made = match pass.fits {
             true => 0,
             false => plan.schema.columns.len() - plan.input_columns,
         };
+        let columns = plan.schema.columns.iter().zip(&pass.needed);
+        let read = columns.filter(|(_, needed)| **needed);
+        let texts = read
+            .clone()
+            .filter(|(column, _)| column.data_type.is_text());
         let decode = DecodePlan {
             schema: Arc::new(plan.schema.clone()),
             slots: plan.schema.columns.len(),
@@ -352,6 +356,7 @@ impl Run<'_> {
             budget: Arc::clone(budget),
             progress: Arc::clone(&self.state),
             row_bytes,
+            reads_text,
             derived_row_bytes: made * CELL_BYTES + usize::from(keyed) * KEY_BYTES,
             threads: self.config.threads,
             record_bytes_max: layout.record_bytes_max,
