@@ -52,6 +52,17 @@ struct Intake {
     exhausted: bool,
 }
 
+/// What a row takes in memory, as far as that is known beforehand.
+#[derive(Clone, Copy)]
+pub(crate) struct RowCost {
+    /// Its decoded cells, apart from their text.
+    pub(crate) decoded_bytes: usize,
+    /// Whether some of them are text.
+    pub(crate) has_text: bool,
+    /// What the stages add to it.
+    pub(crate) derived_bytes: usize,
+}
+
 /// What a belt is made of.
 pub(crate) struct BeltParts {
     pub(crate) splitter: Arc<dyn RecordSplit>,
@@ -61,11 +72,7 @@ pub(crate) struct BeltParts {
     pub(crate) sink: Option<Sink>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) progress: Arc<ProgressState>,
-    /// Bytes one decoded row is thought to hold, apart from its text, before any is decoded.
-    pub(crate) row_bytes: usize,
-    pub(crate) reads_text: bool,
-    /// Bytes that the stages add to a row.
-    pub(crate) derived_row_bytes: usize,
+    pub(crate) row_cost: RowCost,
     pub(crate) threads: usize,
     pub(crate) record_bytes_max: usize,
     pub(crate) fail_on_reject: bool,
@@ -249,11 +256,12 @@ impl Belt {
 
     /// What the batch made of `chunk` will hold at most, going by the largest so far.
     fn batch_bytes(&self, chunk: &Chunk) -> usize {
-        let derived = chunk.records as usize * self.parts.derived_row_bytes;
+        let cost = self.parts.row_cost;
+        let derived = chunk.records as usize * cost.derived_bytes;
         let decoded = match self.decoded_share.load(Ordering::Relaxed) {
             0 => {
-                let text = usize::from(self.parts.reads_text) * chunk.length;
-                text + chunk.records as usize * self.parts.row_bytes
+                let text = usize::from(cost.has_text) * chunk.length;
+                text + chunk.records as usize * cost.decoded_bytes
             }
             share => (chunk.length * share) >> SHARE_BITS,
         };
@@ -286,7 +294,7 @@ impl Belt {
         let bytes = batch.memory_bytes();
         let share = (bytes << SHARE_BITS) / chunk_bytes.max(1) + 1;
         self.decoded_share.fetch_max(share, Ordering::Relaxed);
-        let derived = batch.rows * self.parts.derived_row_bytes;
+        let derived = batch.rows * self.parts.row_cost.derived_bytes;
         permit.resize(Term::Batches, bytes + derived);
         self.advance(
             Travel {

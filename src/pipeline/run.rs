@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::belt::{Belt, BeltParts, BeltStage, CalledOff};
+use super::belt::{Belt, BeltParts, BeltStage, CalledOff, RowCost};
 use super::budget::Budget;
 use super::infer::{self, Table};
 use super::lanes::Lanes;
@@ -325,16 +325,7 @@ impl Run<'_> {
         budget: &Arc<Budget>,
         sink: Option<Sink>,
     ) -> BeltParts {
-        let keyed = pass.stages.iter().any(|stage| !stage.keyed.is_empty());
-        let made = match pass.fits {
-            true => 0,
-            false => plan.schema.columns.len() - plan.input_columns,
-        };
-        let columns = plan.schema.columns.iter().zip(&pass.needed);
-        let read = columns.filter(|(_, needed)| **needed);
-        let texts = read
-            .clone()
-            .filter(|(column, _)| column.data_type.is_text());
+        let row_cost = row_cost(plan, &pass);
         let decode = DecodePlan {
             schema: Arc::new(plan.schema.clone()),
             slots: plan.schema.columns.len(),
@@ -355,9 +346,7 @@ impl Run<'_> {
             sink,
             budget: Arc::clone(budget),
             progress: Arc::clone(&self.state),
-            row_bytes,
-            reads_text,
-            derived_row_bytes: made * CELL_BYTES + usize::from(keyed) * KEY_BYTES,
+            row_cost,
             threads: self.config.threads,
             record_bytes_max: layout.record_bytes_max,
             fail_on_reject: self.config.on_bad_row == OnBadRow::Fail,
@@ -403,6 +392,22 @@ impl Run<'_> {
         let (parts, outline) = belt.into_parts()?;
         self.outline = outline;
         Ok(parts)
+    }
+}
+
+/// What `pass` makes a row of the plan's columns cost.
+fn row_cost(plan: &Plan, pass: &PassPlan) -> RowCost {
+    let columns = plan.schema.columns.iter().zip(&pass.needed);
+    let read = columns.filter(|(_, needed)| **needed);
+    let keyed = pass.stages.iter().any(|stage| !stage.keyed.is_empty());
+    let made = match pass.fits {
+        true => 0,
+        false => plan.schema.columns.len() - plan.input_columns,
+    };
+    RowCost {
+        decoded_bytes: read.clone().count() * CELL_BYTES,
+        has_text: { read }.any(|(column, _)| column.data_type.is_text()),
+        derived_bytes: made * CELL_BYTES + usize::from(keyed) * KEY_BYTES,
     }
 }
 
