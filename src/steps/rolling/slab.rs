@@ -5,7 +5,7 @@
 //! goes back to the allocator. Invariant: an [`ArrayId`] handed out stays valid, and its contents
 //! untouched, until it is freed.
 
-use std::ops::Range;
+use crate::steps::prefetch::prefetch;
 
 /// Values of a page: about 64 KiB, unless one array needs more.
 const PAGE_VALUES: usize = 8192;
@@ -40,10 +40,9 @@ impl ArrayId {
     }
 }
 
-/// Arrays of doubles, each with an array of times of the same length if asked for.
-#[derive(Debug)]
+/// Arrays of doubles.
+#[derive(Debug, Default)]
 pub(super) struct Slab {
-    with_times: bool,
     pages: Vec<Page>,
     /// Pages without memory, to be used again.
     vacant: Vec<usize>,
@@ -57,7 +56,6 @@ pub(super) struct Slab {
 #[derive(Debug, Default)]
 struct Page {
     values: Box<[f64]>,
-    times: Box<[i64]>,
     array_len: usize,
     /// Arrays never used start at this slot.
     fresh: usize,
@@ -76,22 +74,11 @@ impl Page {
     }
 
     fn bytes(&self) -> usize {
-        size_of_val(&*self.values) + size_of_val(&*self.times)
+        size_of_val(&*self.values)
     }
 }
 
 impl Slab {
-    pub(super) fn new(with_times: bool) -> Self {
-        Self {
-            with_times,
-            pages: Vec::new(),
-            vacant: Vec::new(),
-            open: Vec::new(),
-            next_page_arrays: Vec::new(),
-            bytes: 0,
-        }
-    }
-
     /// An array of `len` elements with arbitrary contents; `class` is the index of that length
     /// among all lengths in use.
     pub(super) fn allocate(&mut self, class: usize, len: usize) -> ArrayId {
@@ -132,7 +119,6 @@ impl Slab {
         self.next_page_arrays[class] = 2 * arrays;
         let page = Page {
             values: vec![0.0; arrays * len].into(),
-            times: vec![0; if self.with_times { arrays * len } else { 0 }].into(),
             array_len: len,
             fresh: 0,
             freed: NONE,
@@ -176,48 +162,39 @@ impl Slab {
         }
     }
 
-    /// The values of an array.
+    /// An array.
     #[inline]
-    pub(super) fn values(&self, id: ArrayId) -> &[f64] {
+    pub(super) fn array(&self, id: ArrayId) -> &[f64] {
         let page = &self.pages[id.page()];
         &page.values[id.slot() * page.array_len..][..page.array_len]
     }
 
-    /// The times of an array.
+    /// An array, to be written to.
     #[inline]
-    pub(super) fn times(&self, id: ArrayId) -> &[i64] {
-        let page = &self.pages[id.page()];
-        &page.times[id.slot() * page.array_len..][..page.array_len]
-    }
-
-    /// The values and, where there are any, the times of an array.
-    #[inline]
-    pub(super) fn array_mut(&mut self, id: ArrayId) -> (&mut [f64], &mut [i64]) {
+    pub(super) fn array_mut(&mut self, id: ArrayId) -> &mut [f64] {
         let page = &mut self.pages[id.page()];
-        let (start, len) = (id.slot() * page.array_len, page.array_len);
-        let times = if self.with_times { len } else { 0 };
-        let times_start = if self.with_times { start } else { 0 };
-        (
-            &mut page.values[start..][..len],
-            &mut page.times[times_start..][..times],
-        )
+        &mut page.values[id.slot() * page.array_len..][..page.array_len]
     }
 
-    /// Copies a part of one array to the front of another one.
-    pub(super) fn copy(&mut self, from: ArrayId, range: Range<usize>, to: ArrayId) {
-        let len = range.len();
-        let offset = from.slot() * self.pages[from.page()].array_len;
-        let range = offset + range.start..offset + range.end;
-        let to_offset = to.slot() * self.pages[to.page()].array_len;
+    /// Asks for the cache line of word `offset` of an array.
+    #[inline]
+    pub(super) fn prefetch(&self, id: ArrayId, offset: usize) {
+        let page = &self.pages[id.page()];
+        prefetch(&page.values, id.slot() * page.array_len + offset);
+    }
+
+    /// Two different arrays, the second to be written to.
+    pub(super) fn pair_mut(&mut self, from: ArrayId, to: ArrayId) -> (&[f64], &mut [f64]) {
         // Arrays of different lengths never share a page.
-        let [from, to] = self
+        let [from_page, to_page] = self
             .pages
             .get_disjoint_mut([from.page(), to.page()])
             .expect("the arrays are in different pages");
-        to.values[to_offset..][..len].copy_from_slice(&from.values[range.clone()]);
-        if self.with_times {
-            to.times[to_offset..][..len].copy_from_slice(&from.times[range]);
-        }
+        let (from_len, to_len) = (from_page.array_len, to_page.array_len);
+        (
+            &from_page.values[from.slot() * from_len..][..from_len],
+            &mut to_page.values[to.slot() * to_len..][..to_len],
+        )
     }
 
     /// Memory held, in bytes.
@@ -236,15 +213,13 @@ mod tests {
         #[test]
         fn arrays_keep_their_contents(actions in prop::collection::vec((0..4_usize, any::<u16>()), 0..400)) {
             const LENS: [usize; 3] = [1, 5, 1000];
-            let mut slab = Slab::new(true);
+            let mut slab = Slab::default();
             let mut held: Vec<(usize, ArrayId, f64)> = Vec::new();
             let steps = actions.len();
             for (step, (action, pick)) in actions.into_iter().enumerate() {
                 if action < 3 {
                     let id = slab.allocate(action, LENS[action]);
-                    let (values, times) = slab.array_mut(id);
-                    values.fill(step as f64);
-                    times.fill(step as i64);
+                    slab.array_mut(id).fill(step as f64);
                     held.push((action, id, step as f64));
                 } else if !held.is_empty() {
                     let (class, id, _) = held.swap_remove(usize::from(pick) % held.len());
@@ -252,8 +227,7 @@ mod tests {
                 }
                 let looks = step % 40 == 0 || step + 1 == steps;
                 for &(class, id, mark) in held.iter().filter(|_| looks) {
-                    prop_assert_eq!(slab.values(id), vec![mark; LENS[class]]);
-                    prop_assert_eq!(slab.times(id), vec![mark as i64; LENS[class]]);
+                    prop_assert_eq!(slab.array(id), vec![mark; LENS[class]]);
                 }
                 let bytes = slab.pages.iter().map(Page::bytes).sum::<usize>();
                 prop_assert_eq!(slab.bytes, bytes);
@@ -263,7 +237,7 @@ mod tests {
 
     #[test]
     fn memory_of_freed_pages_is_given_back() {
-        let mut slab = Slab::new(false);
+        let mut slab = Slab::default();
         let ids: Vec<_> = (0..10_000).map(|_| slab.allocate(0, 16)).collect();
         let full = slab.bytes;
         assert!(full >= 10_000 * 16 * 8);

@@ -22,6 +22,17 @@ pub(super) struct Sum {
 impl Sum {
     /// The relative error that goes unnoticed.
     const ERROR_MAX: f64 = 1e-13;
+
+    /// The sum of `count` values that is `high + low`, without any rounding.
+    #[inline]
+    pub(super) fn exact(count: u32, high: f64, low: f64) -> Self {
+        Self {
+            count,
+            high,
+            low,
+            doubt: 0.0,
+        }
+    }
 }
 
 impl Aggregate for Sum {
@@ -123,7 +134,7 @@ impl Aggregate for Sum {
 
 /// The value, or 0 for a missing one, and whether it is present.
 #[inline]
-fn present(value: f64) -> (f64, bool) {
+pub(super) fn present(value: f64) -> (f64, bool) {
     let present = value.abs() < f64::INFINITY;
     (if present { value } else { 0.0 }, present)
 }
