@@ -49,6 +49,7 @@ impl<W: Windows<TIMED>, const TIMED: bool> Group for Rolled<W, TIMED> {
     fn advance(&mut self, cells: &Cells<'_>, columns: &mut [Vec<f64>]) -> Result<(), Late> {
         let Self { rings, windows } = self;
         rings.reserve(cells.keys_max);
+        windows.begin(cells.keys.len());
         for (cell, (&key, &number)) in cells.keys.iter().zip(cells.numbers).enumerate() {
             rings.fetch_ahead(cells.keys, cell);
             let time = if TIMED { cells.times[cell] } else { Some(0) };
@@ -66,6 +67,7 @@ impl<W: Windows<TIMED>, const TIMED: bool> Group for Rolled<W, TIMED> {
                 record.keep(rows);
             }
         }
+        windows.finish(columns);
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use crate::steps::prefetch::prefetch;
 
 /// Rows of the first ring of a key, unless its windows are shorter.
 const FIRST_ROWS: usize = 4;
-/// Rows between asking for a record and needing what it says, and as many until it is used.
+/// Rows between two stages of asking for memory, each of which needs what the one before it got.
 const AHEAD_ROWS: usize = 8;
 /// With fewer keys the caches hold their rings anyway.
 const AHEAD_KEYS_MIN: usize = 1024;
@@ -169,7 +169,7 @@ impl<const TIMED: bool> Rings<TIMED> {
 
     /// Appends a row. A `time` before that of the row before it is raised to it; without times it
     /// is ignored.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, key: u32, value: f64, time: i64) -> Record<'_> {
         let record = self.slab.array(self.records[key as usize]);
         let header = Header::read(record[0]);
@@ -261,10 +261,13 @@ impl<const TIMED: bool> Rings<TIMED> {
 
     /// Asks for what the rows after row `cell`, of `keys`, will need, so that the waits for memory
     /// overlap: beyond the caches, they are most of the time.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fetch_ahead(&self, keys: &[u32], cell: usize) {
         if self.records.len() < AHEAD_KEYS_MIN {
             return;
+        }
+        if let Some(&key) = keys.get(cell + 3 * AHEAD_ROWS) {
+            prefetch(&self.records, key as usize);
         }
         if let Some(&key) = keys.get(cell + 2 * AHEAD_ROWS) {
             self.slab.prefetch(self.records[key as usize], 0);

@@ -7,12 +7,12 @@
 
 use crate::steps::prefetch::prefetch;
 
-/// Values of a page: about 64 KiB, unless one array needs more.
-const PAGE_VALUES: usize = 8192;
-/// Values of the first page of a length, unless one array needs more; every page has twice the
-/// arrays of the one before it.
+/// Values of a page: about 1 MiB, unless one array needs more.
+const PAGE_VALUES: usize = 1 << 17;
+/// Values of the first page of a length, unless one array needs more; every page adds a quarter to
+/// the arrays there are.
 const FIRST_PAGE_VALUES: usize = 256;
-const SLOT_BITS: u32 = 12;
+const SLOT_BITS: u32 = 14;
 /// No next array in a page's list of free ones.
 const NONE: u64 = u64::MAX;
 
@@ -25,7 +25,7 @@ impl ArrayId {
         let page = u32::try_from(page)
             .ok()
             .filter(|page| page >> (32 - SLOT_BITS) == 0);
-        let page = page.expect("2^20 pages of 64 KiB exceed every memory budget");
+        let page = page.expect("2^18 pages of 1 MiB exceed every memory budget");
         Self(page << SLOT_BITS | slot as u32)
     }
 
@@ -48,8 +48,8 @@ pub(super) struct Slab {
     vacant: Vec<usize>,
     /// For each length class the pages that have or had room; the last is used first.
     open: Vec<Vec<usize>>,
-    /// Arrays of the next page of each length class; 0 before the first one.
-    next_page_arrays: Vec<usize>,
+    /// Arrays of all pages of each length class.
+    arrays: Vec<usize>,
     bytes: usize,
 }
 
@@ -84,7 +84,7 @@ impl Slab {
     pub(super) fn allocate(&mut self, class: usize, len: usize) -> ArrayId {
         while self.open.len() <= class {
             self.open.push(Vec::new());
-            self.next_page_arrays.push(0);
+            self.arrays.push(0);
         }
         let page_index = self.open_page(class, len);
         let page = &mut self.pages[page_index];
@@ -114,9 +114,9 @@ impl Slab {
             self.vacant.push(page);
         }
         let arrays_max = (PAGE_VALUES / len).clamp(1, 1 << SLOT_BITS);
-        let arrays = self.next_page_arrays[class].max(FIRST_PAGE_VALUES / len);
+        let arrays = (self.arrays[class] / 4).max(FIRST_PAGE_VALUES / len);
         let arrays = arrays.clamp(1, arrays_max);
-        self.next_page_arrays[class] = 2 * arrays;
+        self.arrays[class] += arrays;
         let page = Page {
             values: vec![0.0; arrays * len].into(),
             array_len: len,
@@ -139,7 +139,7 @@ impl Slab {
         if self.pages[id.page()].is_full() {
             // An empty page stays only as long as the next array comes from it.
             if let Some(&last) = self.open[class].last() {
-                self.release_if_unused(last);
+                self.release_if_unused(class, last);
             }
             self.open[class].push(id.page());
         }
@@ -149,15 +149,16 @@ impl Slab {
         page.used -= 1;
         // A page of a single long array is not worth keeping.
         if self.open[class].last() != Some(&id.page()) || self.pages[id.page()].arrays() == 1 {
-            self.release_if_unused(id.page());
+            self.release_if_unused(class, id.page());
         }
     }
 
     /// Gives the memory of a page back; its index stays in `open` until it is come across.
-    fn release_if_unused(&mut self, index: usize) {
+    fn release_if_unused(&mut self, class: usize, index: usize) {
         let page = &mut self.pages[index];
         if page.used == 0 {
             self.bytes -= page.bytes();
+            self.arrays[class] -= page.arrays();
             *page = Page::default();
         }
     }

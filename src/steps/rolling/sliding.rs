@@ -7,8 +7,9 @@
 use super::aggregate::{Aggregate, two_sum};
 use super::extreme::Extreme;
 use super::fold::{ANEW_ROWS_MAX, Fold};
-use super::sum::{Sum, present};
+use super::sum::{Sum, exact_mean, present};
 use super::window::{Kernel, Output, View};
+use crate::base::Function;
 
 /// Two 32-bit numbers in a word of state.
 #[inline]
@@ -32,26 +33,30 @@ struct ExactPair {
 }
 
 impl ExactPair {
-    /// Adds one value and takes back another; `None` where digits would be lost.
-    #[inline]
-    fn exchange(self, new: f64, old: f64) -> Option<Self> {
+    const EMPTY: Self = Self {
+        high: 0.0,
+        low: 0.0,
+    };
+
+    /// Adds one value and takes back another; `false` where digits were lost.
+    #[inline(always)]
+    fn exchange(self, new: f64, old: f64) -> (Self, bool) {
         let (change, change_rest) = two_sum(new, -old);
         let (sum, error) = two_sum(self.high, change);
         let (rest, lost) = two_sum(self.low, change_rest);
         let (rest, lost_too) = two_sum(error, rest);
         let (high, low) = two_sum(sum, rest);
         // Not-a-number, from sums beyond the range of doubles, equals nothing.
-        (lost == 0.0 && lost_too == 0.0).then_some(Self { high, low })
+        (Self { high, low }, lost == 0.0 && lost_too == 0.0)
     }
 
     /// The sum of the values that are present.
     fn of(values: [&[f64]; 2]) -> Option<Self> {
-        let empty = Self {
-            high: 0.0,
-            low: 0.0,
-        };
         let mut values = values.into_iter().flatten();
-        values.try_fold(empty, |pair, &value| pair.exchange(present(value).0, 0.0))
+        values.try_fold(Self::EMPTY, |pair, &value| {
+            let (pair, exact) = pair.exchange(present(value).0, 0.0);
+            exact.then_some(pair)
+        })
     }
 }
 
@@ -63,17 +68,35 @@ impl ExactPair {
 pub(super) struct SlidingSum {
     outputs: Vec<Output>,
     fold: Fold<Sum>,
+    /// The sums of the batch, whose results are worked out together: a division takes long, but
+    /// many at once take little longer.
+    sums: Vec<ExactPair>,
+    counts: Vec<u32>,
 }
+
+/// Stands for the count of a row whose results are written, or that has none.
+const SETTLED: u32 = u32::MAX;
 
 impl SlidingSum {
     pub(super) fn new(outputs: Vec<Output>) -> Self {
-        let fold = Fold::new();
-        Self { outputs, fold }
+        Self {
+            outputs,
+            fold: Fold::new(),
+            sums: Vec::new(),
+            counts: Vec::new(),
+        }
     }
 
-    /// The sum of a window whose digits exceed an [`ExactPair`], or have done so lately.
+    /// Works out a window whose digits exceed an [`ExactPair`], or have done so lately.
     #[cold]
-    fn inexact(&mut self, key: u32, state: &mut [f64; 3], view: &View<'_>) -> Sum {
+    fn inexact(
+        &mut self,
+        key: u32,
+        state: &mut [f64; 3],
+        view: &View<'_>,
+        cell: usize,
+        columns: &mut [Vec<f64>],
+    ) {
         let (count, wait) = unpack(state[2]);
         let wait = match wait {
             0 => view.rows as u32,
@@ -81,14 +104,18 @@ impl SlidingSum {
                 Some(pair) => {
                     *state = [pair.high, pair.low, pack(count, 0)];
                     self.fold.forget(key);
-                    return Sum::exact(count, pair.high, pair.low);
+                    self.sums[cell] = pair;
+                    self.counts[cell] = count;
+                    return;
                 }
                 None => view.rows as u32,
             },
             wait => wait - 1,
         };
         state[2] = pack(count, wait);
-        self.fold.total(key, view)
+        let total = self.fold.total(key, view);
+        let Self { outputs, fold, .. } = self;
+        fold.write(outputs, &total, (key, view), cell, columns);
     }
 }
 
@@ -97,7 +124,14 @@ impl Kernel for SlidingSum {
         3
     }
 
-    #[inline]
+    fn begin(&mut self, rows: usize) {
+        self.sums.clear();
+        self.sums.resize(rows, ExactPair::EMPTY);
+        self.counts.clear();
+        self.counts.resize(rows, SETTLED);
+    }
+
+    #[inline(always)]
     fn row(
         &mut self,
         key: u32,
@@ -108,36 +142,58 @@ impl Kernel for SlidingSum {
     ) {
         let state: &mut [f64; 3] = state.first_chunk_mut().expect("as many as asked for");
         let (mut count, wait) = unpack(state[2]);
-        let mut pair = Some(ExactPair {
+        let mut pair = ExactPair {
             high: state[0],
             low: state[1],
-        });
-        let (mut newest, is_present) = present(view.newest());
-        count += u32::from(is_present);
-        // The present row comes in with the first one that leaves, or alone.
-        for back in (view.rows + 1..=view.rows + view.left).rev() {
-            let (oldest, was_present) = present(view.ring.value(back));
-            count -= u32::from(was_present);
-            pair = pair.and_then(|pair| pair.exchange(newest, oldest));
-            newest = 0.0;
-        }
-        if view.left == 0 {
-            pair = pair.and_then(|pair| pair.exchange(newest, 0.0));
-        }
-        state[2] = pack(count, wait);
-        let total = match pair {
-            Some(pair) if wait == 0 => {
-                (state[0], state[1]) = (pair.high, pair.low);
-                Sum::exact(count, pair.high, pair.low)
-            }
-            _ => self.inexact(key, state, view),
         };
-        let Self { outputs, fold } = self;
-        fold.write(outputs, &total, (key, view), cell, columns);
+        let mut left = view.left;
+        let mut leave = |left: usize| {
+            let (oldest, was_present) = present(view.ring.value(view.rows + left));
+            count -= u32::from(was_present);
+            oldest
+        };
+        // The present row comes in with the first one that leaves.
+        let oldest = if left > 0 { leave(left) } else { 0.0 };
+        let (newest, is_present) = present(view.newest());
+        let mut exact;
+        (pair, exact) = pair.exchange(newest, oldest);
+        while left > 1 {
+            left -= 1;
+            let still;
+            (pair, still) = pair.exchange(0.0, leave(left));
+            exact &= still;
+        }
+        count += u32::from(is_present);
+        state[2] = pack(count, wait);
+        if exact && wait == 0 {
+            (state[0], state[1]) = (pair.high, pair.low);
+            self.sums[cell] = pair;
+            self.counts[cell] = count;
+        } else {
+            self.inexact(key, state, view, cell, columns);
+        }
+    }
+
+    fn finish(&mut self, columns: &mut [Vec<f64>]) {
+        for output in &self.outputs {
+            let result = match output.function {
+                Function::Mean => |pair: ExactPair, count| exact_mean(pair.high, pair.low, count),
+                _ => |pair: ExactPair, _| pair.high,
+            };
+            let sums = self.sums.iter().zip(&self.counts);
+            for (cell, (&pair, &count)) in columns[output.column].iter_mut().zip(sums) {
+                if count != SETTLED {
+                    let result = result(pair, f64::from(count));
+                    *cell = if count < output.min_samples { f64::NAN } else { result };
+                }
+            }
+        }
     }
 
     fn memory_bytes(&self) -> usize {
         self.fold.memory_bytes()
+            + self.sums.capacity() * size_of::<ExactPair>()
+            + self.counts.capacity() * size_of::<u32>()
     }
 }
 
@@ -188,7 +244,7 @@ impl<const LARGEST: bool> Kernel for SlidingExtreme<LARGEST> {
         2
     }
 
-    #[inline]
+    #[inline(always)]
     fn row(
         &mut self,
         key: u32,

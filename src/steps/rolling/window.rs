@@ -23,6 +23,9 @@ pub(super) trait Kernel: Send {
         0
     }
 
+    /// Makes ready for a batch in which the shard has `rows` rows.
+    fn begin(&mut self, _rows: usize) {}
+
     /// Works out the present row of `key` and writes cell `cell` of each of its columns. Must be
     /// called for each row of a key.
     fn row(
@@ -34,6 +37,9 @@ pub(super) trait Kernel: Send {
         columns: &mut [Vec<f64>],
     );
 
+    /// Writes what [`Kernel::row`] has put off to the end of the batch.
+    fn finish(&mut self, _columns: &mut [Vec<f64>]) {}
+
     /// Memory held beyond the state words, in bytes; constant time.
     fn memory_bytes(&self) -> usize;
 }
@@ -41,6 +47,10 @@ pub(super) trait Kernel: Send {
 impl Kernel for Box<dyn Kernel> {
     fn state_words(&self) -> usize {
         (**self).state_words()
+    }
+
+    fn begin(&mut self, rows: usize) {
+        (**self).begin(rows);
     }
 
     fn row(
@@ -52,6 +62,10 @@ impl Kernel for Box<dyn Kernel> {
         columns: &mut [Vec<f64>],
     ) {
         (**self).row(key, state, view, cell, columns);
+    }
+
+    fn finish(&mut self, columns: &mut [Vec<f64>]) {
+        (**self).finish(columns);
     }
 
     fn memory_bytes(&self) -> usize {
@@ -94,6 +108,9 @@ pub(super) trait Windows<const TIMED: bool>: Send {
     /// Words of state that each key needs.
     fn state_words(&self) -> usize;
 
+    /// Makes ready for a batch in which the shard has `rows` rows.
+    fn begin(&mut self, rows: usize);
+
     /// Works out the newest row of `key` and returns how many rows the longest window shows.
     fn row(
         &mut self,
@@ -103,6 +120,9 @@ pub(super) trait Windows<const TIMED: bool>: Send {
         cell: usize,
         columns: &mut [Vec<f64>],
     ) -> usize;
+
+    /// Ends the batch.
+    fn finish(&mut self, columns: &mut [Vec<f64>]);
 
     /// Memory held beyond the state words, in bytes; constant time.
     fn memory_bytes(&self) -> usize;
@@ -120,7 +140,15 @@ impl<K: Kernel, const TIMED: bool> Windows<TIMED> for Sliding<K> {
         self.kernel.state_words() + usize::from(TIMED)
     }
 
-    #[inline]
+    fn begin(&mut self, rows: usize) {
+        self.kernel.begin(rows);
+    }
+
+    fn finish(&mut self, columns: &mut [Vec<f64>]) {
+        self.kernel.finish(columns);
+    }
+
+    #[inline(always)]
     fn row(
         &mut self,
         key: u32,
@@ -164,6 +192,14 @@ pub(super) struct Several(pub(super) Vec<Sliding<Box<dyn Kernel>>>);
 impl<const TIMED: bool> Windows<TIMED> for Several {
     fn state_words(&self) -> usize {
         self.0.iter().map(Windows::<TIMED>::state_words).sum()
+    }
+
+    fn begin(&mut self, rows: usize) {
+        self.0.iter_mut().for_each(|window| window.kernel.begin(rows));
+    }
+
+    fn finish(&mut self, columns: &mut [Vec<f64>]) {
+        self.0.iter_mut().for_each(|window| window.kernel.finish(columns));
     }
 
     fn row(
