@@ -14,6 +14,9 @@ UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "G
 PART_BYTES = 64_000_000
 PARTS_MIN = 4
 
+# As many rows a day in a small table as in a large one: a day is what windows of time hold.
+BYTES_PER_DAY = 1_000_000_000 / 366
+
 
 def parse_bytes(text):
     """`250MB`, `1GB`, `512MiB` or `1.5G` as a number of bytes."""
@@ -80,7 +83,9 @@ class Tables:
         if path.suffix == ".parts":
             unfinished.mkdir(exist_ok=True)
         missing = SHAPES[table.shape_name].missing
+        days = max(1, round(parse_bytes(table.size) / BYTES_PER_DAY))
         command = [self.gen, "--shape", table.shape_name, "--out", unfinished, "--quiet", *options]
+        command += ["--days", str(days)]
         command += ["--clean", "--clean-time", "--missing", missing, "--missing-as", "empty"]
         subprocess.run(command, check=True)
         unfinished.rename(path)
