@@ -12,6 +12,7 @@ the binaries, the tables. Each measurement adds to the results, or replaces what
 
 import argparse
 import os
+import signal
 import sys
 from datetime import date
 from pathlib import Path
@@ -35,6 +36,7 @@ MEMORY_LIMITS = ("64MiB", "128MiB", "256MiB", "1GiB")
 
 def main():
     arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or what runs would outlive this
     results = Results(arguments.results)
     python = arguments.python or machine.environment(arguments.work / "venv")
     fine = arguments.command == "report" or measure(arguments, results, python)
