@@ -22,9 +22,10 @@ COLOURS = {
     "datafusion": "#009e73",
     "pyarrow": "#8c6bb1",
     "pandas": "#cc79a7",
+    "pandas_tuned": "#8a4a6c",
     "dask": "#56b4e9",
 }
-MARKERS = dict(zip(COLOURS, "osD^vPX"))
+MARKERS = dict(zip(COLOURS, "osD^vPpX"))
 GREY = "#7b828a"
 STYLE = {
     "svg.fonttype": "none",  # text stays text

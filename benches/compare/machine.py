@@ -53,7 +53,10 @@ def versions(chunketl, python, peers):
     )
     said = [
         subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-        for command in ([chunketl, "--version"], [python, "-c", program, *peers])
+        for command in (
+            [chunketl, "--version"],
+            [python, "-c", program, *(peer.removesuffix("_tuned") for peer in peers)],
+        )
     ]
     return {"chunketl": said[0][-1]} | dict(zip(peers, said[1]))
 

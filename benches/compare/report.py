@@ -13,6 +13,7 @@ NAMES = {
     "datafusion": "DataFusion",
     "duckdb": "DuckDB",
     "pandas": "pandas",
+    "pandas_tuned": "pandas, tuned",
     "polars": "Polars",
     "pyarrow": "PyArrow",
 }

@@ -6,7 +6,7 @@ It gets the rows as many files, because it would cut one file at line breaks tha
 import contextlib
 import io
 
-from peers import pandas as plain
+from peers import pandas_tuned as plain
 from tasks import KEY
 
 MANY_FILES = True
