@@ -1,6 +1,6 @@
 //! Every mask kernel against a plain loop over bytes.
 
-use chunketl::csv::masks::Kernel;
+use chunketl::csv::masks::{Kernel, Probed};
 
 /// Compares the kernels on each block of `data`, for a byte that occurs and one that may not.
 pub(crate) fn check(data: &[u8]) {
@@ -15,16 +15,23 @@ pub(crate) fn check(data: &[u8]) {
     }
 }
 
-fn plain(block: &[u8; 64], byte: u8) -> (u64, u64, Vec<u32>) {
+fn plain(block: &[u8; 64], byte: u8) -> Probed {
     let (mut equal, mut parity, mut odd) = (0, 0, false);
-    let mut positions = Vec::new();
+    let (mut positions, mut others) = (Vec::new(), Vec::new());
     for (i, &other) in block.iter().enumerate() {
         if other == byte {
             equal |= 1 << i;
             odd = !odd;
             positions.push(i as u32);
+        } else {
+            others.push(other);
         }
         parity |= u64::from(odd) << i;
     }
-    (equal, parity, positions)
+    Probed {
+        equal,
+        parity,
+        positions,
+        others,
+    }
 }

@@ -27,16 +27,31 @@ pub struct BadRecord {
 pub struct Fields<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) columns: usize,
-    pub(super) bounds: &'a [u32],
+    pub(super) rows: usize,
+    pub(super) bounds: Bounds<'a>,
     pub(super) record_indices: &'a [u32],
     pub(super) bad: &'a [BadRecord],
+}
+
+/// Where the fields of a block begin and end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds<'a> {
+    /// Field `c` of row `r` starts at offset `offsets[r * stride + c]` of the chunk; the next offset
+    /// is just past what separates it from the next field.
+    pub offsets: &'a [u32],
+    /// Offsets from one row to the next: the number of columns where rows share the offset between
+    /// them, else one more.
+    pub stride: usize,
+    /// Whether the last field of each row is followed by a carriage return and a line feed; all
+    /// others are followed by one byte.
+    pub carriage: bool,
 }
 
 impl<'a> Fields<'a> {
     /// Number of good records.
     #[inline]
     pub fn rows(&self) -> usize {
-        self.bounds.len() / (self.columns + 1)
+        self.rows
     }
 
     /// Number of fields in each good record.
@@ -48,7 +63,7 @@ impl<'a> Fields<'a> {
     /// Number of records, good and bad.
     #[inline]
     pub fn records(&self) -> usize {
-        self.rows() + self.bad.len()
+        self.rows + self.bad.len()
     }
 
     /// The raw bytes of a field, with its quotes if it is quoted, without its separator.
@@ -58,8 +73,10 @@ impl<'a> Fields<'a> {
     #[inline]
     pub fn field(&self, row: usize, column: usize) -> &'a [u8] {
         assert!(column < self.columns, "a row has {} fields", self.columns);
-        let first = row * (self.columns + 1) + column;
-        &self.bytes[self.bounds[first] as usize..self.bounds[first + 1] as usize - 1]
+        let first = row * self.bounds.stride + column;
+        let [start, next] = [first, first + 1].map(|at| self.bounds.offsets[at] as usize);
+        let carriage = self.bounds.carriage && column + 1 == self.columns;
+        &self.bytes[start..next - 1 - usize::from(carriage)]
     }
 
     /// The chunk that bounds point into.
@@ -68,10 +85,9 @@ impl<'a> Fields<'a> {
         self.bytes
     }
 
-    /// `columns + 1` offsets for each row: field `c` of row `r` is
-    /// `bytes[bounds[r * (columns + 1) + c]..bounds[r * (columns + 1) + c + 1] - 1]`.
+    /// Where the fields are.
     #[inline]
-    pub fn bounds(&self) -> &'a [u32] {
+    pub fn bounds(&self) -> Bounds<'a> {
         self.bounds
     }
 
@@ -94,20 +110,33 @@ mod tests {
     use super::*;
 
     const FIELDS: Fields<'_> = Fields {
-        bytes: b"ab,c\r\nd,\n",
+        bytes: b"ab,c\r\nd,\r\n",
         columns: 2,
-        bounds: &[0, 3, 5, 6, 8, 9],
+        rows: 2,
+        bounds: Bounds {
+            offsets: &[0, 3, 6, 8, 10],
+            stride: 2,
+            carriage: true,
+        },
         record_indices: &[],
         bad: &[],
     };
 
     #[test]
     fn bounds_enclose_fields_without_separators() {
-        let field = |row, column| FIELDS.field(row, column);
-        assert_eq!([field(0, 0), field(0, 1)], [&b"ab"[..], b"c"]);
-        assert_eq!([field(1, 0), field(1, 1)], [&b"d"[..], b""]);
-        assert_eq!((FIELDS.rows(), FIELDS.records()), (2, 2));
-        assert_eq!(FIELDS.record_indices(), None);
+        let apart = Bounds {
+            offsets: &[0, 3, 5, 6, 8, 9],
+            stride: 3,
+            carriage: false,
+        };
+        for bounds in [FIELDS.bounds, apart] {
+            let fields = Fields { bounds, ..FIELDS };
+            let field = |row, column| fields.field(row, column);
+            assert_eq!([field(0, 0), field(0, 1)], [&b"ab"[..], b"c"]);
+            assert_eq!([field(1, 0), field(1, 1)], [&b"d"[..], b""]);
+            assert_eq!((fields.rows(), fields.records()), (2, 2));
+            assert_eq!(fields.record_indices(), None);
+        }
     }
 
     #[test]

@@ -1,27 +1,35 @@
 //! Chunk bytes -> [`Fields`], a block of records at a time so that bytes and bounds stay in cache.
 //!
-//! The separator scan lists where fields end, this file cuts the list into records and checks
-//! each one's number of fields; a record that the scan cannot end (an illegal quote, no line end,
-//! far too many fields) goes through the plain machine.
+//! The separator scan lists where fields end. Where all records of a block are alike, which is
+//! nearly always, that list is the block's bounds as it stands. Otherwise the list is cut into
+//! records and each one's number of fields is checked; a record that the scan cannot end (an illegal
+//! quote, no line end, far too many fields) goes through the plain machine.
 //! Invariant: good and bad records are exactly those the splitter counted, in order.
 
 use crate::base::{Dialect, Reason};
 
-use super::fields::{BadRecord, Fields};
+use super::fields::{BadRecord, Bounds, Fields};
 use super::masks::{BLOCK_BYTES, Kernel};
 use super::record::{Extent, walk};
-use super::separators::SeparatorScan;
+use super::separators::{Listed, SeparatorScan};
 use super::split::assert_dialect;
 
 /// Finds the fields of chunks. Its buffers are reused: they grow to the largest block and stay.
 #[derive(Debug)]
 pub struct Indexer {
     kernel: Kernel,
-    /// Scratch of the scan: one past each separator.
-    separators: Vec<u32>,
-    /// Scratch of the scan: number of separators up to each line end.
-    line_ends: Vec<u32>,
+    /// Where a scan started, then one past each separator it found.
+    offsets: Vec<u32>,
     block: Records,
+}
+
+/// Good records without blank lines between them, all ending with the same line end.
+#[derive(Debug, Clone, Copy)]
+struct Alike {
+    rows: usize,
+    /// Offset just past the last of them.
+    end: usize,
+    carriage: bool,
 }
 
 /// The records of a block as they are found.
@@ -58,8 +66,7 @@ impl Indexer {
         assert!(columns > 0, "a table has a column");
         Self {
             kernel,
-            separators: Vec::new(),
-            line_ends: Vec::new(),
+            offsets: Vec::new(),
             block: Records {
                 dialect,
                 columns,
@@ -89,20 +96,19 @@ impl Indexer {
         self.block.clear();
         self.reserve(chunk.len() - start, records_max);
         while self.block.count < records_max && *at < chunk.len() {
-            let line_ends = self.kernel.run(SeparatorScan {
-                bytes: chunk,
-                from: *at,
-                dialect: self.block.dialect,
-                line_ends_max: records_max - self.block.count,
-                separators: &mut self.separators,
-                line_ends: &mut self.line_ends,
-            });
-            *at = match &self.line_ends[..line_ends] {
-                [] => self.block.take_walked(chunk, *at),
-                line_ends => {
-                    let separators = &self.separators;
+            let listed = self.scan(chunk, *at, records_max - self.block.count);
+            if self.block.count == 0
+                && let Some(alike) = self.alike(chunk, listed, records_max)
+            {
+                *at = alike.end;
+                return Some(self.fields_alike(chunk, alike));
+            }
+            *at = match listed.line_ends {
+                0 => self.block.take_walked(chunk, *at),
+                _ => {
+                    let separators = &self.offsets[1..=listed.separators];
                     self.block
-                        .take_lines(chunk, *at, separators, line_ends, records_max)
+                        .take_lines(chunk, *at, separators, listed.line_ends, records_max)
                 }
             };
         }
@@ -112,27 +118,81 @@ impl Indexer {
         (self.block.count > 0).then(|| self.block.fields(chunk))
     }
 
+    /// Lists the separators of up to `records_max` records from the record start `from` on.
+    fn scan(&mut self, chunk: &[u8], from: usize, records_max: usize) -> Listed {
+        self.offsets[0] = from as u32;
+        self.kernel.run(SeparatorScan {
+            bytes: chunk,
+            from,
+            dialect: self.block.dialect,
+            line_ends_max: records_max,
+            separators: &mut self.offsets[1..],
+        })
+    }
+
+    /// The first records of the list, if all are good and end alike.
+    fn alike(&self, chunk: &[u8], listed: Listed, records_max: usize) -> Option<Alike> {
+        let columns = self.block.columns;
+        let rows = listed.line_ends.min(records_max);
+        let used = rows * columns;
+        // A record of one column may be blank, which the number of its separators does not show.
+        if rows == 0 || columns == 1 || used > listed.separators {
+            return None;
+        }
+        let (start, end) = (self.offsets[0] as usize, self.offsets[used] as usize);
+        let newline = |after: &&u32| chunk[**after as usize - 1] == b'\n';
+        let behind = &self.offsets[used + 1..=listed.separators];
+        let behind = behind.iter().filter(newline).count();
+        let (mut newlines, mut carriages) = (0, 0);
+        for &after in self.offsets[columns..=used].iter().step_by(columns) {
+            let [carriage, newline] = chunk[after as usize - 2..][..2] else {
+                unreachable!("a slice of two bytes");
+            };
+            newlines += usize::from(newline == b'\n');
+            carriages += usize::from(carriage == b'\r');
+        }
+        let alike = newlines == rows
+            && rows + behind == listed.line_ends
+            && (carriages == 0 || carriages == rows)
+            && end - start <= self.block.record_bytes_max
+            && simdutf8::basic::from_utf8(&chunk[start..end]).is_ok();
+        alike.then_some(Alike {
+            rows,
+            end,
+            carriage: carriages > 0,
+        })
+    }
+
+    fn fields_alike<'a>(&'a self, bytes: &'a [u8], alike: Alike) -> Fields<'a> {
+        let columns = self.block.columns;
+        Fields {
+            bytes,
+            columns,
+            rows: alike.rows,
+            bounds: Bounds {
+                offsets: &self.offsets[..=alike.rows * columns],
+                stride: columns,
+                carriage: alike.carriage,
+            },
+            record_indices: &[],
+            bad: &[],
+        }
+    }
+
     /// Makes room for a block of `records_max` good records, but for no more than `bytes` can hold.
     fn reserve(&mut self, bytes: usize, records_max: usize) {
-        let records = records_max.min(bytes) + 1;
         let separators = records_max.saturating_mul(self.block.columns).min(bytes) + 1;
-        grow(&mut self.separators, separators + BLOCK_BYTES);
-        grow(&mut self.line_ends, records + BLOCK_BYTES);
+        let offsets = 1 + separators + BLOCK_BYTES;
+        if self.offsets.len() < offsets {
+            self.offsets.resize(offsets, 0);
+        }
     }
 
     /// Memory held, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        let offsets = self.separators.capacity()
-            + self.line_ends.capacity()
-            + self.block.bounds.capacity()
-            + self.block.indices.capacity();
+        let offsets =
+            self.offsets.capacity() + self.block.bounds.capacity() + self.block.indices.capacity();
         offsets * size_of::<u32>() + self.block.bad.capacity() * size_of::<BadRecord>()
-    }
-}
-
-fn grow(list: &mut Vec<u32>, len: usize) {
-    if list.len() < len {
-        list.resize(len, 0);
     }
 }
 
@@ -145,32 +205,36 @@ impl Records {
     }
 
     fn fields<'a>(&'a self, bytes: &'a [u8]) -> Fields<'a> {
+        let stride = self.columns + 1;
         Fields {
             bytes,
             columns: self.columns,
-            bounds: &self.bounds,
+            rows: self.bounds.len() / stride,
+            bounds: Bounds {
+                offsets: &self.bounds,
+                stride,
+                carriage: false,
+            },
             record_indices: &self.indices,
             bad: &self.bad,
         }
     }
 
-    /// Takes records from the lists of a scan that started at the record start `start`, until
+    /// Takes records from the list of a scan that started at the record start `start`, until
     /// there are `records_max`. Returns the next record start.
     fn take_lines(
         &mut self,
         bytes: &[u8],
         mut start: usize,
         separators: &[u32],
-        line_ends: &[u32],
+        line_ends: usize,
         records_max: usize,
     ) -> usize {
-        let mut first = 0;
-        for &after in line_ends {
+        let is_newline = |after: &u32| bytes[*after as usize - 1] == b'\n';
+        for separators in separators.split_inclusive(is_newline).take(line_ends) {
             if self.count == records_max {
                 break;
             }
-            let separators = &separators[first..after as usize];
-            first = after as usize;
             let line_end = separators[separators.len() - 1] as usize;
             let mut end = line_end - 1;
             if end > start && bytes[end - 1] == b'\r' {
@@ -371,7 +435,7 @@ mod tests {
         let text = b"a\nb,\nc\n\xff\nd\n";
         let fields = indexer.next(text, &mut 0, 9).expect("there are records");
         assert_eq!(fields.record_indices(), Some(&[0, 2, 4][..]));
-        assert_eq!(fields.bounds(), [0, 2, 5, 7, 9, 11]);
+        assert_eq!(fields.bounds().offsets, [0, 2, 5, 7, 9, 11]);
         let fields = indexer.next(&text[..2], &mut 0, 9).expect("a record");
         assert_eq!((fields.record_indices(), fields.records()), (None, 1));
     }

@@ -7,7 +7,7 @@
 
 use crate::base::Dialect;
 
-use super::masks::{BLOCK_BYTES, Masks, Task, block_at, low_bits};
+use super::masks::{BLOCK_BYTES, Masks, Task, load_at, low_bits};
 use super::quotes::{BlockMasks, QuoteState, may_open_after};
 
 /// Where a scan starts.
@@ -76,9 +76,8 @@ impl Task for LineScan<'_> {
         let mut state = State::new(&self);
         let mut pos = self.from;
         while pos < self.to {
-            let (block, there) = block_at(self.bytes, pos);
+            let (block, there) = load_at(masks, self.bytes, pos);
             let there = there & low_bits(self.to - pos);
-            let block = masks.load(&block);
             let mut feeds = masks.equal(block, b'\n') & there;
             let mut ends = feeds;
             let mut illegal = 0;

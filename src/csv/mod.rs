@@ -17,10 +17,10 @@ mod split;
 mod summary;
 mod unquote;
 
-pub use fields::{BadRecord, Fields};
+pub use fields::{BadRecord, Bounds, Fields};
 pub use index::Indexer;
 pub use record::{Record, read_record, records};
 pub use resync::{RESYNC_BYTES_MAX, resync};
 pub use split::Splitter;
 pub use summary::BlockSummary;
-pub use unquote::{Unquoted, unquote};
+pub use unquote::{Unquoted, unquote, unquote_inner};

@@ -116,7 +116,7 @@ pub(super) fn may_open_after(byte: u8, dialect: Dialect) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::masks::{BLOCK_BYTES, Kernel, Task, block_at};
+    use super::super::masks::{BLOCK_BYTES, Kernel, Task, load_at};
     use super::*;
 
     /// Which bytes are inside quotes, up to the first illegal one, and where that is.
@@ -131,8 +131,7 @@ mod tests {
             let mut state = QuoteState::RECORD_START;
             let mut marks = Vec::new();
             for pos in (0..self.0.len()).step_by(BLOCK_BYTES) {
-                let (block, there) = block_at(self.0, pos);
-                let block = masks.load(&block);
+                let (block, there) = load_at(masks, self.0, pos);
                 let block = BlockMasks {
                     quote: masks.equal(block, b'"'),
                     delimiter: masks.equal(block, b','),

@@ -8,12 +8,14 @@
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow::buffer::NullBuffer;
 use bumpalo::Bump;
 
-use super::field::{Field, FieldColumn, trim};
+use super::field::{Field, FieldColumn, GROUP_ROWS, Group, trim};
 use super::null::TokenSet;
+use super::validity::Validity;
 use crate::base::{DataType, Reason, Reject};
+use crate::csv::masks::Kernel;
 use crate::csv::unquote;
 
 /// Why a text is no cell of a column.
@@ -41,8 +43,36 @@ pub trait Leaf: Send {
         self.parse(field.text()).ok()
     }
 
+    /// Reads the fields of a group that are spelt in the common way, and sets the others' cells to
+    /// the default. Returns a bit for each field it read.
+    #[inline(always)]
+    fn fast_group(
+        &mut self,
+        _: Kernel,
+        group: &Group<'_>,
+        cells: &mut [Self::Cell; GROUP_ROWS],
+    ) -> u64 {
+        fast_each(self, group, cells)
+    }
+
     /// The cells as an array.
     fn array(&self, cells: Vec<Self::Cell>, nulls: Option<NullBuffer>) -> ArrayRef;
+}
+
+/// [`Leaf::fast_group`], a field at a time.
+#[inline(always)]
+pub(super) fn fast_each<L: Leaf + ?Sized>(
+    leaf: &mut L,
+    group: &Group<'_>,
+    cells: &mut [L::Cell; GROUP_ROWS],
+) -> u64 {
+    let mut good = 0;
+    for (row, (field, cell)) in group.iter().zip(cells).enumerate() {
+        let fast = leaf.fast(field);
+        good |= u64::from(fast.is_some()) << row;
+        *cell = fast.unwrap_or_default();
+    }
+    good
 }
 
 /// What became of the cells of one column of one chunk.
@@ -126,12 +156,13 @@ pub(super) struct Typed<L: Leaf> {
     slot: usize,
     quote: Option<u8>,
     leaf: L,
+    kernel: Kernel,
     tokens: TokenSet,
     /// Whether some null token also reads as a value, so that no field may skip the tokens.
     tokens_first: bool,
     cells: Vec<L::Cell>,
-    null_rows: Vec<u32>,
-    counts: ColumnCounts,
+    validity: Validity,
+    nulled: u64,
 }
 
 impl<L: Leaf> Typed<L> {
@@ -143,59 +174,57 @@ impl<L: Leaf> Typed<L> {
             slot,
             quote,
             leaf,
+            kernel: Kernel::best(),
             tokens,
             tokens_first,
             cells: Vec::new(),
-            null_rows: Vec::new(),
-            counts: ColumnCounts::default(),
+            validity: Validity::default(),
+            nulled: 0,
         }
     }
 
-    /// Adds a block's fields, trying each the fast way first if `FAST`.
+    /// Reads a group's fields the fast way if `fast`, and one by one those that it says nothing of.
+    /// Returns a bit for each that is a value.
     #[inline(always)]
-    fn push_block<const FAST: bool>(
+    fn read_group(
         &mut self,
-        fields: FieldColumn<'_>,
-        scratch: &Bump,
-        misfits: &mut Misfits,
-    ) {
-        let mut cells = std::mem::take(&mut self.cells);
-        let first_row = cells.len();
-        cells.extend(fields.iter().enumerate().map(|(row, field)| {
-            let fast = if FAST { self.leaf.fast(field) } else { None };
-            fast.unwrap_or_else(|| self.read(&fields, row, first_row, scratch, misfits))
-        }));
-        self.cells = cells;
+        fast: bool,
+        group: &Group<'_>,
+        cells: &mut [L::Cell; GROUP_ROWS],
+        rest: &mut Rest<'_>,
+    ) -> u64 {
+        let mut valid = if fast {
+            self.leaf.fast_group(self.kernel, group, cells)
+        } else {
+            cells.fill(L::Cell::default());
+            0
+        };
+        let mut odd = group.all() & !valid;
+        while odd != 0 {
+            let row = odd.trailing_zeros() as usize;
+            odd &= odd - 1;
+            if group.lens[row] > 0
+                && let Some(cell) = self.read(group.field(row), rest)
+            {
+                cells[row] = cell;
+                valid |= 1 << row;
+            }
+        }
+        valid
     }
 
-    /// The cell of a field that is not spelt in the common way. Takes no [`Field`], so that the loop
-    /// need not keep one in memory.
+    /// The cell of a field that is not spelt in the common way.
     #[inline(never)]
-    fn read(
-        &mut self,
-        fields: &FieldColumn<'_>,
-        row: usize,
-        first_row: usize,
-        scratch: &Bump,
-        misfits: &mut Misfits,
-    ) -> L::Cell {
-        let field = fields.get(row);
-        let cell = self.value(field, scratch).unwrap_or_else(|misfit| {
-            self.counts.nulled += 1;
-            misfits.add(misfit, self.slot, field);
+    fn read(&mut self, field: Field<'_>, rest: &mut Rest<'_>) -> Option<L::Cell> {
+        self.value(field, rest.scratch).unwrap_or_else(|misfit| {
+            self.nulled += 1;
+            rest.misfits.add(misfit, self.slot, field);
             None
-        });
-        cell.unwrap_or_else(|| {
-            self.null_rows.push((first_row + row) as u32);
-            L::Cell::default()
         })
     }
 
     /// The value of a field; `None` if it is null.
     fn value(&mut self, field: Field<'_>, scratch: &Bump) -> Result<Option<L::Cell>, Misfit> {
-        if field.len() == 0 {
-            return Ok(None);
-        }
         if !self.tokens_first
             && let Some(inner) = self.quote.and_then(|quote| field.within_quotes(quote))
             && let Some(cell) = self.leaf.fast(inner)
@@ -213,47 +242,45 @@ impl<L: Leaf> Typed<L> {
     }
 }
 
+/// What fields that are not spelt in the common way need.
+struct Rest<'a> {
+    scratch: &'a Bump,
+    misfits: &'a mut Misfits,
+}
+
 impl<L: Leaf> ColumnBuilder for Typed<L> {
     fn begin(&mut self, rows: usize) {
         self.cells = Vec::with_capacity(rows);
-        self.null_rows.clear();
-        self.counts = ColumnCounts::default();
+        self.validity = Validity::with_capacity(rows);
+        self.nulled = 0;
     }
 
     fn push(&mut self, fields: FieldColumn<'_>, scratch: &Bump, misfits: &mut Misfits) {
-        if self.tokens_first {
-            self.push_block::<false>(fields, scratch, misfits);
-        } else {
-            self.push_block::<true>(fields, scratch, misfits);
+        let mut rest = Rest { scratch, misfits };
+        let mut group = fields.group();
+        let mut cells = [L::Cell::default(); GROUP_ROWS];
+        for first in (0..fields.rows()).step_by(GROUP_ROWS) {
+            fields.fill(first, &mut group);
+            let valid = self.read_group(!self.tokens_first, &group, &mut cells, &mut rest);
+            self.cells.extend_from_slice(&cells[..group.rows()]);
+            self.validity.push(valid, group.rows());
         }
     }
 
     fn finish(&mut self) -> (ArrayRef, ColumnCounts) {
         let cells = std::mem::take(&mut self.cells);
-        let nulls = null_buffer(cells.len(), &self.null_rows);
-        self.counts.nulls = self.null_rows.len() as u64 - self.counts.nulled;
-        (self.leaf.array(cells, nulls), self.counts)
+        let validity = std::mem::take(&mut self.validity);
+        let counts = ColumnCounts {
+            nulls: validity.nulls() - self.nulled,
+            nulled: self.nulled,
+            null_lookalikes: 0,
+        };
+        (self.leaf.array(cells, validity.finish()), counts)
     }
 
     fn memory_bytes(&self) -> usize {
-        self.cells.capacity() * size_of::<L::Cell>() + self.null_rows.capacity() * size_of::<u32>()
+        self.cells.capacity() * size_of::<L::Cell>() + self.validity.memory_bytes()
     }
-}
-
-/// Validity of `rows` cells of which `null_rows` are null.
-pub(super) fn null_buffer(rows: usize, null_rows: &[u32]) -> Option<NullBuffer> {
-    if null_rows.is_empty() {
-        return None;
-    }
-    let mut bits = vec![0xFF_u8; rows.div_ceil(8)];
-    for &row in null_rows {
-        bits[row as usize / 8] &= !(1 << (row % 8));
-    }
-    Some(NullBuffer::new(BooleanBuffer::new(
-        Buffer::from_vec(bits),
-        0,
-        rows,
-    )))
 }
 
 /// A primitive Arrow array of `cells`.

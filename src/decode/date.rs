@@ -74,10 +74,9 @@ impl Default for DayCache {
 }
 
 impl DayCache {
-    /// The day that the first ten bytes of `field` spell.
+    /// The day that `bytes` spell.
     #[inline(always)]
-    pub(super) fn day(&mut self, field: Field<'_>) -> Option<i32> {
-        let bytes = field.text().first_chunk::<10>()?;
+    pub(super) fn day(&mut self, bytes: &[u8; 10]) -> Option<i32> {
         let text = [word(bytes, 0), word(bytes, 2)];
         if text != self.text {
             self.day = parse_day(bytes)?;
@@ -155,7 +154,11 @@ mod tests {
             }
             let text = format!("{year:04}-03-01");
             let number = day_number(year as u32, 3, 1);
-            assert_eq!(cache.day(Field::new(text.as_bytes())), number, "{text}");
+            assert_eq!(
+                cache.day(text.as_bytes().first_chunk().unwrap()),
+                number,
+                "{text}"
+            );
         }
         assert_eq!(day_number(1970, 1, 1), Some(0));
         for (year, month, day) in [
@@ -173,15 +176,11 @@ mod tests {
     fn a_bad_day_does_not_enter_the_cache() {
         let mut cache = DayCache::default();
         for _ in 0..2 {
-            assert_eq!(cache.day(Field::new(b"2024-01-31")), Some(19_753));
-            assert_eq!(cache.day(Field::new(b"2024-02-30")), None);
-            assert_eq!(cache.day(Field::new(b"2024-02-01")), Some(19_754));
+            assert_eq!(cache.day(b"2024-01-31"), Some(19_753));
+            assert_eq!(cache.day(b"2024-02-30"), None);
+            assert_eq!(cache.day(b"2024-02-01"), Some(19_754));
         }
-        assert_eq!(
-            DayCache::default().day(Field::new(b"\0\0\0\0\0\0\0\0\0\0")),
-            None
-        );
-        assert_eq!(DayCache::default().day(Field::new(b"")), None);
+        assert_eq!(DayCache::default().day(b"\0\0\0\0\0\0\0\0\0\0"), None);
     }
 
     #[test]
@@ -234,7 +233,9 @@ mod tests {
             let jiff = jiff.filter(|date| date.to_string() == text);
             let days = jiff.map(|date| (date - epoch).get_days());
             prop_assert_eq!(parse_day(text.as_bytes()).filter(|_| !text.contains('/')), days);
-            prop_assert_eq!(DayCache::default().day(Field::new(text.as_bytes())), parse_day(text.as_bytes().get(..10).unwrap_or_default()));
+            if let Some(bytes) = text.as_bytes().first_chunk() {
+                prop_assert_eq!(DayCache::default().day(bytes), parse_day(bytes));
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use arrow::datatypes::Decimal128Type;
 
 use super::column::{Leaf, Misfit, primitive, shared};
 use super::field::{Field, word};
-use super::integer::{ZEROS, eight};
+use super::integer::{EIGHT, ZEROS, are_digits, eight};
 
 /// The most digits that 128 bits can hold.
 const PRECISION_MAX: u8 = 38;
@@ -160,13 +160,14 @@ impl Short {
         let zeros = points.wrapping_sub(u64::from_le_bytes([1; 8])) & !points;
         let point = (zeros & u64::from_le_bytes([0x80; 8])).trailing_zeros() as usize / 8;
         if point >= count {
-            return Some((eight((word ^ ZEROS) << (64 - 8 * count))?, 0));
+            let values = (word ^ ZEROS) << (64 - 8 * count);
+            return are_digits(values).then(|| (eight(values), 0));
         }
         let before = (1_u64 << (8 * point)) - 1;
         let word = (word ^ ZEROS) & before | (word ^ ZEROS) >> 8 & !before;
         // Two shifts, as the point may be all there is.
         let values = word << 8 << (64 - 8 * count);
-        (count > 1).then_some((eight(values)?, count - 1 - point))
+        (count > 1 && are_digits(values)).then(|| (eight(values), count - 1 - point))
     }
 
     /// [`Self::read`] of 9 to 16 bytes.
@@ -192,7 +193,8 @@ impl Short {
         }
         let values = word << (128 - 8 * digits);
         let (first, last) = (values as u64, (values >> 64) as u64);
-        Some((eight(first)? * 100_000_000 + eight(last)?, fraction))
+        let good = are_digits(first) && are_digits(last);
+        good.then(|| (eight(first) * EIGHT + eight(last), fraction))
     }
 
     /// The value as a decimal of at most `precision` digits, `scale` of them behind the point.

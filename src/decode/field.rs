@@ -1,8 +1,8 @@
 //! Raw fields as the leaves read them: in comes one block of records, out go the fields of one
-//! column. A field knows the bytes that follow it, so that a kernel may load eight bytes at once
-//! and mask off what is not its own.
+//! column, one by one or in groups. A field knows the bytes that follow it, so that a kernel may
+//! load eight or sixteen bytes at once and mask off what is not its own.
 
-use crate::csv::{BadRecord, Fields};
+use crate::csv::{BadRecord, Bounds, Fields};
 
 /// The raw bytes of one field, and the chunk around them.
 #[derive(Debug, Clone, Copy)]
@@ -23,12 +23,6 @@ impl<'a> Field<'a> {
     pub fn within(bytes: &'a [u8], start: usize, end: usize) -> Self {
         let len = end.wrapping_sub(start);
         Self { bytes, start, len }
-    }
-
-    /// The field from offset `start` to the byte before offset `next`.
-    #[inline]
-    fn between(bytes: &'a [u8], start: u32, next: u32) -> Self {
-        Self::within(bytes, start as usize, (next as usize).wrapping_sub(1))
     }
 
     /// Offset from the start of the chunk, in bytes.
@@ -89,61 +83,173 @@ pub(super) fn word(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 
+/// Fields in a group: one bit of a word for each.
+pub const GROUP_ROWS: usize = 64;
+
+/// The fields of a few rows of one column, as arrays, so that a kernel can go over them without a
+/// branch. Invariant: `rows` is at most [`GROUP_ROWS`].
+#[derive(Debug)]
+pub struct Group<'a> {
+    bytes: &'a [u8],
+    pub(super) starts: [u32; GROUP_ROWS],
+    pub(super) lens: [u32; GROUP_ROWS],
+    rows: usize,
+}
+
+impl<'a> Group<'a> {
+    /// Number of fields.
+    #[inline(always)]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// A bit for each field, from the lowest on.
+    #[inline(always)]
+    pub fn all(&self) -> u64 {
+        u64::MAX >> (GROUP_ROWS - self.rows)
+    }
+
+    /// Leaves the sign of each field off, and loads the first eight bytes of what follows.
+    #[inline(always)]
+    pub(super) fn unsigned(&self) -> Unsigned {
+        let mut of = Unsigned {
+            words: [0; GROUP_ROWS],
+            more: [0; GROUP_ROWS],
+            counts: [0; GROUP_ROWS],
+            signs: [0; GROUP_ROWS],
+        };
+        for (row, field) in self.iter().enumerate() {
+            let Some(window) = field.window::<17>() else {
+                continue;
+            };
+            let negative = window[0] == b'-';
+            let at = usize::from(negative);
+            of.words[row] = word(window, at);
+            of.more[row] = word(window, at + 8);
+            of.counts[row] = field.len().wrapping_sub(at) as u64;
+            of.signs[row] = u64::from(negative);
+        }
+        of
+    }
+
+    /// Length of the longest field, in bytes.
+    #[inline(always)]
+    pub fn len_max(&self) -> usize {
+        self.lens.iter().fold(0, |longest, &len| longest.max(len)) as usize
+    }
+
+    /// The field of one row.
+    #[inline(always)]
+    pub fn field(&self, row: usize) -> Field<'a> {
+        Field {
+            bytes: self.bytes,
+            start: self.starts[row] as usize,
+            len: self.lens[row] as usize,
+        }
+    }
+
+    /// Each field, in row order.
+    #[inline(always)]
+    pub fn iter(&self) -> impl Iterator<Item = Field<'a>> {
+        let spans = self.starts.iter().zip(&self.lens).take(self.rows);
+        spans.map(|(&start, &len)| Field {
+            bytes: self.bytes,
+            start: start as usize,
+            len: len as usize,
+        })
+    }
+}
+
+/// The bytes of a group's fields behind the minus sign that some of them have, as arrays for
+/// arithmetic on all rows at once. What is behind a field is arbitrary.
+pub(super) struct Unsigned {
+    /// The first eight bytes.
+    pub(super) words: [u64; GROUP_ROWS],
+    /// The next eight.
+    pub(super) more: [u64; GROUP_ROWS],
+    /// Length in bytes; 0 where the chunk ends too early to load words.
+    pub(super) counts: [u64; GROUP_ROWS],
+    /// 1 where there was a sign.
+    pub(super) signs: [u64; GROUP_ROWS],
+}
+
 /// The fields of one column in one block.
 #[derive(Debug, Clone, Copy)]
 pub struct FieldColumn<'a> {
     bytes: &'a [u8],
-    bounds: &'a [u32],
+    /// From the first row's field on.
+    offsets: &'a [u32],
     stride: usize,
-    column: usize,
+    /// Bytes between a field's end and the next offset.
+    gap: u32,
+    rows: usize,
 }
 
 impl<'a> FieldColumn<'a> {
-    /// Column `column` of rows of `columns` fields. `bounds` holds `columns + 1` offsets into
+    /// Column `column` of rows of `columns` fields. `offsets` holds `columns + 1` offsets into
     /// `bytes` for each row; field c ends one byte before offset c + 1.
     ///
     /// # Panics
     /// If a field is not UTF-8 or not within `bytes`.
-    pub fn new(bytes: &'a [u8], bounds: &'a [u32], columns: usize, column: usize) -> Self {
-        let fields = Self::trusted(bytes, bounds, columns, column);
+    pub fn new(bytes: &'a [u8], offsets: &'a [u32], columns: usize, column: usize) -> Self {
+        let fields = Block::apart(bytes, offsets, columns).column(column);
         let utf8 = |field: Field<'_>| str::from_utf8(field.text()).is_ok();
         assert!(fields.iter().all(utf8), "fields are UTF-8");
         fields
     }
 
-    /// [`Self::new`] of fields that the scanner has found to be UTF-8.
-    pub(super) fn trusted(
-        bytes: &'a [u8],
-        bounds: &'a [u32],
-        columns: usize,
-        column: usize,
-    ) -> Self {
-        assert!(column < columns, "a column of the block");
-        Self {
-            bytes,
-            bounds,
-            stride: columns + 1,
-            column,
-        }
-    }
-
     /// Number of fields.
     pub fn rows(&self) -> usize {
-        self.bounds.len() / self.stride
+        self.rows
     }
 
     /// Each field, in row order.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Field<'a>> + use<'a> {
-        let Self { bytes, column, .. } = *self;
-        let rows = self.bounds.chunks_exact(self.stride);
-        rows.map(move |row| Field::between(bytes, row[column], row[column + 1]))
+        let fields = *self;
+        (0..self.rows).map(move |row| fields.get(row))
+    }
+
+    /// No rows yet: for [`Self::fill`].
+    pub(super) fn group(&self) -> Group<'a> {
+        Group {
+            bytes: self.bytes,
+            starts: [0; GROUP_ROWS],
+            lens: [0; GROUP_ROWS],
+            rows: 0,
+        }
+    }
+
+    /// Makes `group` that of the rows from `first` on, which is one of them. The lengths behind the
+    /// last of them are zero.
+    #[inline(always)]
+    pub(super) fn fill(&self, first: usize, group: &mut Group<'a>) {
+        group.rows = (self.rows - first).min(GROUP_ROWS);
+        if group.rows < GROUP_ROWS {
+            group.lens = [0; GROUP_ROWS];
+        }
+        let mut at = first * self.stride;
+        let spans = group.starts.iter_mut().zip(&mut group.lens);
+        for (start, len) in spans.take(group.rows) {
+            let [here, next] = self.offsets[at..at + 2] else {
+                unreachable!("a slice of two offsets");
+            };
+            *start = here;
+            *len = next.wrapping_sub(here + self.gap);
+            at += self.stride;
+        }
     }
 
     /// The field of one row.
+    #[inline]
     pub fn get(&self, row: usize) -> Field<'a> {
-        let at = row * self.stride + self.column;
-        Field::between(self.bytes, self.bounds[at], self.bounds[at + 1])
+        let at = row * self.stride;
+        let (start, next) = (self.offsets[at], self.offsets[at + 1]);
+        Field::within(
+            self.bytes,
+            start as usize,
+            next.wrapping_sub(self.gap) as usize,
+        )
     }
 }
 
@@ -151,22 +257,47 @@ impl<'a> FieldColumn<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Block<'a> {
     pub(super) bytes: &'a [u8],
-    pub(super) bounds: &'a [u32],
     pub(super) columns: usize,
-    /// Good and bad records.
-    pub(super) records: usize,
+    pub(super) rows: usize,
+    pub(super) bounds: Bounds<'a>,
     /// For each row its record's index in the block; `None` when row i is record i.
     pub(super) record_indices: Option<&'a [u32]>,
     pub(super) bad: &'a [BadRecord],
 }
 
 impl<'a> Block<'a> {
-    pub(super) fn rows(&self) -> usize {
-        self.bounds.len() / (self.columns + 1)
+    /// A block of good records only, with `columns + 1` offsets for each.
+    pub(super) fn apart(bytes: &'a [u8], offsets: &'a [u32], columns: usize) -> Self {
+        let stride = columns + 1;
+        Self {
+            bytes,
+            columns,
+            rows: offsets.len() / stride,
+            bounds: Bounds {
+                offsets,
+                stride,
+                carriage: false,
+            },
+            record_indices: None,
+            bad: &[],
+        }
+    }
+
+    /// Number of records, good and bad.
+    pub(super) fn records(&self) -> usize {
+        self.rows + self.bad.len()
     }
 
     pub(super) fn column(&self, column: usize) -> FieldColumn<'a> {
-        FieldColumn::trusted(self.bytes, self.bounds, self.columns, column)
+        assert!(column < self.columns, "a column of the block");
+        let carriage = self.bounds.carriage && column + 1 == self.columns;
+        FieldColumn {
+            bytes: self.bytes,
+            offsets: &self.bounds.offsets[column.min(self.bounds.offsets.len())..],
+            stride: self.bounds.stride,
+            gap: 1 + u32::from(carriage),
+            rows: self.rows,
+        }
     }
 }
 
@@ -174,9 +305,9 @@ impl<'a> From<&'a Fields<'a>> for Block<'a> {
     fn from(fields: &'a Fields<'a>) -> Self {
         Self {
             bytes: fields.bytes(),
-            bounds: fields.bounds(),
             columns: fields.columns(),
-            records: fields.records(),
+            rows: fields.rows(),
+            bounds: fields.bounds(),
             record_indices: fields.record_indices(),
             bad: fields.bad(),
         }

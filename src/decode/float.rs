@@ -7,9 +7,11 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::Float64Type;
 
 use super::class::{Class, classify};
-use super::column::{Leaf, Misfit, primitive, shared};
+use super::column::{Leaf, Misfit, fast_each, primitive, shared};
 use super::decimal::Short;
-use super::field::Field;
+use super::field::{Field, GROUP_ROWS, Group, Unsigned};
+use super::integer::{ZEROS, are_digits, eight, up};
+use crate::csv::masks::{Kernel, Masks, Task};
 
 /// No integer of fewer digits is beyond 2^53.
 const EXACT_DIGITS: usize = 15;
@@ -39,11 +41,157 @@ const POWERS: [f64; 16] = [
 /// (W. Clinger, "How to read floating point numbers accurately", 1990).
 #[inline(always)]
 fn parse_number(field: Field<'_>) -> Option<f64> {
-    if let Some(short) = Short::of(field) {
-        let value = short.unscaled as f64 / POWERS[short.fraction];
-        return Some(if short.negative { -value } else { value });
+    Short::of(field)
+        .map(scale)
+        .or_else(|| parse_long(field.text()))
+}
+
+/// The nearest float64 of a notation that was read.
+#[inline(always)]
+fn scale(short: Short) -> f64 {
+    // Fifteen digits are fewer than 63 bits, and signed integers convert faster.
+    let value = short.unscaled as i64 as f64 / POWERS[short.fraction];
+    if short.negative { -value } else { value }
+}
+
+/// Reads the short notations of a group, all of at most 16 bytes.
+///
+/// ```text
+/// 1  digit values, and zero behind the field; the first byte that equals the point is found by its
+///    zero after a xor (a borrow may only mark later ones)
+/// 2  the bytes behind the point move down by one, over it
+/// 3  missing digits behind the last are zeros, so the number has 8 or 15 digits, and the power of
+///    ten depends only on how many stand before the point
+/// ```
+struct ReadGroup<'a, 'b> {
+    group: &'a Group<'b>,
+    cells: &'a mut [f64; GROUP_ROWS],
+    /// Whether to leave out what may be an identifier: a zero before another digit.
+    inferred: bool,
+}
+
+impl Task for ReadGroup<'_, '_> {
+    /// A bit for each field that was read.
+    type Output = u64;
+
+    #[inline(always)]
+    fn run<M: Masks>(self, masks: M) -> u64 {
+        let of = self.group.unsigned();
+        if self.group.len_max() <= 8 {
+            read_each(masks, &of, self.cells, self.inferred, up_to_8)
+        } else {
+            read_each(masks, &of, self.cells, self.inferred, up_to_16)
+        }
     }
-    parse_long(field.text())
+}
+
+/// What a kernel has read: `unscaled / 10^scale`, if it is `good`.
+struct Scaled {
+    unscaled: u64,
+    scale: u64,
+    good: bool,
+}
+
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+
+/// Ones below the first byte of `values` that is a point, all if there is none; and whether there
+/// is one.
+#[inline(always)]
+fn before_point(values: u64) -> (u64, bool) {
+    let points = values ^ ONES * u64::from(b'.' ^ b'0');
+    let zeros = points.wrapping_sub(ONES) & !points & ONES << 7;
+    let first = zeros & zeros.wrapping_neg();
+    ((first >> 7).wrapping_sub(1), first != 0)
+}
+
+/// Number of bytes of a mask of whole bytes.
+#[inline(always)]
+fn count_bytes(mask: u64) -> u64 {
+    (mask & ONES).wrapping_mul(ONES) >> 56
+}
+
+/// The number of a field of `count` bytes, at most 8, given as digit values.
+#[inline(always)]
+fn up_to_8([word, _]: [u64; 2], count: u64) -> Scaled {
+    let field = u64::MAX >> up(count);
+    let word = word & field;
+    let (before, has_point) = before_point(word);
+    let values = word & before | word >> 8 & !before;
+    let digits = count.wrapping_sub(u64::from(has_point));
+    Scaled {
+        unscaled: eight(values),
+        scale: 8_u64.wrapping_sub(count_bytes(before & field)),
+        good: are_digits(values) & (digits.wrapping_sub(1) < 8),
+    }
+}
+
+/// [`up_to_8`] of two words and 15 digits.
+#[inline(always)]
+fn up_to_16([first, second]: [u64; 2], count: u64) -> Scaled {
+    let is_long = count > 8;
+    let last = u64::MAX >> up(count);
+    let fields = if is_long { [u64::MAX, last] } else { [last, 0] };
+    let (first, second) = (first & fields[0], second & fields[1]);
+    let (before_first, in_first) = before_point(first);
+    let (before_second, in_second) = before_point(second);
+    let before_second = if in_first { 0 } else { before_second };
+    let joined = first >> 8 | second << 56;
+    let high = first & before_first | joined & !before_first;
+    let low = second & before_second | second >> 8 & !before_second;
+    let digits = count.wrapping_sub(u64::from(in_first | in_second));
+    let before = count_bytes(before_first & fields[0]) + count_bytes(before_second & fields[1]);
+    Scaled {
+        // There is no sixteenth digit.
+        unscaled: eight(high) * 10_000_000 + eight(low << 8),
+        scale: 15_u64.wrapping_sub(before),
+        good: are_digits(high) & are_digits(low) & (digits.wrapping_sub(1) < 15),
+    }
+}
+
+#[inline(always)]
+fn read_each<M: Masks>(
+    masks: M,
+    of: &Unsigned,
+    cells: &mut [f64; GROUP_ROWS],
+    inferred: bool,
+    read: impl Fn([u64; 2], u64) -> Scaled,
+) -> u64 {
+    /// 2^52 and its bits: a smaller integer put below them makes the float64 that much larger.
+    const LARGE: f64 = (1_u64 << 52) as f64;
+    let mut good = [0; GROUP_ROWS];
+    for row in 0..GROUP_ROWS {
+        let words = [of.words[row] ^ ZEROS, of.more[row] ^ ZEROS];
+        let count = of.counts[row];
+        let scaled = read(words, count);
+        let is_padded = (words[0] & 0xFF == 0) & (words[0] >> 8 & 0xFF <= 9) & (count > 1);
+        let is_read = scaled.good & !(is_padded & inferred);
+        let unscaled = f64::from_bits(scaled.unscaled | LARGE.to_bits()) - LARGE;
+        let value = unscaled / POWERS[(scaled.scale & 15) as usize];
+        let value = f64::from_bits(value.to_bits() | of.signs[row] << 63);
+        cells[row] = if is_read { value } else { 0.0 };
+        good[row] = u8::from(is_read);
+    }
+    masks.equal(masks.load(&good), 1)
+}
+
+/// [`Leaf::fast_group`] of a float64 column.
+#[inline(always)]
+fn fast_group<L: Leaf<Cell = f64>>(
+    leaf: &mut L,
+    kernel: Kernel,
+    group: &Group<'_>,
+    cells: &mut [f64; GROUP_ROWS],
+    inferred: bool,
+) -> u64 {
+    if group.len_max() <= 16 {
+        kernel.run(ReadGroup {
+            group,
+            cells,
+            inferred,
+        })
+    } else {
+        fast_each(leaf, group, cells)
+    }
 }
 
 #[inline(never)]
@@ -94,6 +242,16 @@ impl Leaf for Inferred {
         (exact && !padded).then_some(value)
     }
 
+    #[inline(always)]
+    fn fast_group(
+        &mut self,
+        kernel: Kernel,
+        group: &Group<'_>,
+        cells: &mut [f64; GROUP_ROWS],
+    ) -> u64 {
+        fast_group(self, kernel, group, cells, true)
+    }
+
     fn array(&self, cells: Vec<f64>, nulls: Option<NullBuffer>) -> ArrayRef {
         shared(primitive::<Float64Type>(cells, nulls))
     }
@@ -112,6 +270,16 @@ impl Leaf for Declared {
     #[inline(always)]
     fn fast(&mut self, field: Field<'_>) -> Option<f64> {
         parse_number(field)
+    }
+
+    #[inline(always)]
+    fn fast_group(
+        &mut self,
+        kernel: Kernel,
+        group: &Group<'_>,
+        cells: &mut [f64; GROUP_ROWS],
+    ) -> u64 {
+        fast_group(self, kernel, group, cells, false)
     }
 
     fn array(&self, cells: Vec<f64>, nulls: Option<NullBuffer>) -> ArrayRef {

@@ -314,14 +314,14 @@ impl Inference {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::tests::{block, bounds_of};
+    use super::super::tests::bounds_of;
     use super::*;
 
     fn observe(raw: &[&str]) -> Inference {
         let (bytes, bounds) = bounds_of(raw);
         let mut inference = Inference::new(1, &NullTokens::default(), Some(b'"'));
         for bounds in bounds.chunks(6) {
-            inference.observe_block(block(&bytes, bounds, 1));
+            inference.observe_block(Block::apart(&bytes, bounds, 1));
         }
         inference
     }

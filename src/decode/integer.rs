@@ -1,7 +1,7 @@
 //! Text -> int64. A *canonical* text is what printing the value gives; a declared column takes any
 //! spelling whose value is exact. Invariant: no digit is ever lost; what does not fit is a misfit.
 //!
-//! The kernel reads eight digits at a time:
+//! The kernels read eight digits at a time:
 //!
 //! ```text
 //! 1  the word of d <= 8 digits, whatever follows them in the chunk
@@ -9,7 +9,9 @@
 //! 2  every byte must be 0 to 9: neither it nor it + 6 may reach the upper half byte
 //! 3  pairs, then fours, then eights: two multiplications (D. Lemire, "Quickly parsing eight
 //!    digits", 2018)
-//! 4  17 to 19 digits are three words; they always fit u64, so the range is checked last
+//! 4  up to 16 digits are two such words; of a group whose longest field is that short, every
+//!    field is read as if it were, and a bit says afterwards whether it was: there is no branch
+//! 5  17 to 19 digits are three words; they always fit u64, so the range is checked last
 //! ```
 
 use arrow::array::ArrayRef;
@@ -17,32 +19,46 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::Int64Type;
 
 use super::class::{Class, classify};
-use super::column::{Leaf, Misfit, primitive, shared};
+use super::column::{Leaf, Misfit, fast_each, primitive, shared};
 use super::decimal;
-use super::field::{Field, word};
+use super::field::{Field, GROUP_ROWS, Group, Unsigned, word};
 use crate::base::DataType;
-
-/// The value of the lowest `count` bytes of `word`, if all are digits; 1 to 8 of them.
-#[inline(always)]
-fn digits(word: u64, count: usize) -> Option<u64> {
-    eight((word ^ ZEROS) << (64 - 8 * count))
-}
+use crate::csv::masks::{Kernel, Masks, Task};
 
 /// Eight ASCII zeros.
 pub(super) const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
 
+/// Ten to the eighth.
+pub(super) const EIGHT: u64 = 100_000_000;
+
+/// How many bits the lowest `count` bytes of a word move up to fill it, where they do not yet:
+/// modulo 64.
+#[inline(always)]
+pub(super) fn up(count: u64) -> u64 {
+    count.wrapping_mul(8).wrapping_neg() & 63
+}
+
+/// Whether every byte of `values` is 0 to 9.
+#[inline(always)]
+pub(super) fn are_digits(values: u64) -> bool {
+    (values | values.wrapping_add(0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0 == 0
+}
+
 /// The number whose eight digit values are the bytes of `values`, the first in the lowest place.
 #[inline(always)]
-pub(super) fn eight(values: u64) -> Option<u64> {
-    let above_nine = values | values.wrapping_add(0x0606_0606_0606_0606);
-    if above_nine & 0xF0F0_F0F0_F0F0_F0F0 != 0 {
-        return None;
-    }
+pub(super) fn eight(values: u64) -> u64 {
     const EVEN: u64 = 0x0000_00FF_0000_00FF;
     let pairs = values.wrapping_mul(10).wrapping_add(values >> 8);
     let first = (pairs & EVEN).wrapping_mul(100 + (1_000_000 << 32));
     let second = (pairs >> 16 & EVEN).wrapping_mul(1 + (10_000 << 32));
-    Some(first.wrapping_add(second) >> 32)
+    first.wrapping_add(second) >> 32
+}
+
+/// The value of the lowest `count` bytes of `word`, if all are digits; 1 to 8 of them.
+#[inline(always)]
+fn digits(word: u64, count: usize) -> Option<u64> {
+    let values = (word ^ ZEROS) << (64 - 8 * count);
+    are_digits(values).then(|| eight(values))
 }
 
 /// The value of a canonical field: `-?(0|[1-9][0-9]*)` within 64 bits, and not `-0`.
@@ -64,11 +80,91 @@ pub fn parse_canonical(field: Field<'_>) -> Option<i64> {
     Some(if negative { -magnitude } else { magnitude })
 }
 
-/// [`parse_canonical`] of 9 to 19 digits. It stays out of line, so that the loop around short
-/// integers keeps its registers.
+/// Reads the canonical fields of a group, all of at most 16 bytes.
+struct ReadGroup<'a, 'b> {
+    group: &'a Group<'b>,
+    cells: &'a mut [i64; GROUP_ROWS],
+}
+
+impl Task for ReadGroup<'_, '_> {
+    /// A bit for each field that is canonical.
+    type Output = u64;
+
+    #[inline(always)]
+    fn run<M: Masks>(self, masks: M) -> u64 {
+        let of = self.group.unsigned();
+        if self.group.len_max() <= 8 {
+            read_each(masks, &of, self.cells, up_to_8)
+        } else {
+            read_each(masks, &of, self.cells, up_to_16)
+        }
+    }
+}
+
+/// The number of `count` digits whose values are the first bytes of `word`, and whether it is one.
+#[inline(always)]
+fn up_to_8([word, _]: [u64; 2], count: u64) -> (u64, bool) {
+    let values = word << up(count);
+    let good = are_digits(values) & (count.wrapping_sub(1) < 8);
+    (eight(values), good)
+}
+
+/// [`up_to_8`] of two words.
+#[inline(always)]
+fn up_to_16([first, second]: [u64; 2], count: u64) -> (u64, bool) {
+    let is_long = count > 8;
+    let up = up(count);
+    let high = if is_long { first << up } else { 0 };
+    // What the first word loses; two shifts, as it may be nothing.
+    let carried = first >> 1 >> (63 - up);
+    let low = if is_long {
+        second << up | carried
+    } else {
+        first << up
+    };
+    let good = are_digits(low) & are_digits(high) & (count.wrapping_sub(1) < 16);
+    (eight(high) * EIGHT + eight(low), good)
+}
+
+#[inline(always)]
+fn read_each<M: Masks>(
+    masks: M,
+    of: &Unsigned,
+    cells: &mut [i64; GROUP_ROWS],
+    read: impl Fn([u64; 2], u64) -> (u64, bool),
+) -> u64 {
+    let mut good = [0; GROUP_ROWS];
+    for row in 0..GROUP_ROWS {
+        let words = [of.words[row] ^ ZEROS, of.more[row] ^ ZEROS];
+        let (count, sign) = (of.counts[row], of.signs[row]);
+        let (magnitude, is_number) = read(words, count);
+        let padded = (words[0] & 0xFF == 0) & (count + sign > 1);
+        let is_read = is_number & !padded;
+        let value = (magnitude ^ sign.wrapping_neg()).wrapping_add(sign);
+        cells[row] = if is_read { value as i64 } else { 0 };
+        good[row] = u8::from(is_read);
+    }
+    masks.equal(masks.load(&good), 1)
+}
+
+/// [`Leaf::fast_group`] of an int64 column.
+#[inline(always)]
+fn fast_group<L: Leaf<Cell = i64>>(
+    leaf: &mut L,
+    kernel: Kernel,
+    group: &Group<'_>,
+    cells: &mut [i64; GROUP_ROWS],
+) -> u64 {
+    if group.len_max() <= 16 {
+        kernel.run(ReadGroup { group, cells })
+    } else {
+        fast_each(leaf, group, cells)
+    }
+}
+
+/// [`parse_canonical`] of 9 to 19 digits.
 #[inline(never)]
 fn parse_long(text: &[u8]) -> Option<i64> {
-    const EIGHT: u64 = 100_000_000;
     let negative = text.first() == Some(&b'-');
     let start = usize::from(negative);
     let count = text.len().checked_sub(start)?;
@@ -131,6 +227,16 @@ impl Leaf for Inferred {
         parse_canonical(field)
     }
 
+    #[inline(always)]
+    fn fast_group(
+        &mut self,
+        kernel: Kernel,
+        group: &Group<'_>,
+        cells: &mut [i64; GROUP_ROWS],
+    ) -> u64 {
+        fast_group(self, kernel, group, cells)
+    }
+
     fn array(&self, cells: Vec<i64>, nulls: Option<NullBuffer>) -> ArrayRef {
         shared(primitive::<Int64Type>(cells, nulls))
     }
@@ -150,6 +256,16 @@ impl Leaf for Declared {
     #[inline(always)]
     fn fast(&mut self, field: Field<'_>) -> Option<i64> {
         parse_canonical(field)
+    }
+
+    #[inline(always)]
+    fn fast_group(
+        &mut self,
+        kernel: Kernel,
+        group: &Group<'_>,
+        cells: &mut [i64; GROUP_ROWS],
+    ) -> u64 {
+        fast_group(self, kernel, group, cells)
     }
 
     fn array(&self, cells: Vec<i64>, nulls: Option<NullBuffer>) -> ArrayRef {

@@ -7,7 +7,6 @@
 //! every column. [`Inference`] says which types to decode with, from sampled fields.
 
 pub mod boolean;
-mod categorical;
 mod class;
 pub mod column;
 pub mod date;
@@ -16,10 +15,13 @@ pub mod field;
 pub mod float;
 mod infer;
 pub mod integer;
+mod intern;
 mod null;
 mod pattern;
+mod strings;
 mod text;
 pub mod timestamp;
+mod validity;
 
 use std::sync::Arc;
 
@@ -34,7 +36,7 @@ use self::column::{ColumnBuilder, Leaf, Misfits, Typed};
 use self::date::Dates;
 use self::field::Block;
 use self::pattern::Pattern;
-use self::text::TextCells;
+use self::text::{Text, TextCells};
 use self::timestamp::{Iso, ReadMoment, Timestamps};
 use crate::base::{Batch, Column, DataType, Origin, Reject, Schema};
 use crate::csv::Fields;
@@ -149,15 +151,15 @@ impl Decoder {
     /// Notes which records the block's rows are, once rows and records part ways.
     fn add_records(&mut self, block: &Block<'_>) {
         let (first_row, first_record) = (self.rows as u32, self.records as u32);
-        self.rows += block.rows();
-        self.records += block.records;
+        self.rows += block.rows;
+        self.records += block.records();
         if self.records > self.rows {
             let indices = self
                 .record_indices
                 .get_or_insert_with(|| (0..first_row).collect());
             match block.record_indices {
                 Some(records) => indices.extend(records.iter().map(|record| first_record + record)),
-                None => indices.extend((0..block.rows() as u32).map(|row| first_record + row)),
+                None => indices.extend((0..block.rows as u32).map(|row| first_record + row)),
             }
         }
     }
@@ -220,8 +222,8 @@ pub fn column_builder(
         (&DataType::Decimal { precision, scale }, _) => {
             setup.typed(decimal::Decimal { precision, scale })
         }
-        (DataType::Utf8, _) => Box::new(text::Utf8::new(text())),
-        (DataType::Categorical, _) => Box::new(categorical::Categorical::new(text())),
+        (DataType::Utf8, _) => Box::new(Text::new(text(), false)),
+        (DataType::Categorical, _) => Box::new(Text::new(text(), true)),
         (DataType::Date | DataType::Timestamp { .. }, _) => match &column.format {
             None => setup.moments(column, Iso::default()),
             Some(format) => setup.moments(column, Pattern::new(format)),
@@ -292,17 +294,6 @@ mod tests {
         (bytes, bounds)
     }
 
-    pub(super) fn block<'a>(bytes: &'a [u8], bounds: &'a [u32], columns: usize) -> Block<'a> {
-        Block {
-            bytes,
-            bounds,
-            columns,
-            records: bounds.len() / (columns + 1),
-            record_indices: None,
-            bad: &[],
-        }
-    }
-
     fn plan(types: &[(DataType, Origin)]) -> DecodePlan {
         let columns = types
             .iter()
@@ -334,7 +325,7 @@ mod tests {
         let scratch = Bump::new();
         decoder.begin(1);
         for bounds in bounds.chunks(rows_per_block * (N + 1)) {
-            decoder.push_block(block(&bytes, bounds, N), &scratch);
+            decoder.push_block(Block::apart(&bytes, bounds, N), &scratch);
         }
         decoder.finish(7, 3)
     }
@@ -585,13 +576,12 @@ mod tests {
         let second = [bad(0, 4, 7), bad(2, 10, 12)];
         for _ in 0..2 {
             decoder.begin(4);
-            decoder.push_block(block(bytes, &bounds[..4], 1), &scratch);
-            let mut with_bad = block(bytes, &bounds[4..6], 1);
-            with_bad.records = 3;
+            decoder.push_block(Block::apart(bytes, &bounds[..4], 1), &scratch);
+            let mut with_bad = Block::apart(bytes, &bounds[4..6], 1);
             with_bad.record_indices = Some(&[1]);
             with_bad.bad = &second;
             decoder.push_block(with_bad, &scratch);
-            decoder.push_block(block(bytes, &bounds[6..], 1), &scratch);
+            decoder.push_block(Block::apart(bytes, &bounds[6..], 1), &scratch);
             let decoded = decoder.finish(0, 0);
             assert_eq!(decoded.batch.records.as_deref(), Some(&[0, 1, 3, 5][..]));
             let cells = decoded.batch.column(0).as_primitive::<Int64Type>();

@@ -51,29 +51,58 @@ impl NullTokens {
 /// A set of tokens, quick to say that a cell is none of them.
 #[derive(Debug, Clone)]
 pub(super) struct TokenSet {
-    tokens: Vec<Box<[u8]>>,
-    /// Bit n: some token is n bytes long; bit 63 stands for 63 and more.
-    lengths: u64,
+    /// By length up to [`SHORT_BYTES`], then all that are longer.
+    tokens: [Vec<Token>; SHORT_BYTES + 2],
     /// Whether some token starts with the byte.
     starts: [bool; 256],
     /// Whether the empty text is a token; it is not among `tokens`.
     empty: bool,
 }
 
+/// Tokens up to this long are compared as two words.
+const SHORT_BYTES: usize = 16;
+
+#[derive(Debug, Clone)]
+struct Token {
+    words: [u64; 2],
+    text: Box<[u8]>,
+}
+
+/// The first and the last bytes of a text that is not empty, which are all if it is short.
+#[inline]
+fn words(text: &[u8]) -> [u64; 2] {
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return [first, last].map(|bytes| u64::from_le_bytes(*bytes));
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return [first, last].map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
+    }
+    let middle = u64::from(text[text.len() / 2]);
+    [
+        u64::from(text[0]) << 8 | middle,
+        u64::from(text[text.len() - 1]),
+    ]
+}
+
 impl TokenSet {
     fn new<'a>(tokens: impl Iterator<Item = &'a [u8]>) -> Self {
-        let (mut lengths, mut starts) = (0, [false; 256]);
-        let (empty, tokens): (Vec<_>, Vec<_>) = tokens.partition(|token| token.is_empty());
-        for token in &tokens {
-            lengths |= 1 << token.len().min(63);
-            starts[usize::from(token[0])] = true;
+        let mut set = Self {
+            tokens: [const { Vec::new() }; _],
+            starts: [false; 256],
+            empty: false,
+        };
+        for token in tokens {
+            let Some(&first) = token.first() else {
+                set.empty = true;
+                continue;
+            };
+            set.starts[usize::from(first)] = true;
+            set.tokens[token.len().min(SHORT_BYTES + 1)].push(Token {
+                words: words(token),
+                text: token.into(),
+            });
         }
-        Self {
-            tokens: tokens.into_iter().map(Box::from).collect(),
-            lengths,
-            starts,
-            empty: !empty.is_empty(),
-        }
+        set
     }
 
     /// Whether `text` is one of the tokens.
@@ -82,14 +111,18 @@ impl TokenSet {
         let Some(&first) = text.first() else {
             return self.empty;
         };
-        self.lengths >> text.len().min(63) & 1 != 0
-            && self.starts[usize::from(first)]
-            && self.tokens.iter().any(|token| **token == *text)
+        let tokens = &self.tokens[text.len().min(SHORT_BYTES + 1)];
+        if tokens.is_empty() || !self.starts[usize::from(first)] {
+            return false;
+        }
+        let words = words(text);
+        let mut alike = tokens.iter().filter(|token| token.words == words);
+        alike.any(|token| text.len() <= SHORT_BYTES || *token.text == *text)
     }
 
     /// The tokens that are not empty.
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.tokens.iter().map(|token| &**token)
+        self.tokens.iter().flatten().map(|token| &*token.text)
     }
 }
 
@@ -115,8 +148,8 @@ mod tests {
     proptest! {
         #[test]
         fn the_quick_answer_is_the_plain_one(
-            tokens in prop::collection::vec("[ab]{0,3}|a{62,66}", 0..6),
-            text in "[ab]{0,3}|a{62,66}",
+            tokens in prop::collection::vec("[ab]{0,3}|[ab]{4,9}|a{14,18}b?|a{62,66}", 0..6),
+            text in "[ab]{0,3}|[ab]{4,9}|a{14,18}b?|a{62,66}",
         ) {
             let set = TokenSet::new(tokens.iter().map(|token| token.as_bytes()));
             prop_assert_eq!(set.contains(text.as_bytes()), tokens.contains(&text));

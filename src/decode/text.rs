@@ -1,251 +1,383 @@
-//! Text -> utf8. In come fields that the scanner has found to be UTF-8, out goes one string array.
-//! Invariant: the bytes of every cell are those of its field, unquoted.
+//! Text -> utf8 and categorical. In come fields that the scanner has found to be UTF-8, out go
+//! strings, or a dictionary whose values stand in order of first appearance, each of them used.
+//! Invariant: the bytes of every cell are those of its field, unquoted, and which of the two a chunk
+//! becomes depends on its own fields only.
 //!
-//! This file may use `unsafe`: the bytes were validated a block at a time, and doing so again would
-//! cost as much as everything else here.
+//! A categorical column is always a dictionary. A utf8 column starts every chunk as one, and goes
+//! over to plain strings as soon as too many of its cells differ.
+//!
+//! This file may use `unsafe`: the scanner's promise that fields are UTF-8 is passed on here.
 #![allow(unsafe_code)]
 
-use arrow::array::{ArrayRef, StringArray};
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::array::{ArrayRef, Int32Array};
+use arrow::datatypes::Int32Type;
 use bumpalo::Bump;
+use memchr::memchr;
 
-use super::column::{ColumnBuilder, ColumnCounts, Misfits, null_buffer, shared};
-use super::field::{Field, FieldColumn};
+use super::column::{ColumnBuilder, ColumnCounts, Misfits, primitive, shared};
+use super::field::{Field, FieldColumn, GROUP_ROWS, Group};
+use super::intern::{Interner, NULL};
 use super::null::{NullTokens, TokenSet};
-use crate::csv::unquote;
+use super::strings::Strings;
+use super::validity::Validity;
+use crate::csv::masks::Kernel;
+use crate::csv::{unquote, unquote_inner};
 
-/// Fields up to this long are copied as one block of this size, without a call.
-const SHORT_BYTES: usize = 32;
+/// A chunk of utf8 may have this many distinct cells, whatever its length so far.
+const DISTINCT_FREE: usize = 384;
+/// Beyond that, one in so many cells may be a new one.
+const CELLS_PER_DISTINCT: usize = 8;
+/// More distinct cells than this are never a dictionary.
+const DISTINCT_MAX: usize = 4096;
+/// A dictionary of a whole chunk has at least so many cells for each value.
+const CELLS_PER_VALUE_MIN: usize = 4;
 
-/// Appends strings end to end.
-#[derive(Debug)]
-pub(super) struct Strings {
-    /// `bytes[..bytes_used]` are the strings; what follows is room.
-    bytes: Vec<u8>,
-    bytes_used: usize,
-    /// 0, then the end of each string.
-    ends: Vec<i32>,
-}
-
-impl Strings {
-    pub(super) fn with_capacity(strings: usize, bytes: usize) -> Self {
-        let mut ends = Vec::with_capacity(strings + 1);
-        ends.push(0);
-        Self {
-            bytes: vec![0; bytes],
-            bytes_used: 0,
-            ends,
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.ends.len() - 1
-    }
-
-    pub(super) fn bytes_used(&self) -> usize {
-        self.bytes_used
-    }
-
-    pub(super) fn get(&self, index: usize) -> &[u8] {
-        &self.bytes[self.ends[index] as usize..self.ends[index + 1] as usize]
-    }
-
-    /// Appends the bytes of a field.
-    #[inline]
-    pub(super) fn push(&mut self, field: Field<'_>) {
-        let (start, end) = (self.bytes_used, self.bytes_used + field.len());
-        if self.bytes.len() < start + field.len().max(SHORT_BYTES) {
-            self.grow(field.len());
-        }
-        match field.window::<SHORT_BYTES>() {
-            Some(window) if field.len() <= SHORT_BYTES => {
-                self.bytes[start..start + SHORT_BYTES].copy_from_slice(window);
-            }
-            _ => self.bytes[start..end].copy_from_slice(field.text()),
-        }
-        self.bytes_used = end;
-        self.ends.push(end as i32);
-    }
-
-    #[cold]
-    fn grow(&mut self, more: usize) {
-        let room = (2 * self.bytes.len()).max(self.bytes_used + more) + SHORT_BYTES;
-        self.bytes.resize(room, 0);
-    }
-
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.bytes.capacity() + self.ends.capacity() * size_of::<i32>()
-    }
-
-    /// All strings as an array, after a look at every byte.
-    ///
-    /// # Panics
-    /// If a string is not UTF-8, or all are 2 GiB or more together, which no chunk is.
-    pub(super) fn into_checked_array(self, nulls: Option<NullBuffer>) -> StringArray {
-        let (ends, bytes) = self.into_buffers();
-        StringArray::new(OffsetBuffer::new(ends), bytes, nulls)
-    }
-
-    fn into_buffers(mut self) -> (ScalarBuffer<i32>, Buffer) {
-        assert!(
-            i32::try_from(self.bytes_used).is_ok(),
-            "a chunk is smaller than 2 GiB"
-        );
-        self.bytes.truncate(self.bytes_used);
-        (self.ends.into(), Buffer::from_vec(self.bytes))
-    }
-
-    /// All strings as an array.
-    ///
-    /// # Safety
-    /// Every pushed field must have been UTF-8.
-    ///
-    /// # Panics
-    /// If the strings are 2 GiB or more together, which no chunk is.
-    unsafe fn into_array(self, nulls: Option<NullBuffer>) -> StringArray {
-        if cfg!(debug_assertions) {
-            return self.into_checked_array(nulls);
-        }
-        let (ends, bytes) = self.into_buffers();
-        // SAFETY: the ends start with 0, only ever rise, fit i32 as the last one does, and lie
-        // within the bytes; each string is UTF-8 by this function's contract; `nulls` has as many
-        // bits as there are strings, which `null_buffer` sees to.
-        unsafe { StringArray::new_unchecked(OffsetBuffer::new_unchecked(ends), bytes, nulls) }
-    }
-}
-
-impl Default for Strings {
-    fn default() -> Self {
-        Self::with_capacity(0, 0)
-    }
-}
-
-/// Says which fields of a text column are null, and unquotes the others.
+/// Says which fields of a text column are null, and what the others mean.
 pub(super) struct TextCells {
     quote: Option<u8>,
     /// The tokens set for this column.
     tokens: TokenSet,
     /// The tokens of other columns.
     lookalikes: TokenSet,
-    pub(super) null_lookalikes: u64,
+    /// By first byte: bit n (63 for longer ones) says that a field of n bytes may be more than what
+    /// it shows: quoted, or one of the tokens.
+    suspects: Box<[u64; 256]>,
 }
 
 impl TextCells {
     pub(super) fn new(slot: usize, quote: Option<u8>, tokens: &NullTokens) -> Self {
+        let (tokens, lookalikes) = (tokens.of_text(slot), tokens.lookalikes());
+        let mut suspects = Box::new([0; 256]);
+        for token in tokens.iter().chain(lookalikes.iter()) {
+            suspects[usize::from(token[0])] |= 1 << token.len().min(63);
+        }
+        if let Some(quote) = quote {
+            suspects[usize::from(quote)] = u64::MAX << 1;
+        }
         Self {
             quote,
-            tokens: tokens.of_text(slot),
-            lookalikes: tokens.lookalikes(),
-            null_lookalikes: 0,
+            tokens,
+            lookalikes,
+            suspects,
         }
+    }
+
+    /// Bits of a group's fields that are empty, and of those that may be quoted or a token.
+    #[inline(always)]
+    fn look(&self, group: &Group<'_>) -> (u64, u64) {
+        let (mut empty, mut suspect) = (0, 0);
+        for (row, field) in group.iter().enumerate() {
+            let first = field.window::<1>().map_or(0, |window| window[0]);
+            let bits = self.suspects[usize::from(first)];
+            empty |= u64::from(field.len() == 0) << row;
+            suspect |= (bits >> field.len().min(63) & 1) << row;
+        }
+        (empty, suspect)
+    }
+
+    pub(super) fn is_quoted(&self, raw: &[u8]) -> bool {
+        self.quote.is_some() && self.quote == raw.first().copied()
+    }
+
+    pub(super) fn looks_null(&self, text: &[u8]) -> bool {
+        self.lookalikes.contains(text)
     }
 
     /// The text of a field; `None` if it is null.
-    #[inline]
-    pub(super) fn cell<'a>(&mut self, field: Field<'a>, scratch: &'a Bump) -> Option<Field<'a>> {
+    pub(super) fn text<'a>(&self, field: Field<'a>, scratch: &'a Bump) -> Option<&'a [u8]> {
         if field.len() == 0 {
             return None;
         }
-        let cell = if self.quote.is_some() && self.quote == field.first() {
-            Field::new(unquote(field.text(), self.quote, scratch).text)
-        } else {
-            field
-        };
-        if self.tokens.contains(cell.text()) {
-            return None;
-        }
-        self.null_lookalikes += u64::from(self.lookalikes.contains(cell.text()));
-        Some(cell)
+        let text = unquote(field.text(), self.quote, scratch).text;
+        (!self.tokens.contains(text)).then_some(text)
     }
 }
 
-/// The builder of a utf8 column.
-pub(super) struct Utf8 {
+/// What has become of a chunk's cells so far.
+enum Form {
+    /// Ids in `keys`.
+    Interned,
+    /// Strings.
+    Plain,
+}
+
+/// The builder of a text column.
+pub(super) struct Text {
     cells: TextCells,
+    /// Whether every chunk is to be a dictionary.
+    categorical: bool,
+    form: Form,
+    interner: Interner,
+    kernel: Kernel,
+    /// The id of each cell, while interned.
+    keys: Vec<i32>,
     strings: Strings,
-    null_rows: Vec<u32>,
-    /// What the last chunk needed: the next one is likely to be alike.
+    validity: Validity,
+    null_lookalikes: u64,
+    rows_expected: usize,
+    /// What the last plain chunk needed: the next one is likely to be alike.
     bytes_expected: usize,
 }
 
-impl Utf8 {
-    pub(super) fn new(cells: TextCells) -> Self {
+impl Text {
+    pub(super) fn new(cells: TextCells, categorical: bool) -> Self {
         Self {
             cells,
+            categorical,
+            form: Form::Interned,
+            interner: Interner::new(),
+            kernel: Kernel::best(),
+            keys: Vec::new(),
             strings: Strings::default(),
-            null_rows: Vec::new(),
+            validity: Validity::default(),
+            null_lookalikes: 0,
+            rows_expected: 0,
             bytes_expected: 0,
         }
     }
+
+    #[inline]
+    fn intern_group(&mut self, group: &Group<'_>, scratch: &Bump) {
+        let mut ids = [NULL; GROUP_ROWS];
+        self.interner
+            .read_group(group, &self.cells, scratch, &mut ids);
+        let ids = &ids[..group.rows()];
+        let valid = ids.iter().enumerate();
+        let valid = valid.fold(0, |valid, (row, id)| valid | u64::from(*id != NULL) << row);
+        self.keys.extend_from_slice(ids);
+        self.validity.push(valid, group.rows());
+        let cells = self.keys.len() - self.validity.nulls() as usize;
+        let distinct_max = (DISTINCT_FREE + cells / CELLS_PER_DISTINCT).min(DISTINCT_MAX);
+        if !self.categorical && self.interner.values().len() > distinct_max {
+            self.spread();
+        }
+    }
+
+    /// Goes over from ids to strings.
+    fn spread(&mut self) {
+        self.form = Form::Plain;
+        let bytes = self.bytes_expected + self.bytes_expected / 8;
+        self.strings = Strings::with_capacity(self.rows_expected.max(self.keys.len()), bytes);
+        self.null_lookalikes = self.interner.count_lookalikes(&self.keys);
+        let values = self.interner.values();
+        for &id in &self.keys {
+            let is_null = id == NULL;
+            let text = if is_null {
+                b""
+            } else {
+                values.get(id as usize)
+            };
+            self.strings.push(text);
+        }
+    }
+
+    /// Appends a group's cells as strings.
+    #[inline]
+    fn copy_group(&mut self, group: &mut Group<'_>) {
+        let (empty, mut suspect) = self.cells.look(group);
+        let mut valid = group.all() & !empty;
+        let mut doubled = 0;
+        while suspect != 0 {
+            let row = suspect.trailing_zeros() as usize;
+            suspect &= suspect - 1;
+            let raw = group.field(row).text();
+            if self.cells.is_quoted(raw) {
+                group.starts[row] += 1;
+                group.lens[row] = raw.len().saturating_sub(2) as u32;
+                if memchr(raw[0], group.field(row).text()).is_some() {
+                    doubled |= 1 << row;
+                    continue;
+                }
+            }
+            if !self.keeps(group.field(row).text()) {
+                group.lens[row] = 0;
+                valid &= !(1 << row);
+            }
+        }
+        if doubled == 0 {
+            self.strings.push_group(group);
+        } else {
+            valid &= !self.copy_each(group, doubled);
+        }
+        self.validity.push(valid, group.rows());
+    }
+
+    /// Appends a group's cells one by one, those of `doubled` with half of their quotes. Returns a
+    /// bit for each of these that is null.
+    fn copy_each(&mut self, group: &Group<'_>, doubled: u64) -> u64 {
+        let mut nulls = 0;
+        for (row, field) in group.iter().enumerate() {
+            if doubled >> row & 1 == 0 {
+                self.strings.push(field.text());
+                continue;
+            }
+            let Self { cells, strings, .. } = self;
+            let quote = cells.quote.expect("some quote was doubled");
+            strings.push_written(
+                |bytes| unquote_inner(self.kernel, field.text(), quote, bytes),
+                |text| {
+                    let is_null = cells.tokens.contains(text);
+                    nulls |= u64::from(is_null) << row;
+                    self.null_lookalikes += u64::from(!is_null && cells.looks_null(text));
+                    !is_null
+                },
+            );
+        }
+        nulls
+    }
+
+    /// Whether a text is no null token; counts it if it looks like one.
+    fn keeps(&mut self, text: &[u8]) -> bool {
+        let is_null = self.cells.tokens.contains(text);
+        self.null_lookalikes += u64::from(!is_null && self.cells.looks_null(text));
+        !is_null
+    }
+
+    /// Whether the chunk's dictionary is worth handing on.
+    fn is_dictionary(&self) -> bool {
+        let cells = self.keys.len() - self.validity.nulls() as usize;
+        let values = self.interner.values().len();
+        self.categorical || (1..=cells / CELLS_PER_VALUE_MIN).contains(&values)
+    }
+
+    fn finish_dictionary(&mut self) -> ArrayRef {
+        self.null_lookalikes = self.interner.count_lookalikes(&self.keys);
+        let mut keys = std::mem::take(&mut self.keys);
+        keys.iter_mut().for_each(|key| *key = (*key).max(0));
+        let nulls = std::mem::take(&mut self.validity).finish();
+        let keys: Int32Array = primitive::<Int32Type>(keys, nulls);
+        shared(self.interner.take_values().into_dictionary(keys))
+    }
+
+    fn finish_plain(&mut self) -> ArrayRef {
+        let strings = std::mem::take(&mut self.strings);
+        self.bytes_expected = strings.bytes_len();
+        let nulls = std::mem::take(&mut self.validity).finish();
+        // SAFETY: every string is a field of the scanner's, which hands out UTF-8 only, or such a
+        // field unquoted: quotes are ASCII, so taking some away leaves whole characters. Every
+        // string was pushed along with a bit of the validity.
+        let array = unsafe { strings.into_array(nulls) };
+        shared(array)
+    }
 }
 
-impl ColumnBuilder for Utf8 {
+impl ColumnBuilder for Text {
     fn begin(&mut self, rows: usize) {
-        let bytes = self.bytes_expected + self.bytes_expected / 8 + SHORT_BYTES;
-        self.strings = Strings::with_capacity(rows, bytes);
-        self.null_rows.clear();
-        self.cells.null_lookalikes = 0;
+        self.form = Form::Interned;
+        self.interner.clear();
+        self.keys.clear();
+        self.keys.reserve(rows);
+        self.validity = Validity::with_capacity(rows);
+        self.null_lookalikes = 0;
+        self.rows_expected = rows;
     }
 
     fn push(&mut self, fields: FieldColumn<'_>, scratch: &Bump, _: &mut Misfits) {
-        self.strings.ends.reserve(fields.rows());
-        for field in fields.iter() {
-            let cell = self.cells.cell(field, scratch);
-            if cell.is_none() {
-                self.null_rows.push(self.strings.len() as u32);
+        let mut group = fields.group();
+        for first in (0..fields.rows()).step_by(GROUP_ROWS) {
+            fields.fill(first, &mut group);
+            match self.form {
+                Form::Interned => self.intern_group(&group, scratch),
+                Form::Plain => self.copy_group(&mut group),
             }
-            self.strings.push(cell.unwrap_or(Field::new(b"")));
         }
     }
 
     fn finish(&mut self) -> (ArrayRef, ColumnCounts) {
-        let strings = std::mem::take(&mut self.strings);
-        self.bytes_expected = strings.bytes_used();
-        let nulls = null_buffer(strings.len(), &self.null_rows);
-        let counts = ColumnCounts {
-            nulls: self.null_rows.len() as u64,
-            nulled: 0,
-            null_lookalikes: self.cells.null_lookalikes,
+        let nulls = self.validity.nulls();
+        if matches!(self.form, Form::Interned) && !self.is_dictionary() {
+            self.spread();
+        }
+        let array = match self.form {
+            Form::Interned => self.finish_dictionary(),
+            Form::Plain => self.finish_plain(),
         };
-        // SAFETY: every string is a field of the scanner's, which hands out UTF-8 only, or such a
-        // field unquoted: quotes are ASCII, so taking some away leaves whole characters.
-        let array = unsafe { strings.into_array(nulls) };
-        (shared(array), counts)
+        let counts = ColumnCounts {
+            nulls,
+            nulled: 0,
+            null_lookalikes: self.null_lookalikes,
+        };
+        (array, counts)
     }
 
     fn memory_bytes(&self) -> usize {
-        self.strings.memory_bytes() + self.null_rows.capacity() * size_of::<u32>()
+        self.interner.memory_bytes()
+            + self.keys.capacity() * size_of::<i32>()
+            + self.strings.memory_bytes()
+            + self.validity.memory_bytes()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::Array;
+    use std::collections::HashSet;
+
+    use arrow::array::{Array, AsArray, StringArray};
+    use arrow::compute::cast;
+    use arrow::datatypes::DataType;
     use proptest::prelude::*;
 
     use super::super::tests::bounds_of;
     use super::*;
 
-    fn utf8(tokens: &NullTokens) -> Utf8 {
-        Utf8::new(TextCells::new(0, Some(b'"'), tokens))
+    fn text(tokens: &NullTokens, categorical: bool) -> Text {
+        Text::new(TextCells::new(0, Some(b'"'), tokens), categorical)
     }
 
-    /// What the builder makes of one column of raw fields.
-    fn decode(builder: &mut Utf8, raw: &[&str]) -> (Vec<Option<String>>, ColumnCounts) {
+    /// What the builder makes of one column of raw fields, in blocks of three rows or of a hundred.
+    fn array(builder: &mut Text, raw: &[&str]) -> (ArrayRef, ColumnCounts) {
         let (bytes, bounds) = bounds_of(raw);
         let scratch = Bump::new();
         builder.begin(0);
-        for block in bounds.chunks(6) {
+        for block in bounds.chunks(if raw.len() < 99 { 6 } else { 200 }) {
             let fields = FieldColumn::new(&bytes, block, 1, 0);
             builder.push(fields, &scratch, &mut Misfits::default());
         }
         let (array, counts) = builder.finish();
         assert_eq!(array.logical_null_count() as u64, counts.nulls);
-        let array = array.as_any().downcast_ref::<StringArray>().unwrap();
-        (
-            array.iter().map(|cell| cell.map(String::from)).collect(),
-            counts,
-        )
+        (array, counts)
+    }
+
+    fn cells(array: &ArrayRef) -> Vec<Option<String>> {
+        let array = cast(array, &DataType::Utf8).unwrap();
+        let cells = array.as_string::<i32>().iter();
+        cells.map(|cell| cell.map(String::from)).collect()
+    }
+
+    fn decode(builder: &mut Text, raw: &[&str]) -> (Vec<Option<String>>, ColumnCounts) {
+        let (array, counts) = array(builder, raw);
+        (cells(&array), counts)
+    }
+
+    /// The plain twin: a field at a time.
+    fn plain(tokens: &NullTokens, raw: &[&str]) -> (Vec<Option<String>>, ColumnCounts) {
+        let read = TextCells::new(0, Some(b'"'), tokens);
+        let scratch = Bump::new();
+        let texts = raw
+            .iter()
+            .map(|raw| read.text(Field::new(raw.as_bytes()), &scratch));
+        let texts: Vec<_> = texts.collect();
+        let lookalikes = texts.iter().flatten().filter(|text| read.looks_null(text));
+        let counts = ColumnCounts {
+            nulls: texts.iter().filter(|text| text.is_none()).count() as u64,
+            nulled: 0,
+            null_lookalikes: lookalikes.count() as u64,
+        };
+        let string = |text: &[u8]| String::from_utf8(text.to_vec()).unwrap();
+        (texts.iter().map(|text| text.map(string)).collect(), counts)
+    }
+
+    /// That a dictionary's values are distinct, used, and in order of first appearance.
+    fn assert_well_made(array: &ArrayRef) {
+        let array = array.as_dictionary::<Int32Type>();
+        let values = array.values().as_string::<i32>();
+        assert_eq!(values.iter().collect::<HashSet<_>>().len(), values.len());
+        let mut next = 0;
+        for key in array.keys().iter().flatten() {
+            assert!(key <= next, "a value stands behind one that appears later");
+            next += i32::from(key == next);
+        }
+        assert_eq!(next as usize, values.len(), "every value is used");
     }
 
     #[test]
@@ -260,53 +392,132 @@ mod tests {
             "é,",
             "nan x",
         ];
-        let (cells, counts) = decode(&mut utf8(&NullTokens::default()), &raw);
-        let expected = [
-            Some("NA"),
-            None,
-            Some(""),
-            Some("NA"),
-            Some(" a "),
-            Some("a \"b\""),
-            Some("é,"),
-            Some("nan x"),
-        ];
-        assert_eq!(cells, expected.map(|cell| cell.map(String::from)));
-        assert_eq!((counts.nulls, counts.null_lookalikes), (1, 3));
+        let expected = ["NA", "-", "", "NA", " a ", "a \"b\"", "é,", "nan x"];
+        let expected = expected.map(|cell| (cell != "-").then(|| cell.to_string()));
+        for categorical in [false, true] {
+            let (cells, counts) = decode(&mut text(&NullTokens::default(), categorical), &raw);
+            assert_eq!(cells, expected);
+            assert_eq!((counts.nulls, counts.null_lookalikes), (1, 3));
+        }
     }
 
     #[test]
     fn tokens_set_for_the_column_are_null() {
         let mut tokens = NullTokens::default();
         tokens.per_column.insert(0, vec!["NA".into()]);
-        let (cells, counts) = decode(&mut utf8(&tokens), &["NA", "\"NA\"", "null", "na"]);
-        assert_eq!(cells, [None, None, Some("null".into()), Some("na".into())]);
-        assert_eq!((counts.nulls, counts.null_lookalikes), (2, 1));
+        for categorical in [false, true] {
+            let raw = ["NA", "\"NA\"", "null", "na"];
+            let (cells, counts) = decode(&mut text(&tokens, categorical), &raw);
+            assert_eq!(cells, [None, None, Some("null".into()), Some("na".into())]);
+            assert_eq!((counts.nulls, counts.null_lookalikes), (2, 1));
+        }
     }
 
     #[test]
-    fn an_empty_chunk() {
-        assert_eq!(
-            decode(&mut utf8(&NullTokens::default()), &[]),
-            (vec![], ColumnCounts::default())
-        );
+    fn chunks_without_a_value() {
+        for categorical in [false, true] {
+            let mut builder = text(&NullTokens::default(), categorical);
+            assert_eq!(decode(&mut builder, &[]), (vec![], ColumnCounts::default()));
+            let (cells, counts) = decode(&mut builder, &["", ""]);
+            assert_eq!((cells, counts.nulls), (vec![None, None], 2));
+        }
+    }
+
+    #[test]
+    fn keys_in_order_of_first_appearance() {
+        let mut builder = text(&NullTokens::default(), true);
+        for _ in 0..2 {
+            let raw = [
+                "b",
+                "\"\"\"b\"\"\"",
+                "a",
+                "",
+                "\"b\"",
+                "\"\"",
+                "\"\"\"b\"\"\"",
+                "a",
+            ];
+            let (array, _) = array(&mut builder, &raw);
+            let array = array.as_dictionary::<Int32Type>();
+            let keys = [
+                Some(0),
+                Some(1),
+                Some(2),
+                None,
+                Some(0),
+                Some(3),
+                Some(1),
+                Some(2),
+            ];
+            assert_eq!(array.keys(), &Int32Array::from_iter(keys));
+            let values = array.values().as_string::<i32>();
+            assert_eq!(values, &StringArray::from(vec!["b", "\"b\"", "a", ""]));
+        }
+    }
+
+    #[test]
+    fn a_chunk_is_a_dictionary_while_its_cells_repeat() {
+        let long = "a text that is longer than two words";
+        let words = |rows: usize, distinct: usize| -> Vec<String> {
+            let word = |row: usize| match row % distinct {
+                0 => String::new(),
+                word if word % 3 == 0 => format!("\"{long} {word}\""),
+                word => format!("word {word}"),
+            };
+            (0..rows).map(word).collect()
+        };
+        let late = [words(2000, 20), words(3000, 3000)].concat();
+        let mut builder = text(&NullTokens::default(), false);
+        for (raw, is_dictionary) in [
+            (words(2000, 20), true),
+            (words(60, 20), false),
+            (words(5000, 300), true),
+            (words(5000, 2000), false),
+            (late, false),
+            (words(2000, 20), true),
+        ] {
+            let raw: Vec<&str> = raw.iter().map(String::as_str).collect();
+            let (array, counts) = array(&mut builder, &raw);
+            let expected = plain(&NullTokens::default(), &raw);
+            assert_eq!((cells(&array), counts), expected);
+            assert_eq!(array.as_any_dictionary_opt().is_some(), is_dictionary);
+            if is_dictionary {
+                assert_well_made(&array);
+            }
+        }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn any_text_survives(chunks in prop::collection::vec(prop::collection::vec("\\PC{0,40}|a{30,34}|x{100,200}", 0..20), 1..4)) {
-            let mut builder = utf8(&NullTokens::default());
+        fn any_text_survives(
+            chunks in prop::collection::vec(prop::collection::vec("\\PC{0,40}|a{14,18}|a{30,34}|x{100,200}|NA", 0..20), 1..4),
+            times in 1..20_usize, with_tokens in any::<bool>(),
+        ) {
+            let mut tokens = NullTokens::default();
+            if with_tokens {
+                tokens.per_column.insert(0, vec!["NA".into(), "".into(), "aaaaaaaaaaaaaaaaa".into()]);
+            }
+            let mut builders = [false, true].map(|categorical| text(&tokens, categorical));
             for texts in chunks {
-                let quoted: Vec<String> = texts.iter().map(|text| format!("\"{}\"", text.replace('"', "\"\""))).collect();
-                let raw: Vec<&str> = quoted.iter().map(String::as_str).collect();
-                let (cells, _) = decode(&mut builder, &raw);
-                prop_assert!(cells.iter().eq(texts.iter().cloned().map(Some).collect::<Vec<_>>().iter()));
-
-                let plain: Vec<&str> = texts.iter().map(String::as_str).filter(|text| !text.starts_with('"')).collect();
-                let (cells, _) = decode(&mut builder, &plain);
-                let expected = plain.iter().map(|text| (!text.is_empty()).then(|| text.to_string()));
-                prop_assert!(cells.into_iter().eq(expected));
+                let quoted = |text: &String| format!("\"{}\"", text.replace('"', "\"\""));
+                let bare = texts.iter().filter(|text| !text.starts_with('"')).cloned();
+                let raw: Vec<String> = texts.iter().map(quoted).chain(bare).collect();
+                let raw: Vec<&str> = raw.iter().map(String::as_str).collect();
+                let raw = raw.repeat(times);
+                for builder in &mut builders {
+                    let (array, counts) = array(builder, &raw);
+                    prop_assert_eq!((cells(&array), counts), plain(&tokens, &raw));
+                    if array.as_any_dictionary_opt().is_some() {
+                        assert_well_made(&array);
+                    }
+                }
+                // The first chunks of other builders go over to plain strings in their midst.
+                let mut unlike = raw.clone();
+                let unique: Vec<String> = (0..600).map(|row| format!("{row}")).collect();
+                unlike.extend(unique.iter().map(String::as_str));
+                unlike.extend(&raw);
+                prop_assert_eq!(decode(&mut builders[0], &unlike), plain(&tokens, &unlike));
             }
         }
     }

@@ -16,8 +16,10 @@ use arrow::datatypes::{TimestampMicrosecondType, TimestampNanosecondType};
 
 use super::column::{Leaf, Misfit, primitive, shared};
 use super::date::{DayCache, day_number, digits, parse_day};
-use super::field::{Field, word};
+use super::field::{Field, GROUP_ROWS, Group, word};
+use super::integer::are_digits;
 use crate::base::{DataType, TimeUnit};
+use crate::csv::masks::{Kernel, Masks, Task};
 
 /// A day, and a time where the text gives one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +86,19 @@ pub trait ReadMoment: Send {
     fn read_fast(&mut self, field: Field<'_>) -> Option<Moment> {
         self.read(field.text())
     }
+
+    /// Reads the fields of a group that are on the day of its first one and in the fixed layout,
+    /// to the second, in ticks of which a second has `per_second`. Returns a bit for each that it
+    /// read.
+    fn read_same_day(
+        &mut self,
+        _kernel: Kernel,
+        _group: &Group<'_>,
+        _per_second: i64,
+        _cells: &mut [i64; GROUP_ROWS],
+    ) -> u64 {
+        0
+    }
 }
 
 /// Reads ISO 8601: an extended (`2024-01-31`, also with `/`) or compact date, then, after `T` or a
@@ -100,7 +115,7 @@ impl ReadMoment for Iso {
 
     #[inline(always)]
     fn read_fast(&mut self, field: Field<'_>) -> Option<Moment> {
-        let mut moment = Moment::midnight(self.days.day(field)?);
+        let mut moment = Moment::midnight(self.days.day(field.text().first_chunk()?)?);
         let text = field.text();
         if text.len() == 10 {
             return Some(moment);
@@ -116,6 +131,77 @@ impl ReadMoment for Iso {
         }
         Some(moment)
     }
+
+    #[inline(always)]
+    fn read_same_day(
+        &mut self,
+        kernel: Kernel,
+        group: &Group<'_>,
+        per_second: i64,
+        cells: &mut [i64; GROUP_ROWS],
+    ) -> u64 {
+        let first = group.iter().find(|field| field.len() == FIXED_BYTES);
+        let day = first.and_then(|field| {
+            let fixed = field.window::<FIXED_BYTES>()?;
+            let midnight = i64::from(self.days.day(fixed.first_chunk()?)?) * 86_400;
+            let ticks = midnight.checked_mul(per_second)?;
+            // So that no tick of the day overflows.
+            (midnight + 86_400).checked_mul(per_second)?;
+            is_separator(fixed[10]).then_some(([word(fixed, 0), word(fixed, 3)], ticks))
+        });
+        day.map_or(0, |(text, ticks)| {
+            kernel.run(SameDay {
+                group,
+                text,
+                ticks,
+                per_second,
+                cells,
+            })
+        })
+    }
+}
+
+/// Length of `YYYY-MM-DDTHH:MM:SS`.
+const FIXED_BYTES: usize = 19;
+
+/// Reads the clock of each field of a group whose first 11 bytes are `text`, which means `ticks`.
+struct SameDay<'a, 'b> {
+    group: &'a Group<'b>,
+    /// Bytes 0 to 7, and bytes 3 to 10.
+    text: [u64; 2],
+    ticks: i64,
+    per_second: i64,
+    cells: &'a mut [i64; GROUP_ROWS],
+}
+
+impl Task for SameDay<'_, '_> {
+    /// A bit for each field that was read.
+    type Output = u64;
+
+    #[inline(always)]
+    fn run<M: Masks>(self, masks: M) -> u64 {
+        let mut differs = [u64::MAX; GROUP_ROWS];
+        let mut clocks = [0; GROUP_ROWS];
+        let outs = differs.iter_mut().zip(&mut clocks);
+        for (field, (differs, clock)) in self.group.iter().zip(outs) {
+            if let Some(fixed) = field.window::<FIXED_BYTES>() {
+                let day = word(fixed, 0) ^ self.text[0] | word(fixed, 3) ^ self.text[1];
+                *differs = day | (field.len() ^ FIXED_BYTES) as u64;
+                *clock = word(fixed, 11);
+            }
+        }
+        let mut good = [0; GROUP_ROWS];
+        for row in 0..GROUP_ROWS {
+            let (second, is_clock) = clock_seconds(clocks[row]);
+            let is_read = is_clock & (differs[row] == 0);
+            let cell = self
+                .ticks
+                .wrapping_add((second as i64).wrapping_mul(self.per_second));
+            self.cells[row] = if is_read { cell } else { 0 };
+            good[row] = u8::from(is_read);
+        }
+        masks.equal(masks.load(&good), 1)
+    }
 }
 
 #[inline]
@@ -126,14 +212,20 @@ fn is_separator(byte: u8) -> bool {
 /// Seconds since midnight of the word `HH:MM:SS`.
 #[inline]
 fn clock_word(word: u64) -> Option<u32> {
+    let (second, is_clock) = clock_seconds(word);
+    is_clock.then_some(second as u32)
+}
+
+/// [`clock_word`] without a branch: the seconds, and whether there are any.
+#[inline(always)]
+fn clock_seconds(word: u64) -> (u64, bool) {
     let values = word ^ u64::from_le_bytes(*b"00:00:00");
-    let above_nine = values | values.wrapping_add(0x0606_0606_0606_0606);
-    if above_nine & 0xF0F0_F0F0_F0F0_F0F0 != 0 || values & 0x0000_FF00_00FF_0000 != 0 {
-        return None;
-    }
     let pairs = values.wrapping_mul(10).wrapping_add(values >> 8);
-    let pair = |at: u32| (pairs >> (8 * at)) as u32 & 0xFF;
-    seconds(pair(0), pair(3), pair(6))
+    let pair = |at: u32| pairs >> (8 * at) & 0xFF;
+    let (hour, minute, second) = (pair(0), pair(3), pair(6));
+    let digits = are_digits(values) & (values & 0x0000_FF00_00FF_0000 == 0);
+    let is_clock = digits & (hour < 24) & (minute < 60) & (second < 60);
+    ((hour * 60 + minute) * 60 + second, is_clock)
 }
 
 /// Seconds since midnight of a time that every day has; a leap second is none.
@@ -260,6 +352,31 @@ impl<R: ReadMoment> Leaf for Timestamps<R> {
     fn fast(&mut self, field: Field<'_>) -> Option<i64> {
         let moment = self.reader.read_fast(field)?;
         self.cell(moment).ok()
+    }
+
+    fn fast_group(
+        &mut self,
+        kernel: Kernel,
+        group: &Group<'_>,
+        cells: &mut [i64; GROUP_ROWS],
+    ) -> u64 {
+        cells.fill(0);
+        let mut good = if self.utc {
+            0
+        } else {
+            let per_second = self.unit.per_second();
+            self.reader.read_same_day(kernel, group, per_second, cells)
+        };
+        let mut odd = group.all() & !good;
+        while odd != 0 {
+            let row = odd.trailing_zeros() as usize;
+            odd &= odd - 1;
+            if let Some(cell) = self.fast(group.field(row)) {
+                cells[row] = cell;
+                good |= 1 << row;
+            }
+        }
+        good
     }
 
     fn array(&self, cells: Vec<i64>, nulls: Option<NullBuffer>) -> ArrayRef {

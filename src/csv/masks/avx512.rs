@@ -12,7 +12,7 @@ use std::arch::x86_64::{
 
 use super::{BLOCK_BYTES, Block, Masks, Task, avx2};
 
-/// Proof that this machine has AVX-512 F, BW and VBMI2, BMI, LZCNT, POPCNT and PCLMULQDQ.
+/// Proof that this machine has AVX-512 F, BW, DQ, VL and VBMI2, BMI, LZCNT, POPCNT and PCLMULQDQ.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Avx512(());
 
@@ -32,6 +32,8 @@ impl Avx512 {
     pub(super) fn new() -> Option<Self> {
         let has = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
             && is_x86_feature_detected!("avx512vbmi2")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
@@ -43,7 +45,9 @@ impl Avx512 {
 
     /// Runs `task` compiled for these instructions.
     pub(super) fn run<T: Task>(self, task: T) -> T::Output {
-        #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq")]
+        #[target_feature(
+            enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq"
+        )]
         fn entry<T: Task>(masks: Avx512, task: T) -> T::Output {
             task.run(masks)
         }
@@ -106,6 +110,15 @@ impl Masks for Avx512 {
                     &mut quarters[3],
                 );
             }
+        }
+    }
+
+    #[inline(always)]
+    fn compress(self, block: &Block, keep: u64, out: &mut Block) {
+        // SAFETY: `out` is 64 writable bytes and the store unaligned; `self` proves VBMI2.
+        unsafe {
+            let packed = _mm512_maskz_compress_epi8(keep, self.load(block));
+            _mm512_storeu_si512(out.as_mut_ptr().cast(), packed);
         }
     }
 }

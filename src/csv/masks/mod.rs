@@ -40,6 +40,13 @@ pub(crate) trait Masks: Copy {
     /// Writes `base + i` for each set bit `i`, ascending. What it leaves in `out` behind the last
     /// of them is unspecified.
     fn positions(self, mask: u64, base: u32, out: &mut [u32; BLOCK_BYTES]);
+
+    /// Writes the bytes that `keep` has a bit for, in order. What it leaves in `out` behind the last
+    /// of them is unspecified.
+    #[inline(always)]
+    fn compress(self, block: &Block, keep: u64, out: &mut Block) {
+        portable::compress(block, keep, out);
+    }
 }
 
 /// A computation over blocks, written once for all instruction sets.
@@ -119,11 +126,23 @@ impl Kernel {
         }
     }
 
-    /// The bytes of `block` equal to `byte`, then the prefix parity of that mask, then the
-    /// positions of its set bits: all a kernel computes, for comparison with a plain loop.
-    pub fn probe(self, block: &[u8; 64], byte: u8) -> (u64, u64, Vec<u32>) {
+    /// All that a kernel computes, for comparison with a plain loop.
+    pub fn probe(self, block: &[u8; 64], byte: u8) -> Probed {
         self.run(Probe { block, byte })
     }
+}
+
+/// What a kernel makes of one block and a byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    /// The bytes of the block equal to the byte.
+    pub equal: u64,
+    /// The prefix parity of that mask.
+    pub parity: u64,
+    /// The positions of its set bits.
+    pub positions: Vec<u32>,
+    /// All other bytes.
+    pub others: Vec<u8>,
 }
 
 struct Probe<'a> {
@@ -132,26 +151,34 @@ struct Probe<'a> {
 }
 
 impl Task for Probe<'_> {
-    type Output = (u64, u64, Vec<u32>);
+    type Output = Probed;
 
     #[inline(always)]
-    fn run<M: Masks>(self, masks: M) -> Self::Output {
+    fn run<M: Masks>(self, masks: M) -> Probed {
         let equal = masks.equal(masks.load(self.block), self.byte);
-        let mut positions = [0; BLOCK_BYTES];
+        let (mut positions, mut others) = ([0; BLOCK_BYTES], [0; BLOCK_BYTES]);
         masks.positions(equal, 0, &mut positions);
+        masks.compress(self.block, !equal, &mut others);
         let count = equal.count_ones() as usize;
-        let parity = masks.prefix_xor(equal);
-        (equal, parity, positions[..count].to_vec())
+        Probed {
+            equal,
+            parity: masks.prefix_xor(equal),
+            positions: positions[..count].to_vec(),
+            others: others[..BLOCK_BYTES - count].to_vec(),
+        }
     }
 }
 
 /// The block at `pos`, and a mask of its bytes that are there; bytes past the end read as zero.
 #[inline(always)]
-pub(crate) fn block_at(bytes: &[u8], pos: usize) -> (Block, u64) {
-    if let Some(block) = bytes[pos..].first_chunk() {
-        return (*block, u64::MAX);
+pub(crate) fn load_at<M: Masks>(masks: M, bytes: &[u8], pos: usize) -> (M::Loaded, u64) {
+    match bytes[pos..].first_chunk() {
+        Some(block) => (masks.load(block), u64::MAX),
+        None => {
+            let (block, there) = pad(&bytes[pos..]);
+            (masks.load(&block), there)
+        }
     }
-    pad(&bytes[pos..])
 }
 
 #[cold]
@@ -177,18 +204,25 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn plain(block: &Block, byte: u8) -> (u64, u64, Vec<u32>) {
+    fn plain(block: &Block, byte: u8) -> Probed {
         let (mut equal, mut parity, mut odd) = (0, 0, false);
-        let mut positions = Vec::new();
+        let (mut positions, mut others) = (Vec::new(), Vec::new());
         for (i, &other) in block.iter().enumerate() {
             if other == byte {
                 equal |= 1 << i;
                 odd = !odd;
                 positions.push(i as u32);
+            } else {
+                others.push(other);
             }
             parity |= u64::from(odd) << i;
         }
-        (equal, parity, positions)
+        Probed {
+            equal,
+            parity,
+            positions,
+            others,
+        }
     }
 
     fn assert_all_equal_plain(block: &Block, byte: u8) {
@@ -217,11 +251,9 @@ mod tests {
 
     #[test]
     fn a_tail_is_padded_with_bytes_that_are_not_there() {
-        let bytes = [b'x'; 70];
-        assert_eq!(block_at(&bytes, 6), ([b'x'; 64], u64::MAX));
-        let (block, there) = block_at(&bytes, 67);
+        let (block, there) = pad(b"xxx");
         assert_eq!((&block[..4], there), (&b"xxx\0"[..], 0b111));
-        assert_eq!(block_at(&bytes, 70).1, 0);
+        assert_eq!(pad(b"").1, 0);
     }
 
     proptest! {

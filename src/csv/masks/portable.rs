@@ -84,3 +84,13 @@ pub(super) fn positions(mut mask: u64, base: u32, out: &mut [u32; BLOCK_BYTES]) 
         }
     }
 }
+
+/// Writes every byte, and moves on only behind those that are kept.
+#[inline(always)]
+pub(super) fn compress(block: &Block, keep: u64, out: &mut Block) {
+    let mut len = 0;
+    for (i, &byte) in block.iter().enumerate() {
+        out[len % BLOCK_BYTES] = byte;
+        len += usize::from(keep >> i & 1 != 0);
+    }
+}

@@ -339,6 +339,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_text_is_the_same_key_in_either_form() {
+        let texts = [Some("b"), None, Some(""), Some("a longer text"), Some("b")];
+        let plain: ArrayRef = Arc::new(StringArray::from_iter(texts));
+        let dictionary: ArrayRef = Arc::new(DictionaryArray::<Int32Type>::from_iter(texts));
+        let int: ArrayRef = Arc::new(Int64Array::from(vec![5; 5]));
+        for with in [vec![], vec![int]] {
+            let [plain, dictionary] = [&plain, &dictionary].map(|texts| {
+                let columns = [with.as_slice(), &[Arc::clone(texts)]].concat();
+                let columns: Vec<&dyn Array> = columns.iter().map(AsRef::as_ref).collect();
+                let keys = Keys::encode(&columns, 5);
+                let bytes: Vec<_> = (0..5)
+                    .map(|row| keys.bytes(row).map(<[u8]>::to_vec))
+                    .collect();
+                (keys.hash(5), bytes)
+            });
+            assert_eq!(plain, dictionary);
+        }
+    }
+
     proptest! {
         #[test]
         fn framing_is_unambiguous(
