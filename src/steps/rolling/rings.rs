@@ -19,6 +19,8 @@ use crate::steps::prefetch::prefetch;
 const FIRST_ROWS: usize = 4;
 /// Rows between two stages of asking for memory, each of which needs what the one before it got.
 const AHEAD_ROWS: usize = 8;
+/// Words of a cache line.
+const LINE_WORDS: usize = 8;
 /// With fewer keys the caches hold their rings anyway.
 const AHEAD_KEYS_MIN: usize = 1024;
 
@@ -28,6 +30,7 @@ pub(super) struct Rings<const TIMED: bool> {
     slab: Slab,
     /// The ring lengths, ascending.
     class_rows: Vec<usize>,
+    longest: usize,
     /// By key.
     records: Vec<ArrayId>,
     /// Words of a record before its ring.
@@ -142,6 +145,7 @@ impl<const TIMED: bool> Rings<TIMED> {
         Self {
             slab: Slab::default(),
             class_rows,
+            longest,
             records: Vec::new(),
             head_words: 1 + state_words,
         }
@@ -171,15 +175,17 @@ impl<const TIMED: bool> Rings<TIMED> {
     /// is ignored.
     #[inline(always)]
     pub(super) fn push(&mut self, key: u32, value: f64, time: i64) -> Record<'_> {
-        let record = self.slab.array(self.records[key as usize]);
+        let mut place = self.slab.place(self.records[key as usize]);
+        let record = self.slab.at_mut(place);
         let header = Header::read(record[0]);
-        let rows_max = self.ring_rows(record.len());
-        let full = header.rows as usize == rows_max;
+        let rows_max = (record.len() - self.head_words) / (1 + usize::from(TIMED));
+        let full = header.rows as usize == rows_max && (TIMED || rows_max < self.longest);
         let turns = TIMED && header.next == 0 && rows_max > FIRST_ROWS;
-        if turns || full && (TIMED || rows_max < self.class_rows[self.class_rows.len() - 1]) {
+        if full || turns {
             self.resize(key);
+            place = self.slab.place(self.records[key as usize]);
         }
-        let record = self.slab.array_mut(self.records[key as usize]);
+        let record = self.slab.at_mut(place);
         let rows_max = (record.len() - self.head_words) / (1 + usize::from(TIMED));
         let (head, ring) = record.split_at_mut(self.head_words);
         let (values, times) = ring.split_at_mut(rows_max);
@@ -269,17 +275,24 @@ impl<const TIMED: bool> Rings<TIMED> {
         if let Some(&key) = keys.get(cell + 3 * AHEAD_ROWS) {
             prefetch(&self.records, key as usize);
         }
+        let is_short = !TIMED && self.head_words + self.longest <= 2 * LINE_WORDS;
         if let Some(&key) = keys.get(cell + 2 * AHEAD_ROWS) {
-            self.slab.prefetch(self.records[key as usize], 0);
+            let place = self.slab.place(self.records[key as usize]);
+            self.slab.prefetch(place, 0);
+            if is_short {
+                self.slab.prefetch(place, LINE_WORDS);
+            }
+        }
+        if is_short {
+            return;
         }
         if let Some(&key) = keys.get(cell + AHEAD_ROWS) {
-            let id = self.records[key as usize];
-            let record = self.slab.array(id);
+            let record = self.slab.array(self.records[key as usize]);
             let Header { next, rows } = Header::read(record[0]);
             let next = self.head_words + next as usize;
-            let rows_max = self.ring_rows(record.len());
             prefetch(record, next);
             if TIMED {
+                let rows_max = self.ring_rows(record.len());
                 prefetch(record, next + rows_max);
                 let oldest = next.wrapping_sub(rows as usize);
                 prefetch(record, oldest);

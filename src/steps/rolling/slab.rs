@@ -40,6 +40,14 @@ impl ArrayId {
     }
 }
 
+/// Where an array lies, until one is allocated or freed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    page: usize,
+    start: usize,
+    len: usize,
+}
+
 /// Arrays of doubles.
 #[derive(Debug, Default)]
 pub(super) struct Slab {
@@ -163,25 +171,40 @@ impl Slab {
         }
     }
 
-    /// An array.
-    #[inline]
-    pub(super) fn array(&self, id: ArrayId) -> &[f64] {
+    /// Where an array lies.
+    #[inline(always)]
+    pub(super) fn place(&self, id: ArrayId) -> Place {
         let page = &self.pages[id.page()];
-        &page.values[id.slot() * page.array_len..][..page.array_len]
+        Place {
+            page: id.page(),
+            start: id.slot() * page.array_len,
+            len: page.array_len,
+        }
+    }
+
+    /// An array.
+    #[inline(always)]
+    pub(super) fn array(&self, id: ArrayId) -> &[f64] {
+        let place = self.place(id);
+        &self.pages[place.page].values[place.start..][..place.len]
     }
 
     /// An array, to be written to.
     #[inline]
     pub(super) fn array_mut(&mut self, id: ArrayId) -> &mut [f64] {
-        let page = &mut self.pages[id.page()];
-        &mut page.values[id.slot() * page.array_len..][..page.array_len]
+        self.at_mut(self.place(id))
     }
 
-    /// Asks for the cache line of word `offset` of an array.
-    #[inline]
-    pub(super) fn prefetch(&self, id: ArrayId, offset: usize) {
-        let page = &self.pages[id.page()];
-        prefetch(&page.values, id.slot() * page.array_len + offset);
+    /// The array at a place, to be written to.
+    #[inline(always)]
+    pub(super) fn at_mut(&mut self, place: Place) -> &mut [f64] {
+        &mut self.pages[place.page].values[place.start..][..place.len]
+    }
+
+    /// Asks for the cache line of word `offset` of the array at a place.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, place: Place, offset: usize) {
+        prefetch(&self.pages[place.page].values, place.start + offset);
     }
 
     /// Two different arrays, the second to be written to.

@@ -204,6 +204,8 @@ impl Kernel for SlidingSum {
 pub(super) struct SlidingExtreme<const LARGEST: bool> {
     outputs: Vec<Output>,
     fold: Fold<Extreme<LARGEST>>,
+    /// Of each row of the batch.
+    extremes: Vec<Extreme<LARGEST>>,
 }
 
 /// The age of the extreme of a long window, which is in the hands of a [`Fold`].
@@ -211,8 +213,11 @@ const FOLDED: u32 = u32::MAX;
 
 impl<const LARGEST: bool> SlidingExtreme<LARGEST> {
     pub(super) fn new(outputs: Vec<Output>) -> Self {
-        let fold = Fold::new();
-        Self { outputs, fold }
+        Self {
+            outputs,
+            fold: Fold::new(),
+            extremes: Vec::new(),
+        }
     }
 
     /// Looks through the window, or has it folded where it is long.
@@ -244,6 +249,11 @@ impl<const LARGEST: bool> Kernel for SlidingExtreme<LARGEST> {
         2
     }
 
+    fn begin(&mut self, rows: usize) {
+        self.extremes.clear();
+        self.extremes.resize(rows, Extreme::EMPTY);
+    }
+
     #[inline(always)]
     fn row(
         &mut self,
@@ -251,15 +261,14 @@ impl<const LARGEST: bool> Kernel for SlidingExtreme<LARGEST> {
         state: &mut [f64],
         view: &View<'_>,
         cell: usize,
-        columns: &mut [Vec<f64>],
+        _: &mut [Vec<f64>],
     ) {
         let state: &mut [f64; 2] = state.first_chunk_mut().expect("as many as asked for");
         let (mut count, age) = unpack(state[1]);
         let newest = Extreme::<LARGEST>::of_one(view.newest());
         let is_best = newest.samples() > 0 && newest.beats(state[0]);
-        let total = if age == FOLDED || view.rows > ANEW_ROWS_MAX {
-            self.anew(key, state, view)
-        } else if is_best || (age as usize) + 1 < view.rows {
+        let is_short = age != FOLDED && view.rows <= ANEW_ROWS_MAX;
+        self.extremes[cell] = if is_short && (is_best || (age as usize) + 1 < view.rows) {
             for back in view.rows + 1..=view.rows + view.left {
                 count -= u32::from(view.ring.value(back).is_finite());
             }
@@ -274,11 +283,20 @@ impl<const LARGEST: bool> Kernel for SlidingExtreme<LARGEST> {
         } else {
             self.anew(key, state, view)
         };
-        let Self { outputs, fold } = self;
-        fold.write(outputs, &total, (key, view), cell, columns);
+    }
+
+    fn finish(&mut self, columns: &mut [Vec<f64>]) {
+        for output in &self.outputs {
+            let samples_min = output.min_samples.max(1);
+            for (cell, extreme) in columns[output.column].iter_mut().zip(&self.extremes) {
+                if extreme.samples() >= samples_min {
+                    *cell = extreme.value();
+                }
+            }
+        }
     }
 
     fn memory_bytes(&self) -> usize {
-        self.fold.memory_bytes()
+        self.fold.memory_bytes() + self.extremes.capacity() * size_of::<Extreme<LARGEST>>()
     }
 }
