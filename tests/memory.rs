@@ -51,9 +51,11 @@ fn check(home: &Home, limit_mib: u64, flags: &str) {
         format!("-i 'in-*.csv' -o lake --mode overwrite --memory-limit {limit_mib}MiB {flags}");
     let (receipt, peak) = watched(home, &line);
     let input: u64 = receipt.inputs.iter().map(|input| input.bytes).sum();
+    let budget = receipt.memory.budget_bytes;
     let figures = format!(
-        "{:.0} of {limit_mib} MiB on {} MB: {flags}",
+        "{:.0} of {limit_mib} MiB, {:.2} of it in the budget, on {} MB: {flags}",
         peak as f64 / MIB as f64,
+        budget as f64 / peak as f64,
         input / 1_000_000
     );
     println!("{figures}");

@@ -50,6 +50,7 @@ const UNSAFE: &[&str] = &[
     "src/input/fault.rs",
     "src/input/map.rs",
     "src/output/exchange.rs",
+    "src/steps/prefetch.rs",
 ];
 
 /// Words that stay in a few places of `src/`: the words, where they may stand, what to do instead.

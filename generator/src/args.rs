@@ -8,7 +8,7 @@ use std::thread;
 use clap::{ArgGroup, Parser};
 
 use crate::customers::Customers;
-use crate::faults::Rates;
+use crate::faults::{MissingAs, Rates};
 use crate::job::{Extent, Job, LineEnding};
 use crate::quantity::{parse_count, parse_share, parse_size};
 use crate::shape::Shape;
@@ -101,10 +101,15 @@ pub struct Args {
     #[arg(long, help_heading = FAULTS)]
     clean_time: bool,
 
-    /// Cells left empty or holding N/A, NA, null, NaN or None [default: 2%; shape nulls: 50%]
+    /// Missing cells [default: 2%; shape nulls: 50%]
     #[arg(long, value_name = "SHARE", value_parser = parse_share,
         help_heading = FAULTS)]
     missing: Option<f64>,
+
+    /// What stands in missing cells
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "tokens",
+        help_heading = FAULTS)]
+    missing_as: MissingAs,
 
     /// Cells of a wrong type: "12,50", abc, 3.0 for an integer, 31/12/2024 10:00 [default: 0.1%]
     #[arg(long, value_name = "SHARE", value_parser = parse_share,
@@ -154,6 +159,7 @@ impl Args {
                 invalid: self.invalid.unwrap_or(rates.invalid),
                 late: self.late.unwrap_or(rates.late),
             },
+            missing_as: self.missing_as,
             clean_time: self.clean_time,
             customers: Customers {
                 count: self.customers.unwrap_or(usual.customers.count),

@@ -1,6 +1,8 @@
 //! Rates in, faulty cells out. Invariant: a cell has at most one fault, and each kind of fault
 //! reads back as that kind and no other.
 
+use clap::ValueEnum;
+
 use crate::Error;
 use crate::buffer::{Word, words};
 use crate::random::{Chance, Rng};
@@ -10,7 +12,7 @@ use crate::shape::{Cells, Column};
 /// being a duplicate and from a wrong timestamp, whatever the rates.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rates {
-    /// Cells left empty or holding a null token, in every column that may have missing cells.
+    /// Missing cells, in every column that may have them; [`MissingAs`] says what stands there.
     pub missing: f64,
     /// Cells that do not fit their column's type.
     pub type_faults: f64,
@@ -40,6 +42,15 @@ impl Rates {
         invalid: 0.002,
         late: 0.005,
     };
+}
+
+/// What stands in a missing cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MissingAs {
+    /// Nothing, which every reader takes for missing
+    Empty,
+    /// Nothing in half of them; N/A, NA, null, NaN or None in the others
+    Tokens,
 }
 
 /// A countable property of a cell.
@@ -72,7 +83,7 @@ impl Mark {
     pub(crate) const COUNT: usize = Self::LineBreak as usize + 1;
 }
 
-/// What stands in a missing cell. Half of them are empty.
+/// What may stand in a missing cell.
 pub(crate) const TOKENS: [(Mark, &str); 6] = [
     (Mark::Empty, ""),
     (Mark::TokenNSlashA, "N/A"),
@@ -144,11 +155,16 @@ impl Faults {
     }
 }
 
-/// Stores what stands in a missing cell at `at`; returns where the next text goes.
-pub(crate) fn write_missing(rng: &mut Rng, out: &mut [u8], at: usize) -> (usize, Mark) {
-    let index = rng.below(10).saturating_sub(4) as usize;
-    let (mark, token) = TOKENS[index];
-    (Word::new(token).put(out, at), mark)
+impl MissingAs {
+    /// Stores a missing cell at `at`; returns where the next text goes.
+    pub(crate) fn write(self, rng: &mut Rng, out: &mut [u8], at: usize) -> (usize, Mark) {
+        let index = match self {
+            Self::Empty => 0,
+            Self::Tokens => rng.below(10).saturating_sub(4) as usize,
+        };
+        let (mark, token) = TOKENS[index];
+        (Word::new(token).put(out, at), mark)
+    }
 }
 
 /// Stores a word in a column that is not text; returns where the next text goes.
@@ -213,11 +229,11 @@ mod tests {
     }
 
     #[test]
-    fn half_the_missing_cells_are_empty() {
+    fn half_the_missing_cells_hold_tokens() {
         let mut counts = [0_usize; TOKENS.len()];
         for row in 0..10_000 {
             let mut out = [0; 20];
-            let (end, mark) = write_missing(&mut Rng::for_row(1, row), &mut out, 0);
+            let (end, mark) = MissingAs::Tokens.write(&mut Rng::for_row(1, row), &mut out, 0);
             counts[mark as usize] += 1;
             assert_eq!(&out[..end], TOKENS[mark as usize].1.as_bytes());
         }

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use crate::Error;
 use crate::buffer::Buffer;
 use crate::customers::Customers;
-use crate::faults::Rates;
+use crate::faults::{MissingAs, Rates};
 use crate::rows::Rows;
 use crate::shape::Shape;
 
@@ -25,6 +25,8 @@ pub struct Job {
     pub threads: usize,
     /// How often what goes wrong.
     pub rates: Rates,
+    /// What stands in missing cells.
+    pub missing_as: MissingAs,
     /// Whether the timestamp column is spared from all faults.
     pub clean_time: bool,
     /// Who buys.
@@ -94,6 +96,7 @@ impl Job {
             files: 1,
             threads: 1,
             rates: shape.rates(),
+            missing_as: MissingAs::Tokens,
             clean_time: false,
             customers: shape.customers(),
             days: 366,

@@ -31,7 +31,7 @@ mod write;
 pub use args::Args;
 pub use customers::Customers;
 pub use error::Error;
-pub use faults::Rates;
+pub use faults::{MissingAs, Rates};
 pub use job::{Extent, Job, LineEnding};
 pub use shape::Shape;
 pub use truth::Truth;

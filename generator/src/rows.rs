@@ -9,7 +9,7 @@ use crate::amounts::Amounts;
 use crate::buffer::{Buffer, Word, put_byte};
 use crate::customers::CustomerIds;
 use crate::fate::{Fate, Fates};
-use crate::faults::{self, Fault, Faults, Mark};
+use crate::faults::{self, Fault, Faults, Mark, MissingAs};
 use crate::format::{write_day_first, write_decimal, write_integer, write_timestamp};
 use crate::job::Job;
 use crate::random::{Rng, scale, scale_skewed};
@@ -31,6 +31,7 @@ type Marks = Vec<(usize, Mark)>;
 pub(crate) struct Rows {
     header: Vec<u8>,
     columns: Vec<(Cells, Faults)>,
+    missing_as: MissingAs,
     fates: Fates,
     customers: CustomerIds,
     amounts: Amounts,
@@ -76,6 +77,7 @@ impl Rows {
         Ok(Self {
             header,
             columns: planned,
+            missing_as: job.missing_as,
             fates: Fates::new(job, time_faults, rows),
             customers: CustomerIds::new(job.customers),
             amounts: Amounts::new(),
@@ -176,7 +178,7 @@ impl Rows {
         at: usize,
     ) -> (usize, Mark) {
         match fault {
-            Fault::Missing => faults::write_missing(rng, out, at),
+            Fault::Missing => self.missing_as.write(rng, out, at),
             Fault::Type if rng.below(2) == 0 => faults::write_word(rng, out, at),
             Fault::Type => {
                 let end = write_day_first(out, at, fate.seconds);
@@ -206,7 +208,7 @@ impl Rows {
         at: usize,
     ) -> (usize, Mark) {
         if fault == Fault::Missing {
-            return faults::write_missing(rng, out, at);
+            return self.missing_as.write(rng, out, at);
         }
         if fault == Fault::Type && rng.below(2) == 0 {
             return faults::write_word(rng, out, at);

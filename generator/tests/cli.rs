@@ -96,6 +96,32 @@ fn rates_typed_win_over_clean_and_shape() {
 }
 
 #[test]
+fn missing_cells_are_empty_where_asked() {
+    let output = run(&[
+        "--rows",
+        "50",
+        "--clean",
+        "--missing",
+        "100%",
+        "--missing-as",
+        "empty",
+        "--clean-time",
+        "-q",
+        "-o",
+        "-",
+    ]);
+    let mut reader = csv::Reader::from_reader(&output.stdout[..]);
+    for record in reader.records() {
+        let record = record.unwrap();
+        assert!(
+            record.iter().skip(3).take(6).all(str::is_empty),
+            "{record:?}"
+        );
+        assert!(!record[2].is_empty(), "{record:?}");
+    }
+}
+
+#[test]
 fn a_broken_pipe_is_quiet() {
     let mut child = generator(&["--rows", "1M", "--out", "-", "-q"])
         .stdout(Stdio::piped())

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
-use generator::{Error, Extent, Job, LineEnding, Rates, Shape, Sink, Truth};
+use generator::{Error, Extent, Job, LineEnding, MissingAs, Rates, Shape, Sink, Truth};
 
 /// Rates that put every kind of fault into a few thousand rows.
 const MESSY: Rates = Rates {
@@ -140,9 +140,14 @@ fn the_seed_changes_the_table() {
 #[test]
 fn the_truth_equals_a_recount() {
     for shape in SHAPES {
-        for rates in [shape.rates(), MESSY] {
+        for (rates, missing_as) in [
+            (shape.rates(), MissingAs::Tokens),
+            (MESSY, MissingAs::Tokens),
+            (MESSY, MissingAs::Empty),
+        ] {
             let (files, truth) = generate(&Job {
                 rates,
+                missing_as,
                 files: 2,
                 ..job(shape, 4000)
             });

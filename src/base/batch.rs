@@ -40,6 +40,15 @@ impl Batch {
             .map_or(row, |records| records[row] as usize)
     }
 
+    /// Length of the cells, in bytes: the same for the same cells, whatever buffers hold them.
+    pub fn data_bytes(&self) -> usize {
+        let arrays = self.columns.iter().flatten();
+        let lengths = arrays.map(|array| array.to_data().get_slice_memory_size());
+        lengths
+            .map(|length| length.expect("primitive and text arrays have slices of known length"))
+            .sum()
+    }
+
     /// Memory held by the arrays, in bytes.
     pub fn memory_bytes(&self) -> usize {
         let arrays = self.columns.iter().flatten();

@@ -11,6 +11,9 @@ use super::lines::count_and_release;
 use super::split::{RecordSplit, Split, SplitLimits, Stop};
 use crate::base::{Reason, Reject};
 
+/// Chunks that an outline holds; a walk over more leaves none behind.
+const CUTS_MAX: usize = 1 << 15;
+
 /// Walks over sources chunk by chunk; each source starts a chunk of its own. A source without
 /// records gives none.
 pub struct Chunks {
@@ -22,10 +25,31 @@ pub struct Chunks {
     source_index: usize,
     /// Where the next chunk of the current source starts; `None` before its header.
     place: Option<Place>,
+    /// Every chunk so far, unless there are too many or one has more to it than its place.
+    outline: Option<Vec<Cut>>,
+    /// The chunks an earlier walk has found.
+    known: Option<Arc<[Cut]>>,
+}
+
+/// Where a whole walk found its chunks, for the next walk over the same sources with the same
+/// limits, which then splits nothing.
+#[derive(Debug, Clone)]
+pub struct Outline {
+    limits: SplitLimits,
+    cuts: Arc<[Cut]>,
+}
+
+/// The place of one chunk.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    place: Place,
+    source_index: u32,
+    length: usize,
+    records: u32,
 }
 
 /// The start of a record.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Place {
     offset: usize,
     line: u64,
@@ -48,7 +72,27 @@ impl Chunks {
             seq: 0,
             source_index: 0,
             place: None,
+            outline: Some(Vec::new()),
+            known: None,
         }
+    }
+
+    /// The same walk along the `outline` of an earlier one, unless that had other limits.
+    pub fn along(mut self, outline: Option<&Outline>) -> Self {
+        let outline = outline.filter(|outline| outline.limits == self.limits);
+        self.known = outline.map(|outline| Arc::clone(&outline.cuts));
+        self
+    }
+
+    /// Where the walk found its chunks; `None` before its end, or if they were too many or some of
+    /// them had more to them than their place.
+    pub fn into_outline(self) -> Option<Outline> {
+        let whole = self.source_index == self.sources.len();
+        let found = self.outline.filter(|_| whole).map(Arc::from);
+        self.known.or(found).map(|cuts| Outline {
+            limits: self.limits,
+            cuts,
+        })
     }
 
     /// The place after the header of `source`.
@@ -98,19 +142,34 @@ impl Chunks {
             source.release(place.offset..split.end);
             return None;
         }
-        let chunk = Chunk {
-            seq: self.seq,
-            source: Arc::clone(source),
+        let cut = Cut {
+            place,
             source_index: self.source_index as u32,
-            offset: place.offset as u64,
             length: split.end - place.offset,
-            first_record: place.record,
-            first_line: place.line,
             records,
-            oversize,
         };
+        match (&oversize, &mut self.outline) {
+            (None, Some(outline)) if outline.len() < CUTS_MAX => outline.push(cut),
+            _ => self.outline = None,
+        }
+        Some(self.chunk(cut, oversize))
+    }
+
+    /// The next chunk, whose place is `cut`.
+    fn chunk(&mut self, cut: Cut, oversize: Option<Oversize>) -> Chunk {
+        let seq = self.seq;
         self.seq += 1;
-        Some(chunk)
+        Chunk {
+            seq,
+            source: Arc::clone(&self.sources[cut.source_index as usize]),
+            source_index: cut.source_index,
+            offset: cut.place.offset as u64,
+            length: cut.length,
+            first_record: cut.place.record,
+            first_line: cut.place.line,
+            records: cut.records,
+            oversize,
+        }
     }
 }
 
@@ -118,6 +177,10 @@ impl Iterator for Chunks {
     type Item = Chunk;
 
     fn next(&mut self) -> Option<Chunk> {
+        if let Some(known) = &self.known {
+            let cut = *known.get(self.seq as usize)?;
+            return Some(self.chunk(cut, None));
+        }
         while let Some(source) = self.sources.get(self.source_index) {
             let source = Arc::clone(source);
             let place = self.place.unwrap_or_else(|| self.start(&source));
@@ -252,6 +315,35 @@ mod tests {
         ];
         assert_eq!(seen(&chunks), expected);
         assert_eq!(chunks[0].offset, 5);
+    }
+
+    #[test]
+    fn a_walk_along_an_outline_finds_the_same_chunks() {
+        let contents: [&[u8]; 4] = [b"h\na\n\nb\nc\n", b"h\n", b"", b"h\n\nd\nee\nf"];
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let sources = open(dir.path(), &contents);
+        let walk = |limits| Chunks::new(sources.clone(), Arc::new(LineSplit), true, limits);
+        let mut first = walk(LIMITS);
+        let found: Vec<Chunk> = first.by_ref().collect();
+        let outline = first.into_outline().expect("nothing oversize");
+        let mut second = walk(LIMITS).along(Some(&outline));
+        let again: Vec<Chunk> = second.by_ref().collect();
+        assert_eq!(seen(&again), seen(&found));
+        assert!(second.into_outline().is_some());
+
+        let other = SplitLimits {
+            records_max: 1,
+            ..LIMITS
+        };
+        assert_eq!(walk(other).along(Some(&outline)).count(), 6);
+        let narrow = SplitLimits {
+            record_bytes_max: 1,
+            ..LIMITS
+        };
+        let mut oversize = walk(narrow);
+        assert!(walk(LIMITS).into_outline().is_none(), "not walked yet");
+        oversize.by_ref().for_each(drop);
+        assert!(oversize.into_outline().is_none());
     }
 
     #[test]

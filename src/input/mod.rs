@@ -21,7 +21,7 @@ mod split;
 mod spool;
 
 pub use chunk::{Chunk, Oversize};
-pub use cursor::Chunks;
+pub use cursor::{Chunks, Outline};
 pub use discover::discover;
 pub use lines::line_number;
 pub use sample::sample_ranges;

@@ -9,19 +9,30 @@
 //! pieces nor on who encoded them when. The only room that names the parquet crate.
 
 mod blocks;
+mod cells;
 mod codec;
+mod column;
 mod contents;
+mod decimals;
+mod delta;
 mod dictionary;
 mod encode;
 mod exchange;
+mod hybrid;
 mod journal;
 mod layout;
 mod lock;
+mod numbers;
+mod packing;
 mod pages;
 mod parts;
 mod place;
 mod schema;
+mod slots;
+mod split;
 mod staging;
+mod statistics;
+mod texts;
 
 pub use encode::{EncodeOptions, EncodedColumn, Encoder};
 pub use parts::{PartInfo, Parts};

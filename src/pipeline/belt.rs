@@ -19,11 +19,11 @@ use super::sink::{RowGroup, Sink};
 use super::stages::{Inline, Work};
 use super::tally::Tally;
 use super::travel::{Place, Travel};
-use super::worker::{Timed, Worker};
+use super::worker::{Timed, Worker, WorkerTime};
 use crate::base::{Dialect, Error, Result};
 use crate::decode::{DecodePlan, Widen};
-use crate::input::{Chunk, Chunks, RecordSplit};
-use crate::report::{ProgressState, StageLatency};
+use crate::input::{Chunk, Chunks, Outline, RecordSplit};
+use crate::report::ProgressState;
 
 /// Why a pass was called off.
 pub(crate) enum CalledOff {
@@ -47,9 +47,20 @@ pub(crate) struct BeltStage {
 
 struct Intake {
     chunks: Chunks,
-    /// Split off, but not yet admitted.
-    pending: Option<Chunk>,
+    /// Split off, its pages mapped, but not yet admitted.
+    pending: Option<(Chunk, Permit)>,
     exhausted: bool,
+}
+
+/// What a row takes in memory, as far as that is known beforehand.
+#[derive(Clone, Copy)]
+pub(crate) struct RowCost {
+    /// Its decoded cells, apart from their text.
+    pub(crate) decoded_bytes: usize,
+    /// Whether some of them are text.
+    pub(crate) has_text: bool,
+    /// What the stages add to it.
+    pub(crate) derived_bytes: usize,
 }
 
 /// What a belt is made of.
@@ -61,8 +72,7 @@ pub(crate) struct BeltParts {
     pub(crate) sink: Option<Sink>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) progress: Arc<ProgressState>,
-    /// Bytes one decoded row holds at the end of the stages, apart from its text.
-    pub(crate) row_bytes: usize,
+    pub(crate) row_cost: RowCost,
     pub(crate) threads: usize,
     pub(crate) record_bytes_max: usize,
     pub(crate) fail_on_reject: bool,
@@ -80,9 +90,16 @@ pub(crate) struct Belt {
     /// Row groups on their way to the file, plus one until the last has been cut.
     downstream: AtomicUsize,
     finished: AtomicBool,
+    /// The most that a batch has held of its chunk's bytes, in units of 2^-[`SHARE_BITS`].
+    decoded_share: AtomicUsize,
     cancel: Cancel<CalledOff>,
 }
 
+const SHARE_BITS: u32 = 10;
+
+/// Chunks between the source and the sink, for each worker: enough that each finds work while
+/// another is held up, and no more, since more only fill memory.
+const CHUNKS_PER_WORKER_MAX: usize = 3;
 /// Tasks a channel holds before senders do the work themselves.
 const TASKS_MAX: usize = 1024;
 
@@ -100,16 +117,17 @@ impl Belt {
             upstream: AtomicUsize::new(1),
             downstream: AtomicUsize::new(1),
             finished: AtomicBool::new(false),
+            decoded_share: AtomicUsize::new(0),
             cancel: Cancel::new(),
             parts,
         }
     }
 
     /// Runs the pass on `threads` workers while `tick` is called now and then on this thread;
-    /// an error from it calls the pass off.
-    pub(crate) fn run(&self, mut tick: impl FnMut() -> Result<()>) -> StageLatency {
-        let mut latency = Timed::latency();
-        let (left, gone) = bounded::<StageLatency>(self.parts.threads);
+    /// an error from it calls the pass off. Returns what each worker did.
+    pub(crate) fn run(&self, mut tick: impl FnMut() -> Result<()>) -> Vec<WorkerTime> {
+        let mut times = Vec::with_capacity(self.parts.threads);
+        let (left, gone) = bounded(self.parts.threads);
         std::thread::scope(|scope| {
             for index in 0..self.parts.threads {
                 let left = left.clone();
@@ -125,7 +143,7 @@ impl Belt {
             drop(left);
             loop {
                 match gone.recv_timeout(Duration::from_millis(50)) {
-                    Ok(own) => latency.merge(&own),
+                    Ok(time) => times.push(time),
                     Err(crossbeam_channel::RecvTimeoutError::Timeout) => {
                         if let Err(error) = tick() {
                             self.call_off(CalledOff::Failed(error));
@@ -135,15 +153,18 @@ impl Belt {
                 }
             }
         });
-        latency
+        times
     }
 
-    /// What is left once the workers are gone: the reason the pass was called off, or its parts.
-    pub(crate) fn into_parts(self) -> Result<BeltParts, CalledOff> {
-        match self.cancel.into_reason() {
-            Some(reason) => Err(reason),
-            None => Ok(self.parts),
+    /// What is left once the workers are gone: the reason the pass was called off, or its parts
+    /// and where it found its chunks.
+    pub(crate) fn into_parts(self) -> Result<(BeltParts, Option<Outline>), CalledOff> {
+        if let Some(reason) = self.cancel.into_reason() {
+            return Err(reason);
         }
+        let intake = self.intake.into_inner();
+        let intake = intake.expect("no holder of this lock panics");
+        Ok((self.parts, intake.chunks.into_outline()))
     }
 
     fn call_off(&self, reason: CalledOff) {
@@ -166,7 +187,7 @@ impl Belt {
         self.finished.load(Ordering::Acquire) || self.cancel.is_called_off()
     }
 
-    fn work(&self) -> StageLatency {
+    fn work(&self) -> WorkerTime {
         let parts = &self.parts;
         let mut worker = Worker::new(&parts.decode, parts.dialect, parts.record_bytes_max);
         while !self.stopped() {
@@ -178,7 +199,7 @@ impl Belt {
                 self.take_in(chunk, permit, &mut worker)
             } else {
                 // Woken by work, by memory that came free, or by the end.
-                let _ = self.bell.1.recv_timeout(Duration::from_millis(20));
+                worker.wait(|| self.bell.1.recv_timeout(Duration::from_millis(20)).ok());
                 continue;
             };
             if let Err(error) = outcome {
@@ -186,7 +207,7 @@ impl Belt {
             }
             self.ring();
         }
-        worker.into_latency()
+        worker.into_time()
     }
 
     /// The next chunk in file order, once the budget has room for it.
@@ -199,12 +220,20 @@ impl Belt {
         if intake.exhausted {
             return None;
         }
+        // The source itself counts for one.
+        let chunks = self.upstream.load(Ordering::Acquire) - 1;
+        if chunks >= self.parts.threads * CHUNKS_PER_WORKER_MAX {
+            return None;
+        }
         if intake.pending.is_none() {
             let started = Instant::now();
-            intake.pending = intake.chunks.next();
+            intake.pending = intake.chunks.next().map(|chunk| {
+                let permit = self.parts.budget.hold(Term::Chunks, chunk.length);
+                (chunk, permit)
+            });
             worker.record(Timed::Split, started);
         }
-        let Some(chunk) = &intake.pending else {
+        let Some((chunk, permit)) = &mut intake.pending else {
             intake.exhausted = true;
             drop(intake);
             if let Err(error) = self.leave_upstream(1, worker) {
@@ -212,21 +241,37 @@ impl Belt {
             }
             return None;
         };
-        let cost = 2 * chunk.length + chunk.records as usize * self.parts.row_bytes;
-        let idle = self.upstream.load(Ordering::Acquire) == 1
-            && self.downstream.load(Ordering::Acquire) == 1;
+        let batch_bytes = self.batch_bytes(chunk);
+        let idle = chunks == 0 && self.downstream.load(Ordering::Acquire) == 1;
         let resident = crate::report::rss_bytes().map(|bytes| bytes as usize);
-        let permit = self.parts.budget.try_admit(cost, resident, idle)?;
+        if !permit.try_admit(batch_bytes, resident, idle) {
+            return None;
+        }
         self.upstream.fetch_add(1, Ordering::AcqRel);
-        let chunk = intake.pending.take().expect("it was just looked at");
+        let admitted = intake.pending.take();
         drop(intake);
         self.ring();
-        Some((chunk, permit))
+        admitted
+    }
+
+    /// What the batch made of `chunk` will hold at most, going by the largest so far.
+    fn batch_bytes(&self, chunk: &Chunk) -> usize {
+        let cost = self.parts.row_cost;
+        let derived = chunk.records as usize * cost.derived_bytes;
+        let decoded = match self.decoded_share.load(Ordering::Relaxed) {
+            0 => {
+                let text = usize::from(cost.has_text) * chunk.length;
+                text + chunk.records as usize * cost.decoded_bytes
+            }
+            share => (chunk.length * share) >> SHARE_BITS,
+        };
+        decoded + derived
     }
 
     /// Decodes a chunk and sends its batch on its way.
     fn take_in(&self, chunk: Chunk, mut permit: Permit, worker: &mut Worker) -> Result<()> {
         let started = Instant::now();
+        let chunk_bytes = chunk.length;
         let place = Place::of(&chunk, &self.parts.splitter);
         let mut decoded = worker.decode(&chunk)?;
         chunk.source.check()?;
@@ -246,10 +291,11 @@ impl Belt {
         drop(chunk);
         worker.record(Timed::Decode, started);
         let batch = decoded.batch;
-        permit.resize(
-            Term::Batches,
-            batch.memory_bytes() + batch.rows * self.parts.row_bytes,
-        );
+        let bytes = batch.memory_bytes();
+        let share = (bytes << SHARE_BITS) / chunk_bytes.max(1) + 1;
+        self.decoded_share.fetch_max(share, Ordering::Relaxed);
+        let derived = batch.rows * self.parts.row_cost.derived_bytes;
+        permit.resize(Term::Batches, bytes + derived);
         self.advance(
             Travel {
                 batch,
@@ -382,9 +428,14 @@ impl Belt {
                     .sink
                     .as_ref()
                     .expect("only a sink cuts row groups");
-                let appended = sink.encode(group, column)?;
+                let is_last = sink.encode(&group, column)?;
                 worker.record(Timed::Encode, started);
-                self.leave_downstream(appended);
+                if is_last {
+                    let started = Instant::now();
+                    let appended = sink.append(group)?;
+                    worker.record(Timed::Append, started);
+                    self.leave_downstream(appended);
+                }
                 Ok(())
             }
             Task::Lane { stage, lane } => {

@@ -1,75 +1,28 @@
 //! The memory budget of a run: one visible sum of named terms, and the permits that chunks carry.
 //!
-//! In: the limit and what the plan knows of the rows. Out: [`Layout`] (sizes that shape chunks and
-//! row groups; they depend on the limit but never on the number of threads, so that the output
-//! does not either) and [`Budget`], against which chunks are admitted in `seq` order.
+//! In: the limit, what the process holds before the belt starts, and every change of what the belt
+//! holds. Out: permits, on which chunks are admitted in `seq` order, and the sum at its highest.
 //! Invariant: a chunk is always admitted when nothing else is being worked on, so the belt cannot
 //! stall.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::base::{ErrorKind, Result};
 
-/// Rows of a chunk where nothing asks for fewer.
-const CHUNK_ROWS: usize = 65_536;
-/// Rows of a row group where nothing asks for fewer.
-const ROW_GROUP_ROWS: usize = 131_072;
 const MIB: usize = 1 << 20;
 /// What a worker needs beside its chunk: decoder scratch, one column being encoded, its stack.
-const WORKER_BYTES: usize = 4 * MIB;
-/// The program itself, its libraries and the allocator's own tables.
-const PROGRAM_BYTES: usize = 12 * MIB;
-
-/// What the user fixed of a [`Layout`].
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct LayoutRequest {
-    pub(crate) chunk_rows: Option<usize>,
-    pub(crate) row_group_rows: Option<usize>,
-    pub(crate) record_bytes_max: Option<usize>,
-}
-
-/// The sizes that shape chunks and row groups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Layout {
-    /// Records of a chunk.
-    pub(crate) chunk_rows: usize,
-    /// A chunk ends at the first record end at or past this many bytes, full or not.
-    pub(crate) chunk_bytes_max: usize,
-    /// A longer record is rejected.
-    pub(crate) record_bytes_max: usize,
-    /// Rows of a row group.
-    pub(crate) row_group_rows: usize,
-    /// A row group is closed early once its arrays hold this many bytes.
-    pub(crate) row_group_bytes_max: usize,
-}
-
-impl Layout {
-    /// Sizes for a limit of `limit_bytes` and rows of about `row_bytes` once decoded.
-    pub(crate) fn new(request: LayoutRequest, limit_bytes: usize, row_bytes: usize) -> Self {
-        let row_group_bytes_max = (limit_bytes / 8).min(512 * MIB);
-        let row_bytes = row_bytes.max(1);
-        Self {
-            chunk_rows: request.chunk_rows.unwrap_or(CHUNK_ROWS),
-            chunk_bytes_max: (limit_bytes / 64).clamp(256 << 10, 16 * MIB),
-            record_bytes_max: request
-                .record_bytes_max
-                .unwrap_or_else(|| (limit_bytes / 8).clamp(MIB, 16 * MIB)),
-            row_group_rows: request.row_group_rows.unwrap_or_else(|| {
-                let fitting = row_group_bytes_max / 2 / row_bytes;
-                ROW_GROUP_ROWS
-                    .min(fitting.next_power_of_two() / 2)
-                    .max(1024)
-            }),
-            row_group_bytes_max,
-        }
-    }
-}
+const WORKER_BYTES: usize = 3 * MIB;
+/// The program before the belt starts, where the system does not tell what it takes.
+const PROGRAM_BYTES: usize = 8 * MIB;
+/// Code and tables that the program touches only once the belt runs.
+const PROGRAM_GROWTH_BYTES: usize = 5 * MIB;
 
 /// A term of the budget that moves while the belt runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Term {
-    /// Mapped chunks and the batches made of them, until they leave the last stage.
+    /// File pages of chunks, mapped from splitting until they are decoded.
+    Chunks,
+    /// Batches, from decoding until they leave the last stage.
     Batches,
     /// Rows gathered for row groups, being encoded, or encoded and not yet written.
     RowGroups,
@@ -78,57 +31,76 @@ pub(crate) enum Term {
 }
 
 impl Term {
-    const ALL: [(Self, &'static str); 3] = [
-        (Self::Batches, "chunks and batches in flight"),
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Chunks, "mapped pages of chunks"),
+        (Self::Batches, "batches in flight"),
         (Self::RowGroups, "row groups being gathered and encoded"),
         (Self::State, "state per key and what is learnt for fills"),
     ];
 }
 
+/// Bytes per term, in the order of [`Term::ALL`].
+type Terms = [usize; Term::ALL.len()];
+
 #[derive(Debug, Default)]
-struct Gauge {
-    now: AtomicUsize,
-    peak: AtomicUsize,
+struct Ledger {
+    now: Terms,
+    /// The terms when their sum was highest.
+    highest: Terms,
 }
 
-impl Gauge {
-    fn add(&self, bytes: usize) {
-        let now = self.now.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        self.peak.fetch_max(now, Ordering::Relaxed);
+impl Ledger {
+    fn replace(&mut self, before: &Terms, after: &Terms) {
+        for ((now, before), after) in self.now.iter_mut().zip(before).zip(after) {
+            *now = *now + after - before;
+        }
+        if sum(&self.now) > sum(&self.highest) {
+            self.highest = self.now;
+        }
     }
+}
 
-    fn subtract(&self, bytes: usize) {
-        self.now.fetch_sub(bytes, Ordering::Relaxed);
-    }
+fn sum(terms: &Terms) -> usize {
+    terms.iter().sum()
+}
 
-    fn now(&self) -> usize {
-        self.now.load(Ordering::Relaxed)
-    }
+fn only(term: Term, bytes: usize) -> Terms {
+    let mut terms = Terms::default();
+    terms[term as usize] = bytes;
+    terms
 }
 
 /// The sum that keeps the process under its limit.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit_bytes: usize,
+    program_bytes: usize,
     workers_bytes: usize,
-    slack_bytes: usize,
+    /// Left free for what the allocator holds on to.
+    reserve_bytes: usize,
     working_bytes: usize,
-    gauges: [Gauge; Term::ALL.len()],
+    ledger: Mutex<Ledger>,
 }
 
 impl Budget {
-    /// A budget of `limit_bytes` for `threads` workers; `working_bytes` is what the belt cannot
-    /// do without: one chunk and one row group.
+    /// A budget of `limit_bytes` for `threads` workers of a process that takes `program_bytes`
+    /// already; `working_bytes` is what the belt cannot do without: one chunk and one row group.
     ///
     /// # Errors
     /// [`ErrorKind::MemoryLimit`] when the limit does not even hold those.
-    pub(crate) fn new(limit_bytes: usize, threads: usize, working_bytes: usize) -> Result<Self> {
+    pub(crate) fn new(
+        limit_bytes: usize,
+        threads: usize,
+        program_bytes: Option<usize>,
+        working_bytes: usize,
+    ) -> Result<Self> {
         let budget = Self {
             limit_bytes,
+            program_bytes: program_bytes.unwrap_or(PROGRAM_BYTES) + PROGRAM_GROWTH_BYTES,
             workers_bytes: threads * WORKER_BYTES,
-            slack_bytes: limit_bytes / 16,
+            reserve_bytes: limit_bytes / 16,
             working_bytes,
-            gauges: Default::default(),
+            ledger: Mutex::default(),
         };
         let needed = budget.fixed_bytes() + working_bytes;
         if needed > limit_bytes {
@@ -151,34 +123,21 @@ impl Budget {
     }
 
     fn fixed_bytes(&self) -> usize {
-        PROGRAM_BYTES + self.workers_bytes + self.slack_bytes
+        self.program_bytes + self.workers_bytes + self.reserve_bytes
     }
 
-    fn gauge(&self, term: Term) -> &Gauge {
-        &self.gauges[term as usize]
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().expect("no holder of this lock panics")
     }
 
-    /// A permit for a chunk of `bytes`, or `None` while they do not fit. `rss_bytes` is the
-    /// resident set as the kernel counts it: estimates never overrule it. When the belt is `idle`
-    /// the permit is given in any case, since nothing else could free memory.
-    pub(crate) fn try_admit(
-        self: &Arc<Self>,
-        bytes: usize,
-        rss_bytes: Option<usize>,
-        idle: bool,
-    ) -> Option<Permit> {
-        let moving: usize = self.gauges.iter().map(Gauge::now).sum();
-        let planned = self.fixed_bytes() + moving + bytes;
-        let resident = rss_bytes.map_or(0, |rss| rss + bytes);
-        let fits = planned.max(resident) <= self.limit_bytes;
-        (idle || fits).then(|| {
-            self.gauge(Term::Batches).add(bytes);
-            Permit {
-                budget: Arc::clone(self),
-                term: Term::Batches,
-                bytes,
-            }
-        })
+    /// Accounts for `bytes` that are there already.
+    pub(crate) fn hold(self: &Arc<Self>, term: Term, bytes: usize) -> Permit {
+        let held = only(term, bytes);
+        self.ledger().replace(&Terms::default(), &held);
+        Permit {
+            budget: Arc::clone(self),
+            held,
+        }
     }
 
     /// Accounts for state called `name` that grew or shrank from `before` to `after` bytes.
@@ -186,10 +145,13 @@ impl Budget {
     /// # Errors
     /// [`ErrorKind::MemoryLimit`] when state leaves no room for the belt itself.
     pub(crate) fn state_changed(&self, name: &str, before: usize, after: usize) -> Result<()> {
-        let gauge = self.gauge(Term::State);
-        gauge.add(after);
-        gauge.subtract(before);
-        let state = gauge.now();
+        if before == after {
+            return Ok(());
+        }
+        let mut ledger = self.ledger();
+        ledger.replace(&only(Term::State, before), &only(Term::State, after));
+        let state = ledger.now[Term::State as usize];
+        drop(ledger);
         let needed = self.fixed_bytes() + self.working_bytes + state;
         if needed <= self.limit_bytes || after <= before {
             return Ok(());
@@ -207,15 +169,14 @@ impl Budget {
         .into())
     }
 
-    /// The named terms of the sum, in bytes; those that move at their peaks so far.
+    /// The named terms when their sum was highest, in bytes.
     pub(crate) fn terms(&self) -> Vec<(String, u64)> {
         let fixed = [
-            ("program", PROGRAM_BYTES),
+            ("program", self.program_bytes),
             ("scratch and stacks of workers", self.workers_bytes),
-            ("slack of the allocator", self.slack_bytes),
         ];
-        let moving =
-            Term::ALL.map(|(term, name)| (name, self.gauge(term).peak.load(Ordering::Relaxed)));
+        let highest = self.ledger().highest;
+        let moving = Term::ALL.map(|(term, name)| (name, highest[term as usize]));
         let all = fixed.into_iter().chain(moving);
         all.map(|(name, bytes)| (name.to_owned(), bytes as u64))
             .collect()
@@ -224,12 +185,12 @@ impl Budget {
     /// The sum before anything has moved, for people.
     pub(crate) fn describe(&self) -> String {
         format!(
-            "memory limit {} = program {} + workers {} + slack {} + {} for chunks, row groups and \
-             state, which take at least {}",
+            "memory limit {} = program {} + workers {} + reserve {} + {} for chunks, row groups \
+             and state, which take at least {}",
             bytes_in_words(self.limit_bytes),
-            bytes_in_words(PROGRAM_BYTES),
+            bytes_in_words(self.program_bytes),
             bytes_in_words(self.workers_bytes),
-            bytes_in_words(self.slack_bytes),
+            bytes_in_words(self.reserve_bytes),
             bytes_in_words(self.limit_bytes - self.fixed_bytes()),
             bytes_in_words(self.working_bytes)
         )
@@ -240,22 +201,44 @@ impl Budget {
 #[derive(Debug)]
 pub(crate) struct Permit {
     budget: Arc<Budget>,
-    term: Term,
-    bytes: usize,
+    held: Terms,
 }
 
 impl Permit {
+    /// Admits the chunk that is held to become a batch of about `batch_bytes`; `false` while that
+    /// does not fit. `rss_bytes` is the resident set as the kernel counts it: estimates never
+    /// overrule it. When the belt is `idle` the chunk is admitted in any case, since nothing else
+    /// could free memory.
+    pub(crate) fn try_admit(
+        &mut self,
+        batch_bytes: usize,
+        rss_bytes: Option<usize>,
+        idle: bool,
+    ) -> bool {
+        let budget = &self.budget;
+        let mut ledger = budget.ledger();
+        let planned = budget.fixed_bytes() + sum(&ledger.now) + batch_bytes;
+        let resident = rss_bytes.map_or(0, |rss| rss + batch_bytes);
+        let fits = idle || planned.max(resident) <= budget.limit_bytes;
+        if fits {
+            let batch = only(Term::Batches, batch_bytes);
+            ledger.replace(&Terms::default(), &batch);
+            self.held[Term::Batches as usize] += batch_bytes;
+        }
+        fits
+    }
+
     /// Corrects the estimate to what is really held, and says as what.
     pub(crate) fn resize(&mut self, term: Term, bytes: usize) {
-        self.budget.gauge(term).add(bytes);
-        self.budget.gauge(self.term).subtract(self.bytes);
-        (self.term, self.bytes) = (term, bytes);
+        let held = only(term, bytes);
+        self.budget.ledger().replace(&self.held, &held);
+        self.held = held;
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.budget.gauge(self.term).subtract(self.bytes);
+        self.budget.ledger().replace(&self.held, &Terms::default());
     }
 }
 
@@ -273,63 +256,72 @@ pub(crate) fn bytes_in_words(bytes: usize) -> String {
 mod tests {
     use super::*;
 
+    fn budget() -> Arc<Budget> {
+        Arc::new(Budget::new(100 * MIB, 1, Some(10 * MIB), 8 * MIB).unwrap())
+    }
+
+    fn admit(budget: &Arc<Budget>, chunk: usize, batch: usize, rss: usize) -> Option<Permit> {
+        let mut permit = budget.hold(Term::Chunks, chunk);
+        permit.try_admit(batch, Some(rss), false).then_some(permit)
+    }
+
     #[test]
     fn permits_return_what_they_took() {
-        let budget = Arc::new(Budget::new(100 * MIB, 1, 8 * MIB).unwrap());
+        let budget = budget();
         let room = 100 * MIB - budget.fixed_bytes();
-        let mut first = budget.try_admit(room - MIB, None, false).unwrap();
-        assert!(budget.try_admit(2 * MIB, None, false).is_none());
+        let mut first = admit(&budget, MIB, room - 2 * MIB, 0).unwrap();
+        assert!(admit(&budget, MIB, MIB, 0).is_none());
         first.resize(Term::RowGroups, MIB);
-        let second = budget.try_admit(2 * MIB, None, false).unwrap();
+        let second = admit(&budget, MIB, MIB, 0).unwrap();
         drop((first, second));
-        assert_eq!(budget.gauges.iter().map(Gauge::now).sum::<usize>(), 0);
+        assert_eq!(sum(&budget.ledger().now), 0);
+    }
+
+    #[test]
+    fn the_terms_are_those_of_the_highest_sum() {
+        let budget = budget();
+        let mut permit = admit(&budget, 3 * MIB, 4 * MIB, 0).unwrap();
+        budget.state_changed("rings", 0, MIB).unwrap();
+        permit.resize(Term::RowGroups, 5 * MIB);
+        budget.state_changed("rings", MIB, 2 * MIB).unwrap();
+        drop(permit);
+        let terms: Vec<u64> = budget.terms().into_iter().map(|(_, bytes)| bytes).collect();
+        let mib = MIB as u64;
+        assert_eq!(
+            terms,
+            [15 * mib, WORKER_BYTES as u64, 3 * mib, 4 * mib, 0, mib]
+        );
     }
 
     #[test]
     fn an_idle_belt_is_always_admitted_to() {
-        let budget = Arc::new(Budget::new(100 * MIB, 1, 8 * MIB).unwrap());
-        let huge = budget.try_admit(1 << 40, Some(1 << 40), true).unwrap();
-        assert!(budget.try_admit(1, None, false).is_none());
+        let budget = budget();
+        let mut huge = budget.hold(Term::Chunks, 1 << 40);
+        assert!(!huge.try_admit(1, Some(1 << 40), false));
+        assert!(huge.try_admit(1, Some(1 << 40), true));
+        assert!(admit(&budget, 1, 1, 0).is_none());
         drop(huge);
-        assert!(budget.try_admit(1, None, false).is_some());
+        assert!(admit(&budget, 1, 1, 0).is_some());
     }
 
     #[test]
     fn the_resident_set_overrules_the_estimate() {
-        let budget = Arc::new(Budget::new(100 * MIB, 1, 8 * MIB).unwrap());
-        let _held = budget.try_admit(MIB, Some(50 * MIB), false).unwrap();
-        assert!(budget.try_admit(MIB, Some(100 * MIB), false).is_none());
-        assert!(budget.try_admit(MIB, Some(98 * MIB), false).is_some());
+        let budget = budget();
+        let _held = admit(&budget, MIB, MIB, 50 * MIB).unwrap();
+        assert!(admit(&budget, 0, MIB, 100 * MIB).is_none());
+        assert!(admit(&budget, 0, MIB, 98 * MIB).is_some());
     }
 
     #[test]
     fn state_that_crowds_out_the_belt_ends_the_run() {
-        let budget = Budget::new(100 * MIB, 1, 8 * MIB).unwrap();
+        let budget = budget();
         budget.state_changed("key tables", 0, 10 * MIB).unwrap();
         let error = budget
             .state_changed("key tables", 10 * MIB, 90 * MIB)
             .unwrap_err();
         assert_eq!(error.exit_code(), 4);
         assert!(error.to_string().contains("key tables"), "{error}");
-        assert_eq!(
-            Budget::new(16 * MIB, 4, 8 * MIB).unwrap_err().exit_code(),
-            4
-        );
-    }
-
-    #[test]
-    fn the_layout_follows_the_limit_and_the_request() {
-        let small = Layout::new(LayoutRequest::default(), 128 * MIB, 100);
-        assert_eq!(small.chunk_bytes_max, 2 * MIB);
-        assert!(small.row_group_rows <= 131_072 && small.row_group_rows >= 32_768);
-        let wide = Layout::new(LayoutRequest::default(), 128 * MIB, 1 << 30);
-        assert_eq!(wide.row_group_rows, 1024);
-        let asked = LayoutRequest {
-            chunk_rows: Some(7),
-            row_group_rows: Some(9),
-            ..Default::default()
-        };
-        let asked = Layout::new(asked, 1 << 30, 100);
-        assert_eq!((asked.chunk_rows, asked.row_group_rows), (7, 9));
+        let crowded = Budget::new(16 * MIB, 4, None, 8 * MIB).unwrap_err();
+        assert_eq!(crowded.exit_code(), 4);
     }
 }

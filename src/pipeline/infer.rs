@@ -37,7 +37,9 @@ pub(crate) struct Table {
 pub(crate) fn column_names(sources: &[Arc<Source>], dialect: Dialect) -> Result<Vec<String>> {
     let mut first: Option<(&Source, Vec<String>)> = None;
     for source in sources {
-        let Some(fields) = first_record(source, dialect)? else {
+        let record = first_record(source, dialect);
+        source.release(source.data());
+        let Some(fields) = record? else {
             continue;
         };
         match &first {
@@ -175,10 +177,14 @@ pub(crate) fn infer(
         .map(|(source, start, end)| {
             let mut sample = empty();
             sample.observe(source, start..end, names.len(), splitter, dialect);
-            source.release(start..end);
+            // Records reach past the end of the sample.
+            source.release(start..end + SAMPLE_BYTES);
             sample
         })
         .reduce(empty, Sample::merge);
+    sampled
+        .iter()
+        .for_each(|source| source.release(source.data()));
     let (columns, why) = sample
         .inference
         .decide(names, declared)

@@ -12,6 +12,7 @@ mod inbox;
 mod infer;
 mod keys;
 mod lanes;
+mod layout;
 mod plan;
 mod receipt;
 mod run;

@@ -14,7 +14,7 @@ use crate::input::Source;
 use crate::output::PartInfo;
 use crate::report::{
     BudgetTerm, ColumnReceipt, Counters, InputReceipt, MemoryReceipt, PartReceipt, Receipt,
-    RejectsReceipt, StageLatency, StepReceipt, Throughput, peak_rss_bytes,
+    RejectsReceipt, StageLatency, StepReceipt, Throughput, WorkersReceipt, peak_rss_bytes,
 };
 use crate::steps::Fitted;
 
@@ -31,6 +31,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) restarts: Vec<String>,
     pub(crate) passes: usize,
     pub(crate) latency: &'a StageLatency,
+    pub(crate) busy: Duration,
+    pub(crate) waiting: Duration,
     pub(crate) budget: &'a Budget,
     pub(crate) started: String,
     pub(crate) elapsed: Duration,
@@ -71,9 +73,11 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         passes: outcome.passes as u32,
         stages: outcome.latency.summary(),
         threads: config.threads,
+        workers: WorkersReceipt::new(outcome.busy, outcome.waiting),
         memory: MemoryReceipt {
             limit_bytes: budget.limit_bytes() as u64,
             peak_rss_bytes: peak_rss_bytes(),
+            budget_bytes: budget.terms().iter().map(|(_, bytes)| bytes).sum(),
             budget: budget
                 .terms()
                 .into_iter()

@@ -6,12 +6,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::belt::{Belt, BeltParts, BeltStage, CalledOff};
-use super::budget::{Budget, Layout, LayoutRequest};
+use super::belt::{Belt, BeltParts, BeltStage, CalledOff, RowCost};
+use super::budget::Budget;
 use super::infer::{self, Table};
 use super::lanes::Lanes;
+use super::layout::{Layout, LayoutRequest};
 use super::plan::{self, Plan};
 use super::receipt::{self, Outcome};
 use super::sink::Sink;
@@ -23,7 +24,7 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::config::{self, Config, OnBadRow};
 use crate::csv::Splitter;
 use crate::decode::{Declared, DecodePlan, NullTokens, Widen};
-use crate::input::{self, Chunks, RecordSplit, Source, SplitLimits};
+use crate::input::{self, Chunks, Outline, RecordSplit, Source, SplitLimits};
 use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
 use crate::report::{self, Counters, Progress, ProgressState, Receipt, StageLatency};
 use crate::steps::rolling::Skipped;
@@ -31,6 +32,11 @@ use crate::steps::{Fit, FitOutcome, Fitted};
 
 /// The memory assumed where the system does not tell.
 const FALLBACK_MEMORY_BYTES: u64 = 4 << 30;
+
+/// What a cell takes in its array, with its validity.
+const CELL_BYTES: usize = 9;
+/// What a row takes to be grouped by key: its index, hash and dense key id.
+const KEY_BYTES: usize = 16;
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -45,7 +51,12 @@ struct Run<'c> {
     progress: Progress,
     state: Arc<ProgressState>,
     latency: StageLatency,
+    /// Time that the workers of all passes were busy, and that they waited.
+    busy: Duration,
+    waiting: Duration,
     passes: usize,
+    /// Where the last pass found its chunks.
+    outline: Option<Outline>,
 }
 
 /// What one attempt comes to.
@@ -104,6 +115,8 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         restarts,
         passes: run.passes,
         latency: &run.latency,
+        busy: run.busy,
+        waiting: run.waiting,
         budget: &budget,
         started: started_at,
         elapsed: started.elapsed(),
@@ -138,7 +151,10 @@ fn open<'c>(config: &'c Config, interrupted: &Arc<AtomicBool>) -> Result<(Run<'c
         progress: Progress::new(config.progress, config.quiet),
         state: Arc::default(),
         latency: Timed::latency(),
+        busy: Duration::ZERO,
+        waiting: Duration::ZERO,
         passes: 0,
+        outline: None,
         config,
         interrupted: Arc::clone(interrupted),
         sources,
@@ -220,11 +236,11 @@ impl Run<'_> {
     fn attempt(&mut self, table: &Table, staging: &Staging) -> Result<Attempt, CalledOff> {
         let fit_bytes_max = self.limit_bytes / 4;
         let plan = Plan::new(self.config, &table.columns, fit_bytes_max)?;
-        let row_bytes = plan
+        let row_bytes: usize = plan
             .schema
             .columns
             .iter()
-            .map(|column| 9 + usize::from(column.data_type.is_text()) * 3)
+            .map(|column| CELL_BYTES + usize::from(column.data_type.is_text()) * 3)
             .sum();
         let layout = Layout::new(
             LayoutRequest {
@@ -236,7 +252,9 @@ impl Run<'_> {
             table.record_bytes + row_bytes,
         );
         let working = 3 * layout.chunk_bytes_max + layout.row_group_rows.min(1 << 17) * row_bytes;
-        let budget = Arc::new(Budget::new(self.limit_bytes, self.config.threads, working)?);
+        let program = report::rss_bytes().map(|bytes| bytes as usize);
+        let threads = self.config.threads;
+        let budget = Arc::new(Budget::new(self.limit_bytes, threads, program, working)?);
         if self.config.verbose {
             self.progress.note(&budget.describe());
         }
@@ -255,7 +273,7 @@ impl Run<'_> {
                 false => Some(self.sink(&plan, layout, staging)?),
             };
             let chunks = self.chunks(layout);
-            let parts = self.belt_parts(&plan, pass, layout, &budget, sink, row_bytes);
+            let parts = self.belt_parts(&plan, pass, layout, &budget, sink);
             let parts = self.pass(chunks, parts)?;
             match parts.sink {
                 Some(sink) => {
@@ -306,8 +324,8 @@ impl Run<'_> {
         layout: Layout,
         budget: &Arc<Budget>,
         sink: Option<Sink>,
-        row_bytes: usize,
     ) -> BeltParts {
+        let row_cost = row_cost(plan, &pass);
         let decode = DecodePlan {
             schema: Arc::new(plan.schema.clone()),
             slots: plan.schema.columns.len(),
@@ -328,7 +346,7 @@ impl Run<'_> {
             sink,
             budget: Arc::clone(budget),
             progress: Arc::clone(&self.state),
-            row_bytes,
+            row_cost,
             threads: self.config.threads,
             record_bytes_max: layout.record_bytes_max,
             fail_on_reject: self.config.on_bad_row == OnBadRow::Fail,
@@ -348,6 +366,7 @@ impl Run<'_> {
             self.config.dialect.header,
             limits,
         )
+        .along(self.outline.as_ref())
     }
 
     /// Runs one pass to its end.
@@ -360,13 +379,35 @@ impl Run<'_> {
         let belt = Belt::new(chunks, parts);
         let interrupted = Arc::clone(&self.interrupted);
         let (progress, state) = (&mut self.progress, &self.state);
-        let latency = belt.run(|| {
+        let times = belt.run(|| {
             progress.tick(state);
             check(&interrupted)
         });
-        self.latency.merge(&latency);
+        for time in times {
+            self.latency.merge(&time.latency);
+            self.busy += time.busy;
+            self.waiting += time.waiting;
+        }
         check_sources(&self.sources)?;
-        belt.into_parts()
+        let (parts, outline) = belt.into_parts()?;
+        self.outline = outline;
+        Ok(parts)
+    }
+}
+
+/// What `pass` makes a row of the plan's columns cost.
+fn row_cost(plan: &Plan, pass: &PassPlan) -> RowCost {
+    let columns = plan.schema.columns.iter().zip(&pass.needed);
+    let read = columns.filter(|(_, needed)| **needed);
+    let keyed = pass.stages.iter().any(|stage| !stage.keyed.is_empty());
+    let made = match pass.fits {
+        true => 0,
+        false => plan.schema.columns.len() - plan.input_columns,
+    };
+    RowCost {
+        decoded_bytes: read.clone().count() * CELL_BYTES,
+        has_text: { read }.any(|(column, _)| column.data_type.is_text()),
+        derived_bytes: made * CELL_BYTES + usize::from(keyed) * KEY_BYTES,
     }
 }
 

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, ArrayRef};
 
-use super::budget::{Layout, Permit};
+use super::budget::Permit;
 use super::inbox::Inbox;
+use super::layout::Layout;
 use super::tally::Totals;
 use super::travel::Travel;
 use crate::base::Result;
@@ -89,7 +90,7 @@ impl Sink {
         drop(totals);
         let mut gather = self.gather.lock().expect("no holder of this lock panics");
         let permit = Arc::new(permit);
-        let row_bytes = batch.memory_bytes().div_ceil(batch.rows.max(1));
+        let row_bytes = batch.data_bytes().div_ceil(batch.rows.max(1));
         let mut from = 0;
         while from < batch.rows {
             let by_bytes = (self.layout.row_group_bytes_max.saturating_sub(gather.bytes)
@@ -127,9 +128,8 @@ impl Sink {
         (gather.rows > 0).then(|| gather.cut())
     }
 
-    /// Encodes one column of a row group. The last one to finish appends the row group and those
-    /// that waited for it; returns how many were appended.
-    pub(crate) fn encode(&self, group: Arc<RowGroup>, column: usize) -> Result<usize> {
+    /// Encodes one column of a row group; `true` for the last one, whose caller is to append it.
+    pub(crate) fn encode(&self, group: &RowGroup, column: usize) -> Result<bool> {
         let pieces = std::mem::take(
             &mut *group.pieces[column]
                 .lock()
@@ -140,13 +140,12 @@ impl Sink {
         *group.encoded[column]
             .lock()
             .expect("no holder of this lock panics") = Some(encoded);
-        if group.left.fetch_sub(1, Ordering::AcqRel) > 1 {
-            return Ok(0);
-        }
-        self.append(group)
+        Ok(group.left.fetch_sub(1, Ordering::AcqRel) == 1)
     }
 
-    fn append(&self, group: Arc<RowGroup>) -> Result<usize> {
+    /// Appends a row group whose columns are all encoded, and those that waited for it; returns
+    /// how many.
+    pub(crate) fn append(&self, group: Arc<RowGroup>) -> Result<usize> {
         let mut appended = 0;
         let mut ready = !self.encoded.arrive(group.index, group).is_empty();
         while ready {

@@ -1,7 +1,7 @@
 //! What one worker keeps from task to task: buffers that are reused, and its own latencies.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 
@@ -25,10 +25,11 @@ pub(crate) enum Timed {
     KeyedSteps,
     Gather,
     Encode,
+    Append,
 }
 
 impl Timed {
-    const NAMES: [&'static str; 7] = [
+    const NAMES: [&'static str; 8] = [
         "split",
         "decode",
         "local steps",
@@ -36,6 +37,7 @@ impl Timed {
         "keyed steps",
         "gather",
         "encode",
+        "append",
     ];
 
     /// Nothing recorded yet.
@@ -49,6 +51,15 @@ pub(crate) struct Worker {
     decoder: Decoder,
     scratch: Bump,
     latency: StageLatency,
+    started: Instant,
+    waited: Duration,
+}
+
+/// What a worker did with its time in one pass.
+pub(crate) struct WorkerTime {
+    pub(crate) latency: StageLatency,
+    pub(crate) busy: Duration,
+    pub(crate) waiting: Duration,
 }
 
 impl Worker {
@@ -58,7 +69,17 @@ impl Worker {
             decoder: Decoder::new(Arc::clone(plan)),
             scratch: Bump::new(),
             latency: Timed::latency(),
+            started: Instant::now(),
+            waited: Duration::ZERO,
         }
+    }
+
+    /// Waits for something to do.
+    pub(crate) fn wait<T>(&mut self, wait: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let result = wait();
+        self.waited += started.elapsed();
+        result
     }
 
     /// Records that `work` took from `started` until now.
@@ -92,7 +113,11 @@ impl Worker {
         Ok(decoded)
     }
 
-    pub(crate) fn into_latency(self) -> StageLatency {
-        self.latency
+    pub(crate) fn into_time(self) -> WorkerTime {
+        WorkerTime {
+            busy: self.started.elapsed().saturating_sub(self.waited),
+            waiting: self.waited,
+            latency: self.latency,
+        }
     }
 }

@@ -22,6 +22,6 @@ pub use memory::{machine_memory_bytes, peak_rss_bytes, rss_bytes};
 pub use progress::{Progress, ProgressState, wants_color};
 pub use receipt::{
     BudgetTerm, ColumnReceipt, InputReceipt, MemoryReceipt, PartReceipt, Receipt, RejectsReceipt,
-    StepReceipt, Throughput, Totals, now_rfc3339,
+    StepReceipt, Throughput, Totals, WorkersReceipt, now_rfc3339,
 };
 pub use rejects::{RejectRow, RejectsFile, RejectsWriter};

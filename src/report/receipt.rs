@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,8 @@ pub struct Receipt {
     pub stages: Vec<StageSummary>,
     /// Most threads computing at a time.
     pub threads: usize,
+    /// How busy they were.
+    pub workers: WorkersReceipt,
     /// Where the memory went.
     pub memory: MemoryReceipt,
     /// How fast the run was.
@@ -161,7 +164,9 @@ pub struct MemoryReceipt {
     pub limit_bytes: u64,
     /// The highest resident set, in bytes, where the system tells it.
     pub peak_rss_bytes: Option<u64>,
-    /// What the limit was planned to be spent on.
+    /// The budget's sum at its highest, in bytes, to be held against `peak_rss_bytes`.
+    pub budget_bytes: u64,
+    /// The terms of that sum.
     pub budget: Vec<BudgetTerm>,
 }
 
@@ -173,6 +178,18 @@ pub struct BudgetTerm {
     pub name: String,
     /// How much.
     pub bytes: u64,
+}
+
+/// What the threads of all passes did with their time.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WorkersReceipt {
+    /// Time at work, summed over threads.
+    pub busy_seconds: f64,
+    /// Time without anything to do, summed over threads.
+    pub waiting_seconds: f64,
+    /// The share of the time at work, 0 to 1.
+    pub utilization: f64,
 }
 
 /// How fast the run was; each input byte and row counts once, whatever the passes.
@@ -248,6 +265,18 @@ impl RejectsReceipt {
                 .map(|(reason, count)| (reason.code().to_owned(), count))
                 .collect(),
             file,
+        }
+    }
+}
+
+impl WorkersReceipt {
+    /// The times of all threads together.
+    pub fn new(busy: Duration, waiting: Duration) -> Self {
+        let (busy_seconds, waiting_seconds) = (busy.as_secs_f64(), waiting.as_secs_f64());
+        Self {
+            busy_seconds,
+            waiting_seconds,
+            utilization: busy_seconds / (busy_seconds + waiting_seconds).max(1e-9),
         }
     }
 }
@@ -363,9 +392,11 @@ pub(super) mod tests {
             passes: 2,
             stages: stages(),
             threads: 16,
+            workers: WorkersReceipt::new(Duration::from_secs(26), Duration::from_secs(2)),
             memory: MemoryReceipt {
                 limit_bytes: 512 << 20,
                 peak_rss_bytes: Some(210 << 20),
+                budget_bytes: 123_456_789,
                 budget: vec![BudgetTerm {
                     name: "chunks in flight".into(),
                     bytes: 100 << 20,

@@ -138,7 +138,7 @@ impl Receipt {
         let peak = self.memory.peak_rss_bytes;
         let peak = peak.map_or_else(|| "unknown".into(), units::bytes);
         page.line(&format!(
-            "{}, {} rows/s, {} {}, {} {}, peak memory {peak} of {}",
+            "{}, {} rows/s, {} {} {:.0} % busy, {} {}, peak memory {peak} of {}",
             units::byte_rate(self.throughput.mb_per_second * 1e6),
             units::short(self.throughput.rows_per_second),
             self.threads,
@@ -147,6 +147,7 @@ impl Receipt {
             } else {
                 "threads"
             },
+            self.workers.utilization * 100.0,
             self.passes,
             if self.passes == 1 { "pass" } else { "passes" },
             units::bytes(self.memory.limit_bytes),
@@ -305,7 +306,7 @@ stage     time  share    p50    p99    max
 encode  19.5 s   75 %  50 ms  90 ms  1.2 s
 decode   6.5 s   25 %   5 ms   9 ms  12 ms
 
-429 MB/s, 800 k rows/s, 16 threads, 2 passes, peak memory 210 MiB of 512 MiB
+429 MB/s, 800 k rows/s, 16 threads 93 % busy, 2 passes, peak memory 210 MiB of 512 MiB
 ";
         assert_eq!(example().render(false), expected);
     }

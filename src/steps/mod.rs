@@ -7,6 +7,7 @@
 
 pub mod impute;
 pub mod key;
+mod prefetch;
 pub mod rolling;
 
 use std::any::Any;

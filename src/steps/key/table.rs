@@ -1,20 +1,26 @@
 //! Keys of one shard -> dense ids, from 0 in order of first appearance.
 //!
-//! Invariant: equal keys get the same id and different keys different ids; the hash only finds
-//! candidates, whole keys decide. A word costs an entry of 12 bytes and a control byte, over the
-//! table's load; framed keys and texts add their bytes and an offset.
-
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry as TableEntry;
+//! Open addressing with linear probing, so that the place of a key follows from its hash alone and
+//! can be asked for some rows ahead. Invariant: equal keys get the same id and different keys
+//! different ids; the hash only finds candidates, whole keys decide. A key costs an entry of 12
+//! bytes over the table's load; framed keys and texts add their bytes and an offset.
 
 use super::KeyRows;
 use super::encode::Keys;
+use crate::steps::prefetch::prefetch;
+
+/// Rows between asking for a key's entry and looking at it.
+const AHEAD_ROWS: usize = 16;
+/// Entries of the first table.
+const FIRST_ENTRIES: usize = 16;
 
 /// Key -> dense id for one shard. All its rows must come from the same
 /// [`KeySpec`](super::KeySpec).
 #[derive(Debug, Default)]
 pub struct KeyTable {
-    table: HashTable<Entry>,
+    /// A power of two, or none; at most three quarters are taken.
+    entries: Vec<Entry>,
+    taken: usize,
     /// The id of the null key of a single column.
     null_id: Option<u32>,
     len: u32,
@@ -34,6 +40,13 @@ struct Entry {
 }
 
 impl Entry {
+    /// No key has the last id.
+    const VACANT: Self = Self {
+        word_low: 0,
+        word_high: 0,
+        id: u32::MAX,
+    };
+
     fn new(word: u64, id: u32) -> Self {
         Self {
             word_low: word as u32,
@@ -44,6 +57,10 @@ impl Entry {
 
     fn word(self) -> u64 {
         u64::from(self.word_low) | u64::from(self.word_high) << 32
+    }
+
+    fn is_vacant(self) -> bool {
+        self.id == Self::VACANT.id
     }
 }
 
@@ -66,7 +83,8 @@ impl KeyTable {
                 let nulls = nulls.as_ref().filter(|nulls| nulls.null_count() > 0);
                 // Neighbours often share a key, and comparing is cheaper than probing.
                 let mut last = None;
-                for &row in rows {
+                for (index, &row) in rows.iter().enumerate() {
+                    self.fetch_ahead(rows, index, &keys.hashes);
                     let row = row as usize;
                     let word = words[row];
                     let id = if nulls.is_some_and(|nulls| nulls.is_null(row)) {
@@ -85,7 +103,8 @@ impl KeyTable {
             }
             bytes => {
                 let mut last = None;
-                for &row in rows {
+                for (index, &row) in rows.iter().enumerate() {
+                    self.fetch_ahead(rows, index, &keys.hashes);
                     let row = row as usize;
                     let id = match (bytes.bytes(row), last) {
                         (None, _) => self.null(),
@@ -114,9 +133,18 @@ impl KeyTable {
 
     /// Memory held, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        self.table.allocation_size()
+        self.entries.capacity() * size_of::<Entry>()
             + self.arena.capacity()
             + self.ends.capacity() * size_of::<usize>()
+    }
+
+    /// Asks for the entry of a row after `rows[index]`, so that the waits for memory overlap.
+    #[inline(always)]
+    fn fetch_ahead(&self, rows: &[u32], index: usize, hashes: &[u64]) {
+        if let Some(&row) = rows.get(index + AHEAD_ROWS) {
+            let place = hashes[row as usize] as usize & self.entries.len().saturating_sub(1);
+            prefetch(&self.entries, place);
+        }
     }
 
     fn null(&mut self) -> u32 {
@@ -131,42 +159,75 @@ impl KeyTable {
         }
     }
 
-    fn word(&mut self, word: u64, hash: u64) -> u32 {
-        let equal = |entry: &Entry| entry.word() == word;
-        let rehash = |entry: &Entry| Keys::hash_word(entry.word());
-        match self.table.entry(hash, equal, rehash) {
-            TableEntry::Occupied(entry) => entry.get().id,
-            TableEntry::Vacant(entry) => {
-                let id = next_id(&mut self.len);
-                entry.insert(Entry::new(word, id));
-                id
+    /// The id of the key that `equal` accepts among those with this hash; `None` if it is new.
+    #[inline]
+    fn find(&self, hash: u64, equal: impl Fn(Entry) -> bool) -> Option<u32> {
+        let mut place = hash as usize;
+        loop {
+            // An empty table has no entry at all.
+            let entry = *self.entries.get(place & self.entries.len().wrapping_sub(1))?;
+            if entry.is_vacant() {
+                return None;
             }
+            if equal(entry) {
+                return Some(entry.id);
+            }
+            place += 1;
+        }
+    }
+
+    /// Adds a key that is new and returns its id. `hash_of` tells the hash of any entry.
+    #[cold]
+    fn add(&mut self, word: u64, hash: u64, hash_of: impl Fn(Entry) -> u64) -> u32 {
+        if self.taken >= self.entries.len() / 4 * 3 {
+            let entries = (2 * self.entries.len()).max(FIRST_ENTRIES);
+            let old = std::mem::replace(&mut self.entries, vec![Entry::VACANT; entries]);
+            for entry in old.into_iter().filter(|entry| !entry.is_vacant()) {
+                self.put(entry, hash_of(entry));
+            }
+        }
+        let id = next_id(&mut self.len);
+        self.put(Entry::new(word, id), hash);
+        self.taken += 1;
+        id
+    }
+
+    /// Puts an entry into its place, or the next one that is vacant.
+    fn put(&mut self, entry: Entry, hash: u64) {
+        let mask = self.entries.len() - 1;
+        let mut place = hash as usize & mask;
+        while !self.entries[place].is_vacant() {
+            place = (place + 1) & mask;
+        }
+        self.entries[place] = entry;
+    }
+
+    #[inline]
+    fn word(&mut self, word: u64, hash: u64) -> u32 {
+        match self.find(hash, |entry| entry.word() == word) {
+            Some(id) => id,
+            None => self.add(word, hash, |entry| Keys::hash_word(entry.word())),
         }
     }
 
     fn bytes(&mut self, key: &[u8], hash: u64) -> u32 {
-        let (arena, ends) = (&self.arena, &self.ends);
-        let equal = |entry: &Entry| {
+        let equal = |entry: Entry| {
             let id = entry.id as usize;
-            let start = id.checked_sub(1).map_or(0, |previous| ends[previous]);
-            entry.word() == hash && &arena[start..ends[id]] == key
+            let start = |id: usize| id.checked_sub(1).map_or(0, |previous| self.ends[previous]);
+            entry.word() == hash && &self.arena[start(id)..self.ends[id]] == key
         };
-        match self.table.entry(hash, equal, |entry| entry.word()) {
-            TableEntry::Occupied(entry) => entry.get().id,
-            TableEntry::Vacant(entry) => {
-                let id = next_id(&mut self.len);
-                entry.insert(Entry::new(hash, id));
-                self.arena.extend_from_slice(key);
-                self.ends.push(self.arena.len());
-                id
-            }
-        }
+        self.find(hash, equal).unwrap_or_else(|| {
+            self.arena.extend_from_slice(key);
+            self.ends.push(self.arena.len());
+            self.add(hash, hash, Entry::word)
+        })
     }
 }
 
 fn next_id(len: &mut u32) -> u32 {
     let id = *len;
-    *len = id.checked_add(1).expect("a shard has fewer than 2^32 keys");
+    assert!(id < u32::MAX, "a shard has fewer than 2^32 - 1 keys");
+    *len = id + 1;
     id
 }
 
@@ -293,7 +354,7 @@ mod tests {
         let mut table = KeyTable::default();
         table.ids(&keys, 0, &mut Vec::new());
         assert_eq!(table.len(), count as usize);
-        assert!(table.memory_bytes() > 13 * count as usize);
+        assert!(table.memory_bytes() > 12 * count as usize);
         assert!(table.memory_bytes() <= 40 * count as usize);
     }
 }

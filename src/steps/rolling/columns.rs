@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, PrimitiveArray};
-use arrow::buffer::NullBuffer;
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit,
     TimestampMicrosecondType, TimestampNanosecondType,
@@ -106,8 +106,8 @@ pub(super) fn land(specs: &[RollingSpec], batch: &mut Batch, outputs: Vec<ShardO
 }
 
 fn to_array(function: Function, values: Vec<f64>) -> ArrayRef {
-    let nulls: NullBuffer = values.iter().map(|value| !value.is_nan()).collect();
-    let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);
+    let valid = BooleanBuffer::collect_bool(values.len(), |row| !values[row].is_nan());
+    let nulls = Some(NullBuffer::new(valid)).filter(|nulls| nulls.null_count() > 0);
     if function == Function::Count {
         let counts = values.iter().map(|&count| count as i64);
         Arc::new(Int64Array::new(counts.collect(), nulls))

@@ -26,9 +26,9 @@ impl ExactSum {
     }
 
     /// The sum of the finite values.
-    pub(super) fn of(values: &[f64]) -> Self {
+    pub(super) fn of<'a>(values: impl IntoIterator<Item = &'a f64>) -> Self {
         let mut sum = Self::new();
-        values.iter().for_each(|&value| sum.add(value));
+        values.into_iter().for_each(|&value| sum.add(value));
         sum
     }
 

@@ -19,6 +19,36 @@ impl<const LARGEST: bool> Extreme<LARGEST> {
         f64::INFINITY
     };
 
+    pub(super) fn new(count: u32, value: f64) -> Self {
+        Self { count, value }
+    }
+
+    /// Of one value.
+    #[inline]
+    pub(super) fn of_one(value: f64) -> Self {
+        if value.is_finite() {
+            Self { count: 1, value }
+        } else {
+            Self::EMPTY
+        }
+    }
+
+    /// The value; the worst one there is without any.
+    #[inline]
+    pub(super) fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// Whether it is as good as `other`, or better.
+    #[inline]
+    pub(super) fn beats(&self, other: f64) -> bool {
+        if LARGEST {
+            self.value >= other
+        } else {
+            self.value <= other
+        }
+    }
+
     #[inline]
     fn better(a: f64, b: f64) -> f64 {
         let b_wins = if LARGEST { b > a } else { b < a };

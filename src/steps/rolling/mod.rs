@@ -27,14 +27,17 @@ mod columns;
 mod exact;
 mod extreme;
 mod fold;
+mod group;
 mod moments;
 pub mod naive;
 mod quantile;
 mod rings;
 mod slab;
+mod sliding;
 mod sorted;
 mod state;
 mod sum;
+mod window;
 
 use std::sync::Arc;
 

@@ -5,10 +5,9 @@
 //! left come out, found by binary search. Invariant: the sorted values are exactly the finite
 //! values of the window.
 
-use super::fold::{Kernel, Output};
-use super::rings::View;
 use super::slab::{ArrayId, Slab};
 use super::sorted::SortedBlocks;
+use super::window::{Kernel, Output, View};
 use crate::base::Function;
 
 /// Values of the shortest sorted array; each class has twice those of the one before it.
@@ -40,7 +39,7 @@ impl Quantiles {
     pub(super) fn new(outputs: Vec<Output>) -> Self {
         Self {
             outputs,
-            slab: Slab::new(false),
+            slab: Slab::default(),
             keys: Vec::new(),
             long: Vec::new(),
             long_bytes: 0,
@@ -71,7 +70,7 @@ impl Quantiles {
             self.grow(index);
         }
         let key = &mut self.keys[index];
-        let (values, _) = self.slab.array_mut(key.array);
+        let values = self.slab.array_mut(key.array);
         let place = values[..len].partition_point(|&other| other < value);
         values.copy_within(place..len, place + 1);
         values[place] = value;
@@ -91,7 +90,7 @@ impl Quantiles {
             return;
         }
         let len = key.len as usize;
-        let (values, _) = self.slab.array_mut(key.array);
+        let values = self.slab.array_mut(key.array);
         let place = values[..len].partition_point(|&other| other < value);
         assert!(
             place < len && values[place] == value,
@@ -112,7 +111,8 @@ impl Quantiles {
         let key = &mut self.keys[index];
         let class = usize::from(key.class);
         let array = self.slab.allocate(class + 1, FIRST_VALUES << (class + 1));
-        self.slab.copy(key.array, 0..key.len as usize, array);
+        let (shorter, longer) = self.slab.pair_mut(key.array, array);
+        longer[..shorter.len()].copy_from_slice(shorter);
         self.slab.free(class, key.array);
         key.array = array;
         key.class += 1;
@@ -123,7 +123,7 @@ impl Quantiles {
             self.long.resize_with(index + 1, || None);
         }
         let key = &mut self.keys[index];
-        let values = &self.slab.values(key.array)[..key.len as usize];
+        let values = &self.slab.array(key.array)[..key.len as usize];
         let long = Box::new(SortedBlocks::new(values));
         self.long_bytes += long.memory_bytes();
         self.long[index] = Some(long);
@@ -139,7 +139,7 @@ impl Quantiles {
         let array = self
             .slab
             .allocate(usize::from(class), FIRST_VALUES << class);
-        let (values, _) = self.slab.array_mut(array);
+        let values = self.slab.array_mut(array);
         for (slot, value) in values.iter_mut().zip(long.iter()) {
             *slot = value;
         }
@@ -152,13 +152,21 @@ impl Quantiles {
 }
 
 impl Kernel for Quantiles {
-    fn row(&mut self, key: u32, view: &View<'_>, cell: usize, columns: &mut [Vec<f64>]) {
+    fn row(
+        &mut self,
+        key: u32,
+        _: &mut [f64],
+        view: &View<'_>,
+        cell: usize,
+        columns: &mut [Vec<f64>],
+    ) {
         let index = key as usize;
         self.reserve(index + 1);
-        for &value in view.left().iter().filter(|value| value.is_finite()) {
+        let left = view.left().into_iter().flatten();
+        for &value in left.filter(|value| value.is_finite()) {
             self.remove(index, value);
         }
-        let newest = view.values[view.values.len() - 1];
+        let newest = view.newest();
         if newest.is_finite() {
             self.insert(index, newest);
         }
@@ -173,7 +181,7 @@ impl Kernel for Quantiles {
                 columns,
             );
         } else {
-            let values = &self.slab.values(key.array)[..key.len as usize];
+            let values = &self.slab.array(key.array)[..key.len as usize];
             write(
                 &self.outputs,
                 values.len(),
@@ -182,16 +190,6 @@ impl Kernel for Quantiles {
                 columns,
             );
         }
-    }
-
-    fn warm(&self, keys: &[u32]) {
-        let mut seen = 0;
-        for key in keys.iter().filter_map(|&key| self.keys.get(key as usize)) {
-            if key.class != LONG {
-                seen ^= self.slab.values(key.array)[0].to_bits();
-            }
-        }
-        std::hint::black_box(seen);
     }
 
     fn memory_bytes(&self) -> usize {

@@ -5,14 +5,14 @@
 //! goes back to the allocator. Invariant: an [`ArrayId`] handed out stays valid, and its contents
 //! untouched, until it is freed.
 
-use std::ops::Range;
+use crate::steps::prefetch::prefetch;
 
-/// Values of a page: about 64 KiB, unless one array needs more.
-const PAGE_VALUES: usize = 8192;
-/// Values of the first page of a length, unless one array needs more; every page has twice the
-/// arrays of the one before it.
+/// Values of a page: about 1 MiB, unless one array needs more.
+const PAGE_VALUES: usize = 1 << 17;
+/// Values of the first page of a length, unless one array needs more; every page adds a quarter to
+/// the arrays there are.
 const FIRST_PAGE_VALUES: usize = 256;
-const SLOT_BITS: u32 = 12;
+const SLOT_BITS: u32 = 14;
 /// No next array in a page's list of free ones.
 const NONE: u64 = u64::MAX;
 
@@ -25,7 +25,7 @@ impl ArrayId {
         let page = u32::try_from(page)
             .ok()
             .filter(|page| page >> (32 - SLOT_BITS) == 0);
-        let page = page.expect("2^20 pages of 64 KiB exceed every memory budget");
+        let page = page.expect("2^18 pages of 1 MiB exceed every memory budget");
         Self(page << SLOT_BITS | slot as u32)
     }
 
@@ -40,24 +40,30 @@ impl ArrayId {
     }
 }
 
-/// Arrays of doubles, each with an array of times of the same length if asked for.
-#[derive(Debug)]
+/// Where an array lies, until one is allocated or freed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    page: usize,
+    start: usize,
+    len: usize,
+}
+
+/// Arrays of doubles.
+#[derive(Debug, Default)]
 pub(super) struct Slab {
-    with_times: bool,
     pages: Vec<Page>,
     /// Pages without memory, to be used again.
     vacant: Vec<usize>,
     /// For each length class the pages that have or had room; the last is used first.
     open: Vec<Vec<usize>>,
-    /// Arrays of the next page of each length class; 0 before the first one.
-    next_page_arrays: Vec<usize>,
+    /// Arrays of all pages of each length class.
+    arrays: Vec<usize>,
     bytes: usize,
 }
 
 #[derive(Debug, Default)]
 struct Page {
     values: Box<[f64]>,
-    times: Box<[i64]>,
     array_len: usize,
     /// Arrays never used start at this slot.
     fresh: usize,
@@ -76,28 +82,17 @@ impl Page {
     }
 
     fn bytes(&self) -> usize {
-        size_of_val(&*self.values) + size_of_val(&*self.times)
+        size_of_val(&*self.values)
     }
 }
 
 impl Slab {
-    pub(super) fn new(with_times: bool) -> Self {
-        Self {
-            with_times,
-            pages: Vec::new(),
-            vacant: Vec::new(),
-            open: Vec::new(),
-            next_page_arrays: Vec::new(),
-            bytes: 0,
-        }
-    }
-
     /// An array of `len` elements with arbitrary contents; `class` is the index of that length
     /// among all lengths in use.
     pub(super) fn allocate(&mut self, class: usize, len: usize) -> ArrayId {
         while self.open.len() <= class {
             self.open.push(Vec::new());
-            self.next_page_arrays.push(0);
+            self.arrays.push(0);
         }
         let page_index = self.open_page(class, len);
         let page = &mut self.pages[page_index];
@@ -127,12 +122,11 @@ impl Slab {
             self.vacant.push(page);
         }
         let arrays_max = (PAGE_VALUES / len).clamp(1, 1 << SLOT_BITS);
-        let arrays = self.next_page_arrays[class].max(FIRST_PAGE_VALUES / len);
+        let arrays = (self.arrays[class] / 4).max(FIRST_PAGE_VALUES / len);
         let arrays = arrays.clamp(1, arrays_max);
-        self.next_page_arrays[class] = 2 * arrays;
+        self.arrays[class] += arrays;
         let page = Page {
             values: vec![0.0; arrays * len].into(),
-            times: vec![0; if self.with_times { arrays * len } else { 0 }].into(),
             array_len: len,
             fresh: 0,
             freed: NONE,
@@ -153,7 +147,7 @@ impl Slab {
         if self.pages[id.page()].is_full() {
             // An empty page stays only as long as the next array comes from it.
             if let Some(&last) = self.open[class].last() {
-                self.release_if_unused(last);
+                self.release_if_unused(class, last);
             }
             self.open[class].push(id.page());
         }
@@ -163,61 +157,68 @@ impl Slab {
         page.used -= 1;
         // A page of a single long array is not worth keeping.
         if self.open[class].last() != Some(&id.page()) || self.pages[id.page()].arrays() == 1 {
-            self.release_if_unused(id.page());
+            self.release_if_unused(class, id.page());
         }
     }
 
     /// Gives the memory of a page back; its index stays in `open` until it is come across.
-    fn release_if_unused(&mut self, index: usize) {
+    fn release_if_unused(&mut self, class: usize, index: usize) {
         let page = &mut self.pages[index];
         if page.used == 0 {
             self.bytes -= page.bytes();
+            self.arrays[class] -= page.arrays();
             *page = Page::default();
         }
     }
 
-    /// The values of an array.
-    #[inline]
-    pub(super) fn values(&self, id: ArrayId) -> &[f64] {
+    /// Where an array lies.
+    #[inline(always)]
+    pub(super) fn place(&self, id: ArrayId) -> Place {
         let page = &self.pages[id.page()];
-        &page.values[id.slot() * page.array_len..][..page.array_len]
+        Place {
+            page: id.page(),
+            start: id.slot() * page.array_len,
+            len: page.array_len,
+        }
     }
 
-    /// The times of an array.
+    /// An array.
+    #[inline(always)]
+    pub(super) fn array(&self, id: ArrayId) -> &[f64] {
+        let place = self.place(id);
+        &self.pages[place.page].values[place.start..][..place.len]
+    }
+
+    /// An array, to be written to.
     #[inline]
-    pub(super) fn times(&self, id: ArrayId) -> &[i64] {
-        let page = &self.pages[id.page()];
-        &page.times[id.slot() * page.array_len..][..page.array_len]
+    pub(super) fn array_mut(&mut self, id: ArrayId) -> &mut [f64] {
+        self.at_mut(self.place(id))
     }
 
-    /// The values and, where there are any, the times of an array.
-    #[inline]
-    pub(super) fn array_mut(&mut self, id: ArrayId) -> (&mut [f64], &mut [i64]) {
-        let page = &mut self.pages[id.page()];
-        let (start, len) = (id.slot() * page.array_len, page.array_len);
-        let times = if self.with_times { len } else { 0 };
-        let times_start = if self.with_times { start } else { 0 };
-        (
-            &mut page.values[start..][..len],
-            &mut page.times[times_start..][..times],
-        )
+    /// The array at a place, to be written to.
+    #[inline(always)]
+    pub(super) fn at_mut(&mut self, place: Place) -> &mut [f64] {
+        &mut self.pages[place.page].values[place.start..][..place.len]
     }
 
-    /// Copies a part of one array to the front of another one.
-    pub(super) fn copy(&mut self, from: ArrayId, range: Range<usize>, to: ArrayId) {
-        let len = range.len();
-        let offset = from.slot() * self.pages[from.page()].array_len;
-        let range = offset + range.start..offset + range.end;
-        let to_offset = to.slot() * self.pages[to.page()].array_len;
+    /// Asks for the cache line of word `offset` of the array at a place.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, place: Place, offset: usize) {
+        prefetch(&self.pages[place.page].values, place.start + offset);
+    }
+
+    /// Two different arrays, the second to be written to.
+    pub(super) fn pair_mut(&mut self, from: ArrayId, to: ArrayId) -> (&[f64], &mut [f64]) {
         // Arrays of different lengths never share a page.
-        let [from, to] = self
+        let [from_page, to_page] = self
             .pages
             .get_disjoint_mut([from.page(), to.page()])
             .expect("the arrays are in different pages");
-        to.values[to_offset..][..len].copy_from_slice(&from.values[range.clone()]);
-        if self.with_times {
-            to.times[to_offset..][..len].copy_from_slice(&from.times[range]);
-        }
+        let (from_len, to_len) = (from_page.array_len, to_page.array_len);
+        (
+            &from_page.values[from.slot() * from_len..][..from_len],
+            &mut to_page.values[to.slot() * to_len..][..to_len],
+        )
     }
 
     /// Memory held, in bytes.
@@ -236,15 +237,13 @@ mod tests {
         #[test]
         fn arrays_keep_their_contents(actions in prop::collection::vec((0..4_usize, any::<u16>()), 0..400)) {
             const LENS: [usize; 3] = [1, 5, 1000];
-            let mut slab = Slab::new(true);
+            let mut slab = Slab::default();
             let mut held: Vec<(usize, ArrayId, f64)> = Vec::new();
             let steps = actions.len();
             for (step, (action, pick)) in actions.into_iter().enumerate() {
                 if action < 3 {
                     let id = slab.allocate(action, LENS[action]);
-                    let (values, times) = slab.array_mut(id);
-                    values.fill(step as f64);
-                    times.fill(step as i64);
+                    slab.array_mut(id).fill(step as f64);
                     held.push((action, id, step as f64));
                 } else if !held.is_empty() {
                     let (class, id, _) = held.swap_remove(usize::from(pick) % held.len());
@@ -252,8 +251,7 @@ mod tests {
                 }
                 let looks = step % 40 == 0 || step + 1 == steps;
                 for &(class, id, mark) in held.iter().filter(|_| looks) {
-                    prop_assert_eq!(slab.values(id), vec![mark; LENS[class]]);
-                    prop_assert_eq!(slab.times(id), vec![mark as i64; LENS[class]]);
+                    prop_assert_eq!(slab.array(id), vec![mark; LENS[class]]);
                 }
                 let bytes = slab.pages.iter().map(Page::bytes).sum::<usize>();
                 prop_assert_eq!(slab.bytes, bytes);
@@ -263,7 +261,7 @@ mod tests {
 
     #[test]
     fn memory_of_freed_pages_is_given_back() {
-        let mut slab = Slab::new(false);
+        let mut slab = Slab::default();
         let ids: Vec<_> = (0..10_000).map(|_| slab.allocate(0, 16)).collect();
         let full = slab.bytes;
         assert!(full >= 10_000 * 16 * 8);

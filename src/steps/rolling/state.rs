@@ -1,8 +1,7 @@
 //! One shard's windows: its rows of each batch in, one dense column per spec out.
 //!
-//! Specs are grouped by column and kind of window: a group has one ring per key, each of its
-//! windows slides over that ring, and each window feeds its kernels. Invariant: every kernel sees
-//! every row of every key that enters its window, in order.
+//! Specs are grouped by column and kind of window: a group has one ring per key, and each of its
+//! windows slides over that ring. Invariant: every group sees every row of the shard, in order.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -11,14 +10,9 @@ use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
 use super::columns::{gather_numbers, gather_times};
-use super::extreme::{Count, Edge, Extreme};
-use super::fold::{Fold, Kernel, Output};
-use super::moments::Moments;
-use super::quantile::Quantiles;
-use super::rings::{Rings, View};
-use super::sum::Sum;
+use super::group::{Cells, Group, Late, group};
 use super::{Plan, RollingSpec, Time};
-use crate::base::{Batch, DataType, Error, ErrorKind, Function, Order, Result, Window};
+use crate::base::{Batch, DataType, Error, ErrorKind, Order, Result, Window};
 use crate::steps::{KeyedState, ShardColumns};
 
 /// What [`KeyedState::finish`] of a rolling step hands back.
@@ -33,61 +27,31 @@ pub(super) struct ShardState {
     columns: usize,
     time: Option<Time>,
     order: Order,
-    groups: Vec<Group>,
+    /// Each with the slot of its column.
+    groups: Vec<(usize, Box<dyn Group>)>,
     skipped: Skipped,
     /// Scratch: the shard's rows of one column.
     numbers: Vec<f64>,
     times: Vec<Option<i64>>,
 }
 
-/// The windows of one kind over one column.
-struct Group {
-    slot: usize,
-    timed: bool,
-    rings: Rings,
-    /// Longest first.
-    windows: Vec<Sliding>,
-}
-
-/// One window, sliding over the rings of all keys.
-struct Sliding {
-    /// In rows or in ticks of the time column.
-    length: u64,
-    /// Where the window of each key's last row begins; only for time windows.
-    starts: Vec<u64>,
-    kernels: Vec<Box<dyn Kernel>>,
-}
-
 impl ShardState {
     pub(super) fn new(plan: &Plan) -> Self {
         let tick = plan.time.as_ref().map_or(1, Time::tick_nanoseconds);
-        let mut groups: Vec<Group> = Vec::new();
-        let mut specs: Vec<_> = plan.specs.iter().enumerate().collect();
-        // Longest first, so that the first window of a group says which rows to keep.
-        specs.sort_by_key(|(_, spec)| std::cmp::Reverse(length(spec.window, tick)));
-        while let Some(&(_, first)) = specs.first() {
-            let same_window: Vec<_> = specs
-                .extract_if(.., |(_, spec)| {
-                    spec.column == first.column && spec.window == first.window
-                })
-                .collect();
-            let timed = matches!(first.window, Window::Time(_));
-            let length = length(first.window, tick);
-            let sliding = Sliding {
-                length,
-                starts: Vec::new(),
-                kernels: kernels(&same_window),
-            };
-            let same = |group: &&mut Group| group.slot == first.column && group.timed == timed;
-            match groups.iter_mut().find(same) {
-                Some(group) => group.windows.push(sliding),
-                None => groups.push(Group {
-                    slot: first.column,
-                    timed,
-                    rings: Rings::new((!timed).then_some(length as u32)),
-                    windows: vec![sliding],
-                }),
-            }
+        let specs = plan.specs.iter().enumerate();
+        let mut specs: Vec<(usize, &RollingSpec, u64)> = specs
+            .map(|(index, spec)| (index, spec, length(spec.window, tick)))
+            .collect();
+        specs.sort_by_key(|&(_, _, length)| std::cmp::Reverse(length));
+        let mut groups: Vec<(usize, Box<dyn Group>)> = Vec::new();
+        let is_timed = |spec: &RollingSpec| matches!(spec.window, Window::Time(_));
+        while let Some(&(_, first, _)) = specs.first() {
+            let timed = is_timed(first);
+            let same =
+                |spec: &RollingSpec| spec.column == first.column && is_timed(spec) == timed;
+            let members: Vec<_> = specs.extract_if(.., |(_, spec, _)| same(spec)).collect();
+            let make = if timed { group::<true> } else { group::<false> };
+            groups.push((first.column, make(&members)));
         }
         Self {
             columns: plan.specs.len(),
@@ -110,71 +74,26 @@ fn length(window: Window, tick_nanoseconds: u64) -> u64 {
     }
 }
 
-/// The kernels for specs over one window: functions of the same aggregate share one.
-fn kernels(specs: &[(usize, &RollingSpec)]) -> Vec<Box<dyn Kernel>> {
-    type Make = fn(Vec<Output>) -> Box<dyn Kernel>;
-    let families: [(&[Function], Make); 7] = [
-        (&[Function::Sum, Function::Mean], |o| {
-            Box::new(Fold::<Sum>::new(o))
-        }),
-        (&[Function::Std, Function::Var], |o| {
-            Box::new(Fold::<Moments>::new(o))
-        }),
-        (&[Function::Min], |o| {
-            Box::new(Fold::<Extreme<false>>::new(o))
-        }),
-        (&[Function::Max], |o| {
-            Box::new(Fold::<Extreme<true>>::new(o))
-        }),
-        (&[Function::First], |o| {
-            Box::new(Fold::<Edge<false>>::new(o))
-        }),
-        (&[Function::Last], |o| Box::new(Fold::<Edge<true>>::new(o))),
-        (&[Function::Count], |o| Box::new(Fold::<Count>::new(o))),
-    ];
-    let outputs = |belongs: &dyn Fn(Function) -> bool| {
-        let specs = specs.iter().filter(|(_, spec)| belongs(spec.function));
-        let output = |&(column, spec): &(usize, &RollingSpec)| Output {
-            column,
-            function: spec.function,
-            min_samples: spec.min_samples(),
-        };
-        specs.map(output).collect::<Vec<_>>()
-    };
-    let mut kernels: Vec<Box<dyn Kernel>> = Vec::new();
-    for (functions, make) in families {
-        let outputs = outputs(&|function| functions.contains(&function));
-        if !outputs.is_empty() {
-            kernels.push(make(outputs));
-        }
-    }
-    let ranks = |function| matches!(function, Function::Median | Function::Quantile(_));
-    let outputs = outputs(&ranks);
-    if !outputs.is_empty() {
-        kernels.push(Box::new(Quantiles::new(outputs)));
-    }
-    kernels
-}
-
 impl KeyedState for ShardState {
     fn advance(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns> {
         let mut columns = vec![vec![f64::NAN; rows.len()]; self.columns];
-        let keys_max = keys.iter().max().map_or(0, |&key| key as usize + 1);
         if let Some(time) = &self.time {
             gather_times(batch.column(time.slot), rows, &mut self.times);
             let nulls = self.times.iter().filter(|time| time.is_none());
             self.skipped.null_times += nulls.count() as u64;
         }
-        for group in &mut self.groups {
-            gather_numbers(batch.column(group.slot), rows, &mut self.numbers);
-            group.rings.reserve(keys_max);
-            if group.timed {
-                let late =
-                    group.advance_times(keys, &self.numbers, &self.times, self.order, &mut columns);
-                late.map_err(|late| out_of_order(self.time.as_ref(), rows, &late))?;
-            } else {
-                group.advance_rows(keys, &self.numbers, &mut columns);
-            }
+        let keys_max = keys.iter().max().map_or(0, |&key| key as usize + 1);
+        for (slot, group) in &mut self.groups {
+            gather_numbers(batch.column(*slot), rows, &mut self.numbers);
+            let cells = Cells {
+                keys,
+                keys_max,
+                numbers: &self.numbers,
+                times: &self.times,
+                order: self.order,
+            };
+            let late = group.advance(&cells, &mut columns);
+            late.map_err(|late| out_of_order(self.time.as_ref(), rows, &late))?;
         }
         Ok(ShardColumns::Dense(columns))
     }
@@ -184,18 +103,11 @@ impl KeyedState for ShardState {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.groups.iter().map(Group::memory_bytes).sum::<usize>()
+        let groups = self.groups.iter().map(|(_, group)| group.memory_bytes());
+        groups.sum::<usize>()
             + self.numbers.capacity() * size_of::<f64>()
             + self.times.capacity() * size_of::<Option<i64>>()
     }
-}
-
-/// A row before the latest time of its key.
-struct Late {
-    /// Index among the shard's rows of the batch.
-    cell: usize,
-    time: i64,
-    previous: i64,
 }
 
 /// The error about a late row. Its key is left empty: only the owner of the keys knows it.
@@ -229,113 +141,6 @@ fn describe_time(ticks: i64, data_type: &DataType) -> String {
         Ok(time) if is_date => time.date().to_string(),
         Ok(time) => format!("{time}{suffix}"),
         Err(_) => ticks.to_string(),
-    }
-}
-
-/// Rows whose memory is touched together.
-const WARM_ROWS: usize = 32;
-/// With fewer keys the caches hold their rings anyway.
-const WARM_KEYS_MIN: usize = 4096;
-
-/// Touches what the next rows, of `keys`, will need.
-fn warm(rings: &Rings, windows: &[Sliding], keys: &[u32]) {
-    if rings.keys() < WARM_KEYS_MIN {
-        return;
-    }
-    let keys = &keys[..keys.len().min(WARM_ROWS)];
-    rings.warm(keys);
-    for kernel in windows.iter().flat_map(|window| &window.kernels) {
-        kernel.warm(keys);
-    }
-}
-
-impl Group {
-    fn advance_rows(&mut self, keys: &[u32], numbers: &[f64], columns: &mut [Vec<f64>]) {
-        let Self { rings, windows, .. } = self;
-        let longest = windows[0].length;
-        for (cell, (&key, &number)) in keys.iter().zip(numbers).enumerate() {
-            if cell % WARM_ROWS == 0 {
-                warm(rings, windows, &keys[cell..]);
-            }
-            let end = rings.end(key);
-            let rows = rings.push(key, number, 0, end.saturating_sub(longest));
-            for window in &mut *windows {
-                let view = View {
-                    values: rows.values,
-                    first: rows.first,
-                    previous: end.saturating_sub(window.length),
-                    start: (end + 1).saturating_sub(window.length),
-                };
-                for kernel in &mut window.kernels {
-                    kernel.row(key, &view, cell, columns);
-                }
-            }
-        }
-    }
-
-    fn advance_times(
-        &mut self,
-        keys: &[u32],
-        numbers: &[f64],
-        times: &[Option<i64>],
-        order: Order,
-        columns: &mut [Vec<f64>],
-    ) -> Result<(), Late> {
-        let Self { rings, windows, .. } = self;
-        for window in &mut *windows {
-            window.starts.resize(rings.keys(), 0);
-        }
-        for (cell, (&key, &number)) in keys.iter().zip(numbers).enumerate() {
-            if cell % WARM_ROWS == 0 {
-                warm(rings, windows, &keys[cell..]);
-            }
-            let Some(mut time) = times[cell] else {
-                continue;
-            };
-            if let Some(previous) = rings.latest(key)
-                && time < previous
-            {
-                match order {
-                    Order::Error => {
-                        return Err(Late {
-                            cell,
-                            time,
-                            previous,
-                        });
-                    }
-                    Order::Trust => time = previous,
-                }
-            }
-            let rows = rings.push(key, number, time, windows[0].starts[key as usize]);
-            for window in &mut *windows {
-                let start = &mut window.starts[key as usize];
-                let previous = *start;
-                // In ascending order no difference exceeds a u64.
-                while time.wrapping_sub(rows.times[(*start - rows.first) as usize]) as u64
-                    >= window.length
-                {
-                    *start += 1;
-                }
-                let view = View {
-                    values: rows.values,
-                    first: rows.first,
-                    previous,
-                    start: *start,
-                };
-                for kernel in &mut window.kernels {
-                    kernel.row(key, &view, cell, columns);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn memory_bytes(&self) -> usize {
-        let windows = self.windows.iter().map(|window| {
-            let kernels = window.kernels.iter().map(|kernel| kernel.memory_bytes());
-            window.starts.capacity() * size_of::<u64>() + kernels.sum::<usize>()
-        });
-        self.rings.memory_bytes() + windows.sum::<usize>()
     }
 }
 

@@ -100,15 +100,7 @@ impl Aggregate for Sum {
         }
         Some(match function {
             Function::Mean if self.count == 0 => f64::NAN,
-            Function::Mean => {
-                // One step of refinement: the mean of equal values is exactly that value. The
-                // upper half of the mean times a count is exact.
-                let count = f64::from(self.count);
-                let mean = sum / count;
-                let upper = f64::from_bits(mean.to_bits() & !0xffff_ffff);
-                let rest = (self.high - upper * count) - (mean - upper) * count + self.low;
-                mean + rest / count
-            }
+            Function::Mean => exact_mean(sum, self.high - sum + self.low, f64::from(self.count)),
             _ => sum,
         })
     }
@@ -121,9 +113,21 @@ impl Aggregate for Sum {
     }
 }
 
+/// `(sum + rest) / count`, where `rest` is what rounding took off `sum`.
+///
+/// One step of refinement: the mean of equal values is exactly that value. The upper half of the
+/// mean times a count is exact.
+#[inline]
+pub(super) fn exact_mean(sum: f64, rest: f64, count: f64) -> f64 {
+    let mean = sum / count;
+    let upper = f64::from_bits(mean.to_bits() & !0xffff_ffff);
+    let rest = (sum - upper * count) - (mean - upper) * count + rest;
+    mean + rest / count
+}
+
 /// The value, or 0 for a missing one, and whether it is present.
 #[inline]
-fn present(value: f64) -> (f64, bool) {
+pub(super) fn present(value: f64) -> (f64, bool) {
     let present = value.abs() < f64::INFINITY;
     (if present { value } else { 0.0 }, present)
 }
