@@ -165,7 +165,9 @@ impl KeyTable {
         let mut place = hash as usize;
         loop {
             // An empty table has no entry at all.
-            let entry = *self.entries.get(place & self.entries.len().wrapping_sub(1))?;
+            let entry = *self
+                .entries
+                .get(place & self.entries.len().wrapping_sub(1))?;
             if entry.is_vacant() {
                 return None;
             }
