@@ -65,7 +65,9 @@ impl Input {
             let rows = seq * BATCH_ROWS..(seq + 1) * BATCH_ROWS;
             // About 27,000 rows a day.
             let times = rows.clone().map(|row| row as i64 * 3_200_000);
-            let values = rows.clone().map(|row| (random(row as u64 + 7) % 100_000) as f64 / 100.0);
+            let values = rows
+                .clone()
+                .map(|row| (random(row as u64 + 7) % 100_000) as f64 / 100.0);
             let cells = rows.map(|row| keys.of(row) as i64);
             let columns: [ArrayRef; 3] = [
                 Arc::new(TimestampMicrosecondArray::from_iter_values(times)),

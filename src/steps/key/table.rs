@@ -7,7 +7,7 @@
 
 use super::KeyRows;
 use super::encode::Keys;
-use crate::steps::prefetch::prefetch;
+use crate::base::prefetch;
 
 /// Rows between asking for a key's entry and looking at it.
 const AHEAD_ROWS: usize = 16;
@@ -165,7 +165,9 @@ impl KeyTable {
         let mut place = hash as usize;
         loop {
             // An empty table has no entry at all.
-            let entry = *self.entries.get(place & self.entries.len().wrapping_sub(1))?;
+            let entry = *self
+                .entries
+                .get(place & self.entries.len().wrapping_sub(1))?;
             if entry.is_vacant() {
                 return None;
             }

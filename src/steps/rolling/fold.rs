@@ -46,7 +46,11 @@ impl<A: Aggregate> Fold<A> {
     /// [`Fold::forget`].
     pub(super) fn total(&mut self, key: u32, view: &View<'_>) -> A {
         let is_short = self.long.is_empty() && view.rows <= ANEW_ROWS_MAX;
-        let long = if is_short { None } else { self.slide(key, view) };
+        let long = if is_short {
+            None
+        } else {
+            self.slide(key, view)
+        };
         long.unwrap_or_else(|| {
             let [first, second] = view.window();
             let total = A::of(first);

@@ -184,7 +184,11 @@ impl Kernel for SlidingSum {
             for (cell, (&pair, &count)) in columns[output.column].iter_mut().zip(sums) {
                 if count != SETTLED {
                     let result = result(pair, f64::from(count));
-                    *cell = if count < output.min_samples { f64::NAN } else { result };
+                    *cell = if count < output.min_samples {
+                        f64::NAN
+                    } else {
+                        result
+                    };
                 }
             }
         }

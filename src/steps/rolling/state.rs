@@ -47,8 +47,7 @@ impl ShardState {
         let is_timed = |spec: &RollingSpec| matches!(spec.window, Window::Time(_));
         while let Some(&(_, first, _)) = specs.first() {
             let timed = is_timed(first);
-            let same =
-                |spec: &RollingSpec| spec.column == first.column && is_timed(spec) == timed;
+            let same = |spec: &RollingSpec| spec.column == first.column && is_timed(spec) == timed;
             let members: Vec<_> = specs.extract_if(.., |(_, spec, _)| same(spec)).collect();
             let make = if timed { group::<true> } else { group::<false> };
             groups.push((first.column, make(&members)));

@@ -195,11 +195,15 @@ impl<const TIMED: bool> Windows<TIMED> for Several {
     }
 
     fn begin(&mut self, rows: usize) {
-        self.0.iter_mut().for_each(|window| window.kernel.begin(rows));
+        self.0
+            .iter_mut()
+            .for_each(|window| window.kernel.begin(rows));
     }
 
     fn finish(&mut self, columns: &mut [Vec<f64>]) {
-        self.0.iter_mut().for_each(|window| window.kernel.finish(columns));
+        self.0
+            .iter_mut()
+            .for_each(|window| window.kernel.finish(columns));
     }
 
     fn row(
