@@ -1,7 +1,7 @@
 //! Splitting and indexing: bytes per second, per kernel and kind of data.
 
 use chunketl::base::Dialect;
-use chunketl::csv::masks::Kernel;
+use chunketl::base::masks::Kernel;
 use chunketl::csv::{Indexer, Splitter};
 use chunketl::input::{RecordSplit, SplitLimits, Stop};
 use divan::counter::BytesCount;

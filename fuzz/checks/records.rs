@@ -1,7 +1,7 @@
 //! Splitter, indexer and summaries against the plain reader, and that against the `csv` crate.
 
+use chunketl::base::masks::Kernel;
 use chunketl::base::{Dialect, Reason};
-use chunketl::csv::masks::Kernel;
 use chunketl::csv::{Fields, Indexer, Record, Splitter, records};
 use chunketl::input::{RecordSplit, Split, SplitLimits, Stop};
 

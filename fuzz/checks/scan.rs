@@ -1,6 +1,6 @@
 //! Every mask kernel against a plain loop over bytes.
 
-use chunketl::csv::masks::{Kernel, Probed};
+use chunketl::base::masks::{Kernel, Probed};
 
 /// Compares the kernels on each block of `data`, for a byte that occurs and one that may not.
 pub(crate) fn check(data: &[u8]) {

@@ -1,14 +1,17 @@
 //! The words every room shares: [`Error`], [`Position`], [`Dialect`], [`Schema`], [`Value`],
 //! [`Reject`], [`Batch`], and what users choose by name ([`Method`], [`Function`], [`Window`],
-//! [`Mode`], …). Nothing here knows files, threads or another room.
+//! [`Mode`], …), and [`masks`], the instruction sets of the machine that text is scanned with. Nothing
+//! here knows files, threads or another room.
 
 mod batch;
 mod choice;
 mod dialect;
 mod error;
+pub mod masks;
 mod method;
 mod names;
 mod position;
+mod prefetch;
 mod reject;
 mod schema;
 mod value;
@@ -21,6 +24,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use method::{Method, Statistic};
 pub use names::{nearest, unknown};
 pub use position::Position;
+pub(crate) use prefetch::prefetch;
 pub use reject::{Reason, Reject};
 pub use schema::{Column, DataType, Origin, Schema, TimeUnit};
 pub use value::Value;

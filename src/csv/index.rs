@@ -9,10 +9,10 @@
 use crate::base::{Dialect, Reason};
 
 use super::fields::{BadRecord, Bounds, Fields};
-use super::masks::{BLOCK_BYTES, Kernel};
 use super::record::{Extent, walk};
 use super::separators::{Listed, SeparatorScan};
 use super::split::assert_dialect;
+use crate::base::masks::{BLOCK_BYTES, Kernel};
 
 /// Finds the fields of chunks. Its buffers are reused: they grow to the largest block and stay.
 #[derive(Debug)]

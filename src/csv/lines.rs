@@ -7,8 +7,8 @@
 
 use crate::base::Dialect;
 
-use super::masks::{BLOCK_BYTES, Masks, Task, load_at, low_bits};
 use super::quotes::{BlockMasks, QuoteState, may_open_after};
+use crate::base::masks::{BLOCK_BYTES, Masks, Task, load_at, low_bits};
 
 /// Where a scan starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,8 +270,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::super::masks::Kernel;
     use super::*;
+    use crate::base::masks::Kernel;
 
     fn scan(text: &str, change: impl Fn(&mut LineScan<'_>)) -> Lines {
         let mut scan = LineScan {

@@ -8,7 +8,6 @@
 mod fields;
 mod index;
 mod lines;
-pub mod masks;
 mod quotes;
 mod record;
 mod resync;

@@ -18,7 +18,7 @@
 
 use crate::base::Dialect;
 
-use super::masks::Masks;
+use crate::base::masks::Masks;
 
 /// Masks of one block. Invariant: disjoint, since the four bytes differ.
 #[derive(Debug, Clone, Copy)]
@@ -116,8 +116,8 @@ pub(super) fn may_open_after(byte: u8, dialect: Dialect) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::masks::{BLOCK_BYTES, Kernel, Task, load_at};
     use super::*;
+    use crate::base::masks::{BLOCK_BYTES, Kernel, Task, load_at};
 
     /// Which bytes are inside quotes, up to the first illegal one, and where that is.
     struct Walk<'a>(&'a [u8]);

@@ -13,8 +13,8 @@
 
 use crate::base::Dialect;
 
-use super::masks::{BLOCK_BYTES, Masks, Task, load_at, low_bits};
 use super::quotes::{BlockMasks, QuoteState, may_open_after};
+use crate::base::masks::{BLOCK_BYTES, Masks, Task, load_at, low_bits};
 
 /// A scan of `bytes[from..]`, where a record starts at `from`.
 pub(super) struct SeparatorScan<'a> {
@@ -101,8 +101,8 @@ impl Task for SeparatorScan<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::masks::Kernel;
     use super::*;
+    use crate::base::masks::Kernel;
 
     /// One past each separator, and the number of line ends.
     fn scan(text: &str, line_ends_max: usize, room: usize) -> (Vec<u32>, usize) {

@@ -7,8 +7,8 @@
 use crate::base::{Dialect, Reason};
 
 use super::lines::{Context, LineScan, LineStop};
-use super::masks::{BLOCK_BYTES, Kernel};
 use super::record::{Extent, Machine};
+use crate::base::masks::{BLOCK_BYTES, Kernel};
 use crate::input::{RecordSplit, Split, SplitLimits, Stop};
 
 /// Finds where chunks of whole records end.

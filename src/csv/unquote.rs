@@ -6,7 +6,7 @@
 use bumpalo::Bump;
 use memchr::memchr;
 
-use super::masks::{BLOCK_BYTES, Block, Kernel, Masks, Task};
+use crate::base::masks::{BLOCK_BYTES, Block, Kernel, Masks, Task};
 
 /// The text of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,8 +14,8 @@ use bumpalo::Bump;
 use super::field::{Field, FieldColumn, GROUP_ROWS, Group, trim};
 use super::null::TokenSet;
 use super::validity::Validity;
+use crate::base::masks::Kernel;
 use crate::base::{DataType, Reason, Reject};
-use crate::csv::masks::Kernel;
 use crate::csv::unquote;
 
 /// Why a text is no cell of a column.

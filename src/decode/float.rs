@@ -11,7 +11,7 @@ use super::column::{Leaf, Misfit, fast_each, primitive, shared};
 use super::decimal::Short;
 use super::field::{Field, GROUP_ROWS, Group, Unsigned};
 use super::integer::{ZEROS, are_digits, eight, up};
-use crate::csv::masks::{Kernel, Masks, Task};
+use crate::base::masks::{Kernel, Masks, Task};
 
 /// No integer of fewer digits is beyond 2^53.
 const EXACT_DIGITS: usize = 15;

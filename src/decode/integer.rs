@@ -23,7 +23,7 @@ use super::column::{Leaf, Misfit, fast_each, primitive, shared};
 use super::decimal;
 use super::field::{Field, GROUP_ROWS, Group, Unsigned, word};
 use crate::base::DataType;
-use crate::csv::masks::{Kernel, Masks, Task};
+use crate::base::masks::{Kernel, Masks, Task};
 
 /// Eight ASCII zeros.
 pub(super) const ZEROS: u64 = u64::from_le_bytes(*b"00000000");

@@ -21,7 +21,7 @@ use super::intern::{Interner, NULL};
 use super::null::{NullTokens, TokenSet};
 use super::strings::Strings;
 use super::validity::Validity;
-use crate::csv::masks::Kernel;
+use crate::base::masks::Kernel;
 use crate::csv::{unquote, unquote_inner};
 
 /// A chunk of utf8 may have this many distinct cells, whatever its length so far.

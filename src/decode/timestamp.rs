@@ -18,8 +18,8 @@ use super::column::{Leaf, Misfit, primitive, shared};
 use super::date::{DayCache, day_number, digits, parse_day};
 use super::field::{Field, GROUP_ROWS, Group, word};
 use super::integer::are_digits;
+use crate::base::masks::{Kernel, Masks, Task};
 use crate::base::{DataType, TimeUnit};
-use crate::csv::masks::{Kernel, Masks, Task};
 
 /// A day, and a time where the text gives one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

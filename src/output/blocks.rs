@@ -2,13 +2,10 @@
 //! a block ends or inside it, so pages do not depend on how the rows were cut into pieces.
 
 use arrow::array::{Array, ArrayRef, make_array};
-use arrow::compute::{cast, concat};
-use arrow::datatypes::DataType as ArrowType;
+use arrow::compute::concat;
 use arrow::error::ArrowError;
 
 /// The rows of consecutive pieces, `block_rows` at a time; the last block may be shorter.
-///
-/// Blocks of a dictionary column come as plain text: pieces have dictionaries of their own.
 pub(super) struct Blocks<'a> {
     pieces: &'a [ArrayRef],
     /// Rows of `pieces[0]` that were already handed out.
@@ -55,18 +52,13 @@ impl Iterator for Blocks<'_> {
         if parts.is_empty() {
             return None;
         }
-        Some(join(parts))
+        Some(join(&parts))
     }
 }
 
 /// One array of the rows of `parts`, which has no validity mask unless a row is null.
-fn join(mut parts: Vec<ArrayRef>) -> Result<ArrayRef, ArrowError> {
-    for part in &mut parts {
-        if let ArrowType::Dictionary(_, values) = part.data_type() {
-            *part = cast(part, values)?;
-        }
-    }
-    let block = if let [part] = parts.as_slice() {
+fn join(parts: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
+    let block = if let [part] = parts {
         part.clone()
     } else {
         let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
@@ -83,8 +75,7 @@ fn join(mut parts: Vec<ArrayRef>) -> Result<ArrayRef, ArrowError> {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{DictionaryArray, Int64Array, StringArray};
-    use arrow::datatypes::Int32Type;
+    use arrow::array::Int64Array;
     use proptest::prelude::*;
 
     use super::*;
@@ -120,21 +111,5 @@ mod tests {
                 prop_assert_eq!(block.nulls().is_some(), block.null_count() > 0);
             }
         }
-    }
-
-    #[test]
-    fn dictionaries_come_as_text() {
-        let dictionary = |cells: &[&str]| -> ArrayRef {
-            Arc::new(
-                cells
-                    .iter()
-                    .copied()
-                    .collect::<DictionaryArray<Int32Type>>(),
-            )
-        };
-        let pieces = [dictionary(&["a", "b", "a"]), dictionary(&["b"])];
-        let text = |cells: Vec<&str>| -> ArrayRef { Arc::new(StringArray::from(cells)) };
-        let expected = [text(vec!["a", "b"]), text(vec!["a", "b"])];
-        assert_eq!(blocks(&pieces, 2), expected);
     }
 }

@@ -119,11 +119,11 @@ fn read_dictionary(
     limits: DictionaryLimits,
 ) -> Option<()> {
     if kind == Kind::Float
-        && let Some(decimals) = Decimals::of(sample.words())
+        && let Some(mut decimals) = range.and_then(|range| Decimals::of(sample.words(), range))
         && decimals.take(cells)
     {
-        let ends = |(least, most)| (decimals.integer(least), decimals.integer(most));
-        let read = dictionary.read_numbers(cells, range.map(ends), kind.bytes(), limits);
+        let range = range.map(|(least, _)| decimals.range(least));
+        let read = dictionary.read_numbers(cells, range, kind.bytes(), limits);
         decimals.give_back(match read {
             Some(()) => dictionary.numbers(),
             None => cells,

@@ -10,8 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use crate::base::{ErrorKind, Result};
 
 const MIB: usize = 1 << 20;
-/// What a worker needs beside its chunk: decoder scratch, one column being encoded, its stack.
-const WORKER_BYTES: usize = 3 * MIB;
+/// What a worker needs beside its chunk: a block of fields, a codec, its stack.
+const WORKER_BYTES: usize = 2 * MIB;
+/// What a worker needs for each row of a row group: the column it encodes, as cells, as ids and as
+/// pages.
+const ENCODED_ROW_BYTES: usize = 32;
 /// The program before the belt starts, where the system does not tell what it takes.
 const PROGRAM_BYTES: usize = 8 * MIB;
 /// Code and tables that the program touches only once the belt runs.
@@ -84,7 +87,8 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// A budget of `limit_bytes` for `threads` workers of a process that takes `program_bytes`
-    /// already; `working_bytes` is what the belt cannot do without: one chunk and one row group.
+    /// already and writes row groups of `row_group_rows`; `working_bytes` is what the belt cannot
+    /// do without: one chunk and one row group.
     ///
     /// # Errors
     /// [`ErrorKind::MemoryLimit`] when the limit does not even hold those.
@@ -92,12 +96,13 @@ impl Budget {
         limit_bytes: usize,
         threads: usize,
         program_bytes: Option<usize>,
+        row_group_rows: usize,
         working_bytes: usize,
     ) -> Result<Self> {
         let budget = Self {
             limit_bytes,
             program_bytes: program_bytes.unwrap_or(PROGRAM_BYTES) + PROGRAM_GROWTH_BYTES,
-            workers_bytes: threads * WORKER_BYTES,
+            workers_bytes: threads * (WORKER_BYTES + row_group_rows * ENCODED_ROW_BYTES),
             reserve_bytes: limit_bytes / 16,
             working_bytes,
             ledger: Mutex::default(),
@@ -257,7 +262,7 @@ mod tests {
     use super::*;
 
     fn budget() -> Arc<Budget> {
-        Arc::new(Budget::new(100 * MIB, 1, Some(10 * MIB), 8 * MIB).unwrap())
+        Arc::new(Budget::new(100 * MIB, 1, Some(10 * MIB), 0, 8 * MIB).unwrap())
     }
 
     fn admit(budget: &Arc<Budget>, chunk: usize, batch: usize, rss: usize) -> Option<Permit> {
@@ -321,7 +326,7 @@ mod tests {
             .unwrap_err();
         assert_eq!(error.exit_code(), 4);
         assert!(error.to_string().contains("key tables"), "{error}");
-        let crowded = Budget::new(16 * MIB, 4, None, 8 * MIB).unwrap_err();
+        let crowded = Budget::new(16 * MIB, 4, None, 0, 8 * MIB).unwrap_err();
         assert_eq!(crowded.exit_code(), 4);
     }
 }

@@ -251,10 +251,17 @@ impl Run<'_> {
             self.limit_bytes,
             table.record_bytes + row_bytes,
         );
-        let working = 3 * layout.chunk_bytes_max + layout.row_group_rows.min(1 << 17) * row_bytes;
+        let rows = layout.row_group_rows.min(1 << 17);
+        let working = 3 * layout.chunk_bytes_max + rows * row_bytes;
         let program = report::rss_bytes().map(|bytes| bytes as usize);
         let threads = self.config.threads;
-        let budget = Arc::new(Budget::new(self.limit_bytes, threads, program, working)?);
+        let budget = Arc::new(Budget::new(
+            self.limit_bytes,
+            threads,
+            program,
+            rows,
+            working,
+        )?);
         if self.config.verbose {
             self.progress.note(&budget.describe());
         }

@@ -7,7 +7,6 @@
 
 pub mod impute;
 pub mod key;
-mod prefetch;
 pub mod rolling;
 
 use std::any::Any;

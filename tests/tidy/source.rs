@@ -63,7 +63,7 @@ impl Source {
         self.code.lines().count()
     }
 
-    /// The module's path within the crate: `csv::masks::avx2`; empty for `lib.rs`.
+    /// The module's path within the crate: `base::masks::avx2`; empty for `lib.rs`.
     pub(super) fn module(&self) -> String {
         let path = self.path.trim_start_matches("src/").trim_end_matches(".rs");
         let path = path.trim_end_matches("mod").trim_end_matches('/');

@@ -7,7 +7,7 @@
 
 use super::KeyRows;
 use super::encode::Keys;
-use crate::steps::prefetch::prefetch;
+use crate::base::prefetch;
 
 /// Rows between asking for a key's entry and looking at it.
 const AHEAD_ROWS: usize = 16;

@@ -13,7 +13,7 @@
 //! the next one, are present, in order.
 
 use super::slab::{ArrayId, Slab};
-use crate::steps::prefetch::prefetch;
+use crate::base::prefetch;
 
 /// Rows of the first ring of a key, unless its windows are shorter.
 const FIRST_ROWS: usize = 4;

@@ -5,7 +5,7 @@
 //! goes back to the allocator. Invariant: an [`ArrayId`] handed out stays valid, and its contents
 //! untouched, until it is freed.
 
-use crate::steps::prefetch::prefetch;
+use crate::base::prefetch;
 
 /// Values of a page: about 1 MiB, unless one array needs more.
 const PAGE_VALUES: usize = 1 << 17;
