@@ -14,8 +14,9 @@ use super::sliding::{SlidingExtreme, SlidingSum};
 use super::window::{Kernel, Output, Several, Sliding, Windows};
 use crate::base::{Function, Order};
 
-/// A shard's rows of one batch: key and value of each, and its time where windows need it.
+/// Some of a shard's rows: the value of each, and its time where windows need it.
 pub(super) struct Cells<'a> {
+    /// The keys of these rows and of all that follow in the batch.
     pub(super) keys: &'a [u32],
     pub(super) keys_max: usize,
     pub(super) numbers: &'a [f64],
@@ -25,7 +26,7 @@ pub(super) struct Cells<'a> {
 
 /// A row before the latest time of its key.
 pub(super) struct Late {
-    /// Index among the shard's rows of the batch.
+    /// Index among the rows.
     pub(super) cell: usize,
     pub(super) time: i64,
     pub(super) previous: i64,
@@ -49,7 +50,7 @@ impl<W: Windows<TIMED>, const TIMED: bool> Group for Rolled<W, TIMED> {
     fn advance(&mut self, cells: &Cells<'_>, columns: &mut [Vec<f64>]) -> Result<(), Late> {
         let Self { rings, windows } = self;
         rings.reserve(cells.keys_max);
-        windows.begin(cells.keys.len());
+        windows.begin(cells.numbers.len());
         for (cell, (&key, &number)) in cells.keys.iter().zip(cells.numbers).enumerate() {
             rings.fetch_ahead(cells.keys, cell);
             let time = if TIMED { cells.times[cell] } else { Some(0) };

@@ -24,16 +24,19 @@ pub struct Skipped {
 
 /// The state of one shard.
 pub(super) struct ShardState {
-    columns: usize,
     time: Option<Time>,
     order: Order,
     /// Each with the slot of its column.
     groups: Vec<(usize, Box<dyn Group>)>,
     skipped: Skipped,
-    /// Scratch: the shard's rows of one column.
+    /// Scratch: a block's values of one column, its times, and its results.
     numbers: Vec<f64>,
     times: Vec<Option<i64>>,
+    block: Vec<Vec<f64>>,
 }
+
+/// Rows that go through all windows before the next ones: their cells stay in the nearest cache.
+const BLOCK_ROWS: usize = 1024;
 
 impl ShardState {
     pub(super) fn new(plan: &Plan) -> Self {
@@ -53,13 +56,13 @@ impl ShardState {
             groups.push((first.column, make(&members)));
         }
         Self {
-            columns: plan.specs.len(),
             time: plan.time.clone(),
             order: plan.order,
             groups,
             skipped: Skipped { null_times: 0 },
             numbers: Vec::new(),
             times: Vec::new(),
+            block: vec![Vec::new(); plan.specs.len()],
         }
     }
 }
@@ -73,15 +76,24 @@ fn length(window: Window, tick_nanoseconds: u64) -> u64 {
     }
 }
 
-impl KeyedState for ShardState {
-    fn advance(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns> {
-        let mut columns = vec![vec![f64::NAN; rows.len()]; self.columns];
+impl ShardState {
+    /// Works on some of the shard's rows, whose keys `keys` begins with.
+    fn advance_block(
+        &mut self,
+        batch: &Batch,
+        rows: &[u32],
+        keys: &[u32],
+        keys_max: usize,
+    ) -> Result<()> {
+        for column in &mut self.block {
+            column.clear();
+            column.resize(rows.len(), f64::NAN);
+        }
         if let Some(time) = &self.time {
             gather_times(batch.column(time.slot), rows, &mut self.times);
             let nulls = self.times.iter().filter(|time| time.is_none());
             self.skipped.null_times += nulls.count() as u64;
         }
-        let keys_max = keys.iter().max().map_or(0, |&key| key as usize + 1);
         for (slot, group) in &mut self.groups {
             gather_numbers(batch.column(*slot), rows, &mut self.numbers);
             let cells = Cells {
@@ -91,8 +103,22 @@ impl KeyedState for ShardState {
                 times: &self.times,
                 order: self.order,
             };
-            let late = group.advance(&cells, &mut columns);
+            let late = group.advance(&cells, &mut self.block);
             late.map_err(|late| out_of_order(self.time.as_ref(), rows, &late))?;
+        }
+        Ok(())
+    }
+}
+
+impl KeyedState for ShardState {
+    fn advance(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns> {
+        let mut columns: Vec<_> = self.block.iter().map(|_| Vec::with_capacity(rows.len())).collect();
+        let keys_max = keys.iter().max().map_or(0, |&key| key as usize + 1);
+        for (first, block_rows) in (0..).step_by(BLOCK_ROWS).zip(rows.chunks(BLOCK_ROWS)) {
+            self.advance_block(batch, block_rows, &keys[first..], keys_max)?;
+            for (column, block) in columns.iter_mut().zip(&self.block) {
+                column.extend_from_slice(block);
+            }
         }
         Ok(ShardColumns::Dense(columns))
     }
@@ -106,6 +132,7 @@ impl KeyedState for ShardState {
         groups.sum::<usize>()
             + self.numbers.capacity() * size_of::<f64>()
             + self.times.capacity() * size_of::<Option<i64>>()
+            + self.block.iter().map(Vec::capacity).sum::<usize>() * size_of::<f64>()
     }
 }
 
