@@ -17,7 +17,7 @@ use divan::counter::ItemsCount;
 
 /// Rows of a chunk, and of the blocks it comes in.
 const ROWS: usize = 1 << 16;
-const BLOCK_ROWS: usize = 1 << 11;
+const BLOCK_ROWS: usize = 1 << 8;
 
 fn main() {
     divan::main();
@@ -313,6 +313,19 @@ fn utf8_quoted(bencher: Bencher<'_, '_>) {
     let field = |row| format!("\"a \"\"b\"\" {}\"", noise(row) % 1000);
     let shown = |text: &str| text.trim_matches('"').replace("\"\"", "\"");
     column(bencher, DataType::Utf8, None, field, shown);
+}
+
+#[divan::bench]
+fn utf8_long_quoted(bencher: Bencher<'_, '_>) {
+    let field = |row| format!("\"{:050} \"\"b\"\", \"\"{:050}\"\"\"", noise(row), row);
+    let shown = |text: &str| text[1..text.len() - 1].replace("\"\"", "\"");
+    column(bencher, DataType::Utf8, None, field, shown);
+}
+
+#[divan::bench]
+fn utf8_20_values(bencher: Bencher<'_, '_>) {
+    let field = |row| format!("category{}", noise(row) % 20);
+    column(bencher, DataType::Utf8, None, field, same);
 }
 
 #[divan::bench]

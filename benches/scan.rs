@@ -81,7 +81,7 @@ fn split(splitter: &Splitter, data: &[u8]) -> u64 {
 
 fn index(indexer: &mut Indexer, data: &[u8]) -> usize {
     let (mut at, mut rows) = (0, 0);
-    while let Some(fields) = indexer.next(data, &mut at, 1024) {
+    while let Some(fields) = indexer.next(data, &mut at, 256) {
         rows += fields.rows();
         black_box(fields.bounds());
     }

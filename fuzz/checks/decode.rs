@@ -1,15 +1,20 @@
 //! Any bytes in; nothing out. The integer, float, date and timestamp leaves must read the bytes as
-//! the standard library and jiff do, and each fast path as its plain twin.
+//! the standard library and jiff do, and each fast path, alone and over columns, as its plain twin.
 
 // Whether `check` can be reached depends on who includes this file.
 #![allow(unreachable_pub)]
 
 use std::str::FromStr;
 
-use chunketl::decode::column::Misfit;
-use chunketl::decode::field::Field;
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType as ArrowType, Float64Type, Int64Type, TimestampNanosecondType};
+use bumpalo::Bump;
+use chunketl::base::{Column, DataType, Origin, TimeUnit};
+use chunketl::decode::column::{Misfit, Misfits};
+use chunketl::decode::field::{Field, FieldColumn};
 use chunketl::decode::timestamp::{Iso, Moment, ReadMoment, parse_iso};
-use chunketl::decode::{date, decimal, float, integer};
+use chunketl::decode::{NullTokens, column_builder, date, decimal, float, integer};
 
 /// Compares the leaves on `data`: a text, and behind a newline what follows it in its chunk.
 ///
@@ -34,12 +39,82 @@ pub fn check(data: &[u8]) {
         integer::parse_canonical_plain(field.text()),
         "{data:?}"
     );
+    if let Ok(text) = str::from_utf8(data) {
+        columns(text);
+    }
     if let Ok(text) = str::from_utf8(field.text()) {
         integers(text, value);
         floats(text);
         days(text);
         moments(text, moment);
     }
+}
+
+/// Whole columns of the lines of `text`, against the plain twins.
+fn columns(text: &str) {
+    let texts: Vec<&str> = text.split('\n').collect();
+    let plain = |text: &str| text.trim_matches([' ', '\t']) == text && !text.contains("NaN");
+    let unit = TimeUnit::Nanosecond;
+    let integers = column(&texts, DataType::Int64);
+    let integers = integers.as_primitive::<Int64Type>();
+    let floats = column(&texts, DataType::Float64);
+    let floats = floats.as_primitive::<Float64Type>();
+    let times = column(&texts, DataType::Timestamp { unit, utc: false });
+    let times = times.as_primitive::<TimestampNanosecondType>();
+    let strings = column(&texts, DataType::Utf8);
+    let strings = cast(&strings, &ArrowType::Utf8).expect("text is text");
+    let strings = strings.as_string::<i32>();
+    for (row, text) in texts.iter().enumerate() {
+        let bytes = text.as_bytes();
+        let string = strings.is_valid(row).then(|| strings.value(row));
+        assert_eq!(string, (!text.is_empty()).then_some(*text));
+        if !plain(text) {
+            continue;
+        }
+        let integer = integers.is_valid(row).then(|| integers.value(row));
+        let exact = decimal::parse(bytes, 38, 0).ok();
+        assert_eq!(
+            integer,
+            exact.and_then(|value| value.try_into().ok()),
+            "{text}"
+        );
+        let float = floats.is_valid(row).then(|| floats.value(row).to_bits());
+        let nearest = float::parse_nearest(bytes)
+            .ok()
+            .filter(|value| !value.is_nan());
+        assert_eq!(float, nearest.map(f64::to_bits), "{text}");
+        let time = times.is_valid(row).then(|| times.value(row));
+        let moment = parse_iso(bytes).filter(|moment| moment.offset.is_none());
+        assert_eq!(
+            time,
+            moment.and_then(|moment| moment.ticks(unit).ok()),
+            "{text}"
+        );
+    }
+}
+
+/// A declared column of raw fields, in which nothing is quoted.
+fn column(texts: &[&str], data_type: DataType) -> ArrayRef {
+    let (mut bytes, mut bounds) = (Vec::new(), Vec::new());
+    for text in texts {
+        bounds.push(bytes.len() as u32);
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(b'\n');
+        bounds.push(bytes.len() as u32);
+    }
+    let column = Column {
+        name: "c".into(),
+        data_type,
+        format: None,
+        origin: Origin::Declared,
+    };
+    let mut builder = column_builder(&column, 0, &NullTokens::default(), None);
+    builder.begin(texts.len());
+    for bounds in bounds.chunks(2 * 100) {
+        let fields = FieldColumn::new(&bytes, bounds, 1, 0);
+        builder.push(fields, &Bump::new(), &mut Misfits::default());
+    }
+    builder.finish().0
 }
 
 fn integers(text: &str, value: Option<i64>) {

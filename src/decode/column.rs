@@ -49,7 +49,7 @@ pub trait Leaf: Send {
     fn fast_group(
         &mut self,
         _: Kernel,
-        group: &Group<'_>,
+        group: &mut Group<'_>,
         cells: &mut [Self::Cell; GROUP_ROWS],
     ) -> u64 {
         fast_each(self, group, cells)
@@ -189,7 +189,7 @@ impl<L: Leaf> Typed<L> {
     fn read_group(
         &mut self,
         fast: bool,
-        group: &Group<'_>,
+        group: &mut Group<'_>,
         cells: &mut [L::Cell; GROUP_ROWS],
         rest: &mut Rest<'_>,
     ) -> u64 {
@@ -261,7 +261,7 @@ impl<L: Leaf> ColumnBuilder for Typed<L> {
         let mut cells = [L::Cell::default(); GROUP_ROWS];
         for first in (0..fields.rows()).step_by(GROUP_ROWS) {
             fields.fill(first, &mut group);
-            let valid = self.read_group(!self.tokens_first, &group, &mut cells, &mut rest);
+            let valid = self.read_group(!self.tokens_first, &mut group, &mut cells, &mut rest);
             self.cells.extend_from_slice(&cells[..group.rows()]);
             self.validity.push(valid, group.rows());
         }

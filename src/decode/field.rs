@@ -94,6 +94,8 @@ pub struct Group<'a> {
     pub(super) starts: [u32; GROUP_ROWS],
     pub(super) lens: [u32; GROUP_ROWS],
     rows: usize,
+    /// Room for [`Self::load_unsigned`].
+    unsigned: Unsigned,
 }
 
 impl<'a> Group<'a> {
@@ -109,27 +111,24 @@ impl<'a> Group<'a> {
         u64::MAX >> (GROUP_ROWS - self.rows)
     }
 
-    /// Leaves the sign of each field off, and loads the first eight bytes of what follows.
+    /// Loads what is behind the sign of each field.
     #[inline(always)]
-    pub(super) fn unsigned(&self) -> Unsigned {
-        let mut of = Unsigned {
-            words: [0; GROUP_ROWS],
-            more: [0; GROUP_ROWS],
-            counts: [0; GROUP_ROWS],
-            signs: [0; GROUP_ROWS],
-        };
-        for (row, field) in self.iter().enumerate() {
-            let Some(window) = field.window::<17>() else {
-                continue;
-            };
-            let negative = window[0] == b'-';
-            let at = usize::from(negative);
-            of.words[row] = word(window, at);
-            of.more[row] = word(window, at + 8);
-            of.counts[row] = field.len().wrapping_sub(at) as u64;
-            of.signs[row] = u64::from(negative);
+    pub(super) fn load_unsigned(&mut self) -> &Unsigned {
+        let spans = self.starts.iter().zip(&self.lens).take(self.rows);
+        for (row, (&start, &len)) in spans.enumerate() {
+            let of = &mut self.unsigned;
+            of.counts[row] = 0;
+            if let Some(window) = self.bytes[start as usize..].first_chunk::<17>() {
+                let negative = window[0] == b'-';
+                let at = usize::from(negative);
+                of.words[row] = word(window, at);
+                of.more[row] = word(window, at + 8);
+                of.counts[row] = u64::from(len).wrapping_sub(at as u64);
+                of.signs[row] = u64::from(negative);
+            }
         }
-        of
+        self.unsigned.counts[self.rows..].fill(0);
+        &self.unsigned
     }
 
     /// Length of the longest field, in bytes.
@@ -162,6 +161,7 @@ impl<'a> Group<'a> {
 
 /// The bytes of a group's fields behind the minus sign that some of them have, as arrays for
 /// arithmetic on all rows at once. What is behind a field is arbitrary.
+#[derive(Debug)]
 pub(super) struct Unsigned {
     /// The first eight bytes.
     pub(super) words: [u64; GROUP_ROWS],
@@ -217,6 +217,12 @@ impl<'a> FieldColumn<'a> {
             starts: [0; GROUP_ROWS],
             lens: [0; GROUP_ROWS],
             rows: 0,
+            unsigned: Unsigned {
+                words: [0; GROUP_ROWS],
+                more: [0; GROUP_ROWS],
+                counts: [0; GROUP_ROWS],
+                signs: [0; GROUP_ROWS],
+            },
         }
     }
 

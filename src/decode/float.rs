@@ -64,7 +64,7 @@ fn scale(short: Short) -> f64 {
 ///    ten depends only on how many stand before the point
 /// ```
 struct ReadGroup<'a, 'b> {
-    group: &'a Group<'b>,
+    group: &'a mut Group<'b>,
     cells: &'a mut [f64; GROUP_ROWS],
     /// Whether to leave out what may be an identifier: a zero before another digit.
     inferred: bool,
@@ -76,11 +76,12 @@ impl Task for ReadGroup<'_, '_> {
 
     #[inline(always)]
     fn run<M: Masks>(self, masks: M) -> u64 {
-        let of = self.group.unsigned();
-        if self.group.len_max() <= 8 {
-            read_each(masks, &of, self.cells, self.inferred, up_to_8)
+        let is_short = self.group.len_max() <= 8;
+        let of = self.group.load_unsigned();
+        if is_short {
+            read_each(masks, of, self.cells, self.inferred, up_to_8)
         } else {
-            read_each(masks, &of, self.cells, self.inferred, up_to_16)
+            read_each(masks, of, self.cells, self.inferred, up_to_16)
         }
     }
 }
@@ -98,8 +99,8 @@ const ONES: u64 = u64::from_le_bytes([1; 8]);
 /// is one.
 #[inline(always)]
 fn before_point(values: u64) -> (u64, bool) {
-    let points = values ^ ONES * u64::from(b'.' ^ b'0');
-    let zeros = points.wrapping_sub(ONES) & !points & ONES << 7;
+    let points = values ^ (ONES * u64::from(b'.' ^ b'0'));
+    let zeros = points.wrapping_sub(ONES) & !points & (ONES << 7);
     let first = zeros & zeros.wrapping_neg();
     ((first >> 7).wrapping_sub(1), first != 0)
 }
@@ -179,7 +180,7 @@ fn read_each<M: Masks>(
 fn fast_group<L: Leaf<Cell = f64>>(
     leaf: &mut L,
     kernel: Kernel,
-    group: &Group<'_>,
+    group: &mut Group<'_>,
     cells: &mut [f64; GROUP_ROWS],
     inferred: bool,
 ) -> u64 {
@@ -246,7 +247,7 @@ impl Leaf for Inferred {
     fn fast_group(
         &mut self,
         kernel: Kernel,
-        group: &Group<'_>,
+        group: &mut Group<'_>,
         cells: &mut [f64; GROUP_ROWS],
     ) -> u64 {
         fast_group(self, kernel, group, cells, true)
@@ -276,7 +277,7 @@ impl Leaf for Declared {
     fn fast_group(
         &mut self,
         kernel: Kernel,
-        group: &Group<'_>,
+        group: &mut Group<'_>,
         cells: &mut [f64; GROUP_ROWS],
     ) -> u64 {
         fast_group(self, kernel, group, cells, false)
@@ -291,6 +292,7 @@ impl Leaf for Declared {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::tests::assert_group_reads;
     use super::*;
 
     fn declared(text: &str) -> Result<u64, Misfit> {
@@ -388,6 +390,18 @@ mod tests {
         assert_eq!(declared("inf"), Ok(f64::INFINITY.to_bits()));
     }
 
+    #[test]
+    fn groups_take_short_notations() {
+        let texts = [
+            "0", "-0", "5", "1.5", "-.25", "7.", "123456.8", "0.0", "00", "01.5", "x",
+        ];
+        let taken = assert_group_reads(&mut Inferred, &texts);
+        assert_eq!(taken, 0b000_1111_1111);
+        let texts = [&texts[..], &["123456789.012345", "-12345678901234", "1e5"]].concat();
+        let taken = assert_group_reads(&mut Declared, &texts);
+        assert_eq!(taken, 0b01_1011_1111_1111);
+    }
+
     proptest! {
         #[test]
         fn any_float_reads_back(bits: u64, digits in 0..20_usize) {
@@ -413,6 +427,15 @@ mod tests {
             if let Ok(bits) = inferred(&text) {
                 prop_assert_eq!(Ok(bits), std);
             }
+        }
+
+        #[test]
+        fn groups_read_as_the_plain_twin(
+            texts in prop::collection::vec("-?[0-9]{0,9}[.]?[0-9]{0,8}|[-0-9.]{0,17}|\\PC{0,9}", 1..=64), len_max in 1..20_usize,
+        ) {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).filter(|text| text.len() <= len_max).collect();
+            assert_group_reads(&mut Inferred, &texts);
+            assert_group_reads(&mut Declared, &texts);
         }
     }
 }

@@ -82,7 +82,7 @@ pub fn parse_canonical(field: Field<'_>) -> Option<i64> {
 
 /// Reads the canonical fields of a group, all of at most 16 bytes.
 struct ReadGroup<'a, 'b> {
-    group: &'a Group<'b>,
+    group: &'a mut Group<'b>,
     cells: &'a mut [i64; GROUP_ROWS],
 }
 
@@ -92,11 +92,12 @@ impl Task for ReadGroup<'_, '_> {
 
     #[inline(always)]
     fn run<M: Masks>(self, masks: M) -> u64 {
-        let of = self.group.unsigned();
-        if self.group.len_max() <= 8 {
-            read_each(masks, &of, self.cells, up_to_8)
+        let is_short = self.group.len_max() <= 8;
+        let of = self.group.load_unsigned();
+        if is_short {
+            read_each(masks, of, self.cells, up_to_8)
         } else {
-            read_each(masks, &of, self.cells, up_to_16)
+            read_each(masks, of, self.cells, up_to_16)
         }
     }
 }
@@ -152,7 +153,7 @@ fn read_each<M: Masks>(
 fn fast_group<L: Leaf<Cell = i64>>(
     leaf: &mut L,
     kernel: Kernel,
-    group: &Group<'_>,
+    group: &mut Group<'_>,
     cells: &mut [i64; GROUP_ROWS],
 ) -> u64 {
     if group.len_max() <= 16 {
@@ -231,7 +232,7 @@ impl Leaf for Inferred {
     fn fast_group(
         &mut self,
         kernel: Kernel,
-        group: &Group<'_>,
+        group: &mut Group<'_>,
         cells: &mut [i64; GROUP_ROWS],
     ) -> u64 {
         fast_group(self, kernel, group, cells)
@@ -262,7 +263,7 @@ impl Leaf for Declared {
     fn fast_group(
         &mut self,
         kernel: Kernel,
-        group: &Group<'_>,
+        group: &mut Group<'_>,
         cells: &mut [i64; GROUP_ROWS],
     ) -> u64 {
         fast_group(self, kernel, group, cells)
@@ -277,6 +278,7 @@ impl Leaf for Declared {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::tests::assert_group_reads;
     use super::*;
 
     /// Both twins, with something and with nothing behind the field.
@@ -376,6 +378,16 @@ mod tests {
         fn twins_agree_on_anything(text in "-?[0-9]{0,21}|-?[0-9 .+e-]{0,12}|\\PC{0,12}") {
             let std = text.parse::<i64>().ok().filter(|value| value.to_string() == text);
             prop_assert_eq!(canonical(&text), std);
+        }
+
+        #[test]
+        fn groups_read_as_the_plain_twin(
+            texts in prop::collection::vec("-?[0-9]{0,9}|-?[0-9]{0,21}|-?[0-9 .+e-]{0,12}|\\PC{0,9}", 1..=64), len_max in 1..20_usize,
+        ) {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).filter(|text| text.len() <= len_max).collect();
+            let canonical = |(row, text): (usize, &&str)| u64::from(canonical(text).is_some()) << row;
+            let expected: u64 = texts.iter().enumerate().map(canonical).sum();
+            prop_assert_eq!(assert_group_reads(&mut Inferred, &texts), expected);
         }
     }
 }

@@ -273,6 +273,7 @@ mod tests {
     use super::*;
     use crate::base::{Reason, TimeUnit};
     use crate::csv::BadRecord;
+    use crate::csv::masks::Kernel;
 
     /// A column of raw fields as bytes and bounds.
     pub(super) fn bounds_of(raw: &[&str]) -> (Vec<u8>, Vec<u32>) {
@@ -292,6 +293,47 @@ mod tests {
             bounds.push(bytes.len() as u32);
         }
         (bytes, bounds)
+    }
+
+    /// Reads a group by `leaf` on every kernel, with something and with nothing behind it, and checks
+    /// that what it takes is what the plain way reads. Returns a bit for each field that is taken
+    /// where there is something behind.
+    pub(super) fn assert_group_reads<L: Leaf>(leaf: &mut L, texts: &[&str]) -> u64
+    where
+        L::Cell: std::fmt::Debug,
+    {
+        if texts.is_empty() {
+            return 0;
+        }
+        let (text, bounds) = bounds_of(texts);
+        let mut taken = Vec::new();
+        for kernel in Kernel::available() {
+            for behind in ["", "5-5.5-5.5-5.5-5.5-5.5"] {
+                let bytes = [text.as_slice(), behind.as_bytes()].concat();
+                let fields = field::FieldColumn::new(&bytes, &bounds, 1, 0);
+                let mut group = fields.group();
+                fields.fill(0, &mut group);
+                let mut cells = [L::Cell::default(); field::GROUP_ROWS];
+                let good = leaf.fast_group(kernel, &mut group, &mut cells);
+                assert_eq!(good & !group.all(), 0);
+                for (row, text) in texts.iter().enumerate() {
+                    let expected = match good >> row & 1 {
+                        0 => Some(L::Cell::default()),
+                        _ => leaf.parse(text.as_bytes()).ok(),
+                    };
+                    // Printed, a zero shows its sign.
+                    assert_eq!(
+                        format!("{:?}", Some(cells[row])),
+                        format!("{expected:?}"),
+                        "{text}"
+                    );
+                }
+                taken.push(good);
+            }
+        }
+        let with_behind: Vec<_> = taken.into_iter().skip(1).step_by(2).collect();
+        assert!(with_behind.iter().all(|taken| *taken == with_behind[0]));
+        with_behind[0]
     }
 
     fn plan(types: &[(DataType, Origin)]) -> DecodePlan {

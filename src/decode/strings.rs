@@ -137,8 +137,16 @@ impl Strings {
     }
 
     /// The strings that `keys` name, as a dictionary.
-    pub(super) fn into_dictionary(self, keys: Int32Array) -> DictionaryArray<Int32Type> {
-        DictionaryArray::new(keys, Arc::new(self.into_checked_array(None)))
+    ///
+    /// # Safety
+    /// Every key must be the index of a string, unless it is null.
+    pub(super) unsafe fn into_dictionary(self, keys: Int32Array) -> DictionaryArray<Int32Type> {
+        let values = Arc::new(self.into_checked_array(None));
+        if cfg!(debug_assertions) {
+            return DictionaryArray::new(keys, values);
+        }
+        // SAFETY: this function's contract.
+        unsafe { DictionaryArray::new_unchecked(keys, values) }
     }
 }
 

@@ -6,7 +6,8 @@
 //! A categorical column is always a dictionary. A utf8 column starts every chunk as one, and goes
 //! over to plain strings as soon as too many of its cells differ.
 //!
-//! This file may use `unsafe`: the scanner's promise that fields are UTF-8 is passed on here.
+//! This file may use `unsafe`: the scanner's promise that fields are UTF-8, and the interner's that
+//! ids are indices, are passed on here.
 #![allow(unsafe_code)]
 
 use arrow::array::{ArrayRef, Int32Array};
@@ -246,7 +247,9 @@ impl Text {
         keys.iter_mut().for_each(|key| *key = (*key).max(0));
         let nulls = std::mem::take(&mut self.validity).finish();
         let keys: Int32Array = primitive::<Int32Type>(keys, nulls);
-        shared(self.interner.take_values().into_dictionary(keys))
+        let values = self.interner.take_values();
+        // SAFETY: the interner hands out the indices of its values, and null for the rest.
+        shared(unsafe { values.into_dictionary(keys) })
     }
 
     fn finish_plain(&mut self) -> ArrayRef {

@@ -357,7 +357,7 @@ impl<R: ReadMoment> Leaf for Timestamps<R> {
     fn fast_group(
         &mut self,
         kernel: Kernel,
-        group: &Group<'_>,
+        group: &mut Group<'_>,
         cells: &mut [i64; GROUP_ROWS],
     ) -> u64 {
         cells.fill(0);
@@ -398,6 +398,7 @@ mod tests {
     use jiff::civil::{Date, DateTime};
     use proptest::prelude::*;
 
+    use super::super::tests::assert_group_reads;
     use super::*;
 
     /// Both twins, with something and with nothing behind the field.
@@ -591,6 +592,16 @@ mod tests {
             let text = format!("{hour:02}:{minute:02}:{second:02}");
             let word = u64::from_le_bytes(text.as_bytes().try_into().unwrap());
             prop_assert_eq!(clock_word(word), seconds(hour, minute, second));
+        }
+
+        #[test]
+        fn groups_read_as_the_plain_twin(
+            texts in prop::collection::vec("2024-0[12]-(29|3[01])[T ][0-2][0-9]:[0-6][0-9]:[0-6][0-9]([.][0-9]{1,9})?|2262-04-1[12] 23:47:[0-5][0-9]|[0-9]{4}-[0-9]{2}-[0-3][0-9]|\\PC{0,20}", 1..=64),
+        ) {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            for (unit, utc) in [(TimeUnit::Microsecond, false), (TimeUnit::Nanosecond, false), (TimeUnit::Microsecond, true)] {
+                assert_group_reads(&mut column(unit, utc, true), &texts);
+            }
         }
     }
 }
