@@ -271,9 +271,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::base::masks::Kernel;
     use crate::base::{Reason, TimeUnit};
     use crate::csv::BadRecord;
-    use crate::csv::masks::Kernel;
 
     /// A column of raw fields as bytes and bounds.
     pub(super) fn bounds_of(raw: &[&str]) -> (Vec<u8>, Vec<u32>) {

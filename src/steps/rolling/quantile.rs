@@ -110,7 +110,9 @@ impl Quantiles {
     fn grow(&mut self, index: usize) {
         let Key { array, class, .. } = self.keys[index];
         let len = FIRST_VALUES << (class + 1);
-        let longer = self.slab.allocate(usize::from(class) + 1, len, index as u32);
+        let longer = self
+            .slab
+            .allocate(usize::from(class) + 1, len, index as u32);
         let (from, to) = self.slab.pair_mut(array, longer);
         to[..from.len()].copy_from_slice(from);
         self.free(index);

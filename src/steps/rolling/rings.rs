@@ -141,9 +141,7 @@ impl<const TIMED: bool> Rings<TIMED> {
         let longest = if TIMED { 1 << 31 } else { rows_max + 1 };
         let first = FIRST_ROWS[usize::from(TIMED)];
         let growing = std::iter::successors(Some(first), |rows| Some(rows + rows.div_ceil(2)));
-        let mut class_rows: Vec<_> = growing
-            .take_while(|rows| rows * 4 <= longest * 3)
-            .collect();
+        let mut class_rows: Vec<_> = growing.take_while(|rows| rows * 4 <= longest * 3).collect();
         class_rows.push(longest);
         Self {
             slab: Slab::default(),

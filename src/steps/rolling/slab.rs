@@ -289,7 +289,9 @@ mod tests {
         let ids: Vec<_> = (0..10_000).map(|key| slab.allocate(0, 16, key)).collect();
         let full = slab.bytes;
         assert!(full >= 10_000 * 16 * 8);
-        ids.iter().rev().for_each(|&id| assert_eq!(slab.free(0, id), None));
+        ids.iter()
+            .rev()
+            .for_each(|&id| assert_eq!(slab.free(0, id), None));
         assert!(slab.bytes <= PAGE_VALUES * 8, "{} of {full}", slab.bytes);
         let pages = slab.pages.len();
         (0..10_000).for_each(|key| {

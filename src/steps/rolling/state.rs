@@ -112,7 +112,11 @@ impl ShardState {
 
 impl KeyedState for ShardState {
     fn advance(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns> {
-        let mut columns: Vec<_> = self.block.iter().map(|_| Vec::with_capacity(rows.len())).collect();
+        let mut columns: Vec<_> = self
+            .block
+            .iter()
+            .map(|_| Vec::with_capacity(rows.len()))
+            .collect();
         let keys_max = keys.iter().max().map_or(0, |&key| key as usize + 1);
         for (first, block_rows) in (0..).step_by(BLOCK_ROWS).zip(rows.chunks(BLOCK_ROWS)) {
             self.advance_block(batch, block_rows, &keys[first..], keys_max)?;
