@@ -111,23 +111,28 @@ impl<'a> Group<'a> {
         u64::MAX >> (GROUP_ROWS - self.rows)
     }
 
-    /// Loads what is behind the sign of each field.
+    /// Loads what is behind the sign of each field; of `more` than eight bytes only if it `is_long`.
     #[inline(always)]
-    pub(super) fn load_unsigned(&mut self) -> &Unsigned {
+    pub(super) fn load_unsigned(&mut self, is_long: bool) -> &Unsigned {
+        let of = &mut self.unsigned;
+        let words = of.words.iter_mut().zip(&mut of.more);
         let spans = self.starts.iter().zip(&self.lens).take(self.rows);
-        for (row, (&start, &len)) in spans.enumerate() {
-            let of = &mut self.unsigned;
-            of.counts[row] = 0;
-            if let Some(window) = self.bytes[start as usize..].first_chunk::<17>() {
+        let outs = words.zip(of.counts.iter_mut().zip(&mut of.signs));
+        for ((&start, &len), ((first, more), (count, sign))) in spans.zip(outs) {
+            let start = start as usize;
+            *count = 0;
+            if let Some(window) = self.bytes.get(start..start + 17) {
                 let negative = window[0] == b'-';
                 let at = usize::from(negative);
-                of.words[row] = word(window, at);
-                of.more[row] = word(window, at + 8);
-                of.counts[row] = u64::from(len).wrapping_sub(at as u64);
-                of.signs[row] = u64::from(negative);
+                *first = word(window, at);
+                if is_long {
+                    *more = word(window, at + 8);
+                }
+                *count = u64::from(len).wrapping_sub(at as u64);
+                *sign = u64::from(negative);
             }
         }
-        self.unsigned.counts[self.rows..].fill(0);
+        of.counts[self.rows..].fill(0);
         &self.unsigned
     }
 

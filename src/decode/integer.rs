@@ -92,11 +92,11 @@ impl Task for ReadGroup<'_, '_> {
 
     #[inline(always)]
     fn run<M: Masks>(self, masks: M) -> u64 {
-        let is_short = self.group.len_max() <= 8;
-        let of = self.group.load_unsigned();
-        if is_short {
+        if self.group.len_max() <= 8 {
+            let of = self.group.load_unsigned(false);
             read_each(masks, of, self.cells, up_to_8)
         } else {
+            let of = self.group.load_unsigned(true);
             read_each(masks, of, self.cells, up_to_16)
         }
     }
