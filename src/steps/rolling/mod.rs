@@ -38,6 +38,7 @@ mod sorted;
 mod state;
 mod sum;
 mod window;
+mod work_order;
 
 use std::sync::Arc;
 

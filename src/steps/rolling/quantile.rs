@@ -47,9 +47,9 @@ impl Quantiles {
     }
 
     fn reserve(&mut self, keys: usize) {
-        for _ in self.keys.len()..keys {
+        for key in self.keys.len()..keys {
             self.keys.push(Key {
-                array: self.slab.allocate(0, FIRST_VALUES),
+                array: self.slab.allocate(0, FIRST_VALUES, key as u32),
                 len: 0,
                 class: 0,
             });
@@ -108,27 +108,37 @@ impl Quantiles {
     }
 
     fn grow(&mut self, index: usize) {
-        let key = &mut self.keys[index];
-        let class = usize::from(key.class);
-        let array = self.slab.allocate(class + 1, FIRST_VALUES << (class + 1));
-        let (shorter, longer) = self.slab.pair_mut(key.array, array);
-        longer[..shorter.len()].copy_from_slice(shorter);
-        self.slab.free(class, key.array);
-        key.array = array;
-        key.class += 1;
+        let Key { array, class, .. } = self.keys[index];
+        let len = FIRST_VALUES << (class + 1);
+        let longer = self
+            .slab
+            .allocate(usize::from(class) + 1, len, index as u32);
+        let (from, to) = self.slab.pair_mut(array, longer);
+        to[..from.len()].copy_from_slice(from);
+        self.free(index);
+        self.keys[index].array = longer;
+        self.keys[index].class += 1;
+    }
+
+    /// Frees the array of a key.
+    fn free(&mut self, index: usize) {
+        let Key { array, class, .. } = self.keys[index];
+        if let Some(moved) = self.slab.free(usize::from(class), array) {
+            self.keys[moved as usize].array = array;
+        }
     }
 
     fn lengthen(&mut self, index: usize) {
         if self.long.len() <= index {
             self.long.resize_with(index + 1, || None);
         }
-        let key = &mut self.keys[index];
+        let key = self.keys[index];
         let values = &self.slab.array(key.array)[..key.len as usize];
         let long = Box::new(SortedBlocks::new(values));
         self.long_bytes += long.memory_bytes();
         self.long[index] = Some(long);
-        self.slab.free(usize::from(key.class), key.array);
-        key.class = LONG;
+        self.free(index);
+        self.keys[index].class = LONG;
     }
 
     fn shorten(&mut self, index: usize) {
@@ -136,9 +146,8 @@ impl Quantiles {
         self.long_bytes -= long.memory_bytes();
         let class = (0_u8..).find(|&class| FIRST_VALUES << class >= long.len());
         let class = class.expect("lengths double");
-        let array = self
-            .slab
-            .allocate(usize::from(class), FIRST_VALUES << class);
+        let len = FIRST_VALUES << class;
+        let array = self.slab.allocate(usize::from(class), len, index as u32);
         let values = self.slab.array_mut(array);
         for (slot, value) in values.iter_mut().zip(long.iter()) {
             *slot = value;

@@ -8,15 +8,17 @@
 //!
 //! Rings start small and grow on demand: a key of three rows does not pay for a window of a
 //! million. A ring for row windows ends up one row longer than the longest of them, so that the
-//! row that leaves is still there; one for time windows doubles, and shrinks after a burst.
+//! row that leaves is still there; one for time windows shrinks after a burst.
 //! Invariant: the rows that the windows of the last push asked for, and those that leave them with
 //! the next one, are present, in order.
 
 use super::slab::{ArrayId, Slab};
 use crate::base::prefetch;
 
-/// Rows of the first ring of a key, unless its windows are shorter.
-const FIRST_ROWS: usize = 4;
+/// Rows of the first ring of a key, unless its windows are shorter; a time window shows few.
+const FIRST_ROWS: [usize; 2] = [4, 2];
+/// Rings of so many rows do not shrink.
+const KEPT_ROWS: usize = 16;
 /// Rows between two stages of asking for memory, each of which needs what the one before it got.
 const AHEAD_ROWS: usize = 8;
 /// Words of a cache line.
@@ -137,10 +139,9 @@ impl<const TIMED: bool> Rings<TIMED> {
     /// `state_words` words of state for each key.
     pub(super) fn new(rows_max: usize, state_words: usize) -> Self {
         let longest = if TIMED { 1 << 31 } else { rows_max + 1 };
-        let doubling = std::iter::successors(Some(FIRST_ROWS), |rows| Some(2 * rows));
-        let mut class_rows: Vec<_> = doubling
-            .take_while(|rows| rows * 4 <= longest * 3)
-            .collect();
+        let first = FIRST_ROWS[usize::from(TIMED)];
+        let growing = std::iter::successors(Some(first), |rows| Some(rows + rows.div_ceil(2)));
+        let mut class_rows: Vec<_> = growing.take_while(|rows| rows * 4 <= longest * 3).collect();
         class_rows.push(longest);
         Self {
             slab: Slab::default(),
@@ -153,8 +154,8 @@ impl<const TIMED: bool> Rings<TIMED> {
 
     /// Gives every key below `keys` a ring.
     pub(super) fn reserve(&mut self, keys: usize) {
-        for _ in self.records.len()..keys {
-            let record = self.slab.allocate(0, self.record_words(0));
+        for key in self.records.len()..keys {
+            let record = self.slab.allocate(0, self.record_words(0), key as u32);
             self.slab.array_mut(record)[..self.head_words].fill(0.0);
             self.records.push(record);
         }
@@ -180,7 +181,7 @@ impl<const TIMED: bool> Rings<TIMED> {
         let header = Header::read(record[0]);
         let rows_max = (record.len() - self.head_words) / (1 + usize::from(TIMED));
         let full = header.rows as usize == rows_max && (TIMED || rows_max < self.longest);
-        let turns = TIMED && header.next == 0 && rows_max > FIRST_ROWS;
+        let turns = TIMED && header.next == 0 && rows_max > KEPT_ROWS;
         if full || turns {
             self.resize(key);
             place = self.slab.place(self.records[key as usize]);
@@ -236,7 +237,7 @@ impl<const TIMED: bool> Rings<TIMED> {
         };
         let old_class = class_of(&|class_rows| class_rows == rows_max);
         let class = class_of(&|class_rows| class_rows > rows + rows / 4 * usize::from(is_sparse));
-        let new = self.slab.allocate(class, self.record_words(class));
+        let new = self.slab.allocate(class, self.record_words(class), key);
         let (from, to) = self.slab.pair_mut(old, new);
         let head = self.head_words;
         to[..head].copy_from_slice(&from[..head]);
@@ -261,7 +262,9 @@ impl<const TIMED: bool> Rings<TIMED> {
             rows: rows as u32,
         };
         header.write(&mut to[0]);
-        self.slab.free(old_class, old);
+        if let Some(moved) = self.slab.free(old_class, old) {
+            self.records[moved as usize] = old;
+        }
         self.records[key as usize] = new;
     }
 

@@ -1,20 +1,18 @@
-//! Room for the rings of all keys: arrays of a few fixed lengths, cut from big pages.
+//! Room for the records of all keys: arrays of a few fixed lengths, cut from big pages.
 //!
-//! Many small arrays without an allocation each. A page holds arrays of one length; freed ones are
-//! linked through their own first element and taken again first; a page without any array in use
-//! goes back to the allocator. Invariant: an [`ArrayId`] handed out stays valid, and its contents
-//! untouched, until it is freed.
+//! Many small arrays without an allocation each. A page holds arrays of one length, and all pages
+//! of a length but the last ones are full: where an array is freed, the last one moves into its
+//! place, so that what keys have outgrown does not linger. Invariant: an array's contents stay
+//! untouched until it is freed, and its owner is told when it moves.
 
 use crate::base::prefetch;
 
-/// Values of a page: about 1 MiB, unless one array needs more.
-const PAGE_VALUES: usize = 1 << 17;
-/// Values of the first page of a length, unless one array needs more; every page adds a quarter to
+/// Values of a page: about 256 KiB, unless one array needs more.
+const PAGE_VALUES: usize = 1 << 15;
+/// Values of the first page of a length, unless one array needs more; every page adds an eighth to
 /// the arrays there are.
 const FIRST_PAGE_VALUES: usize = 256;
 const SLOT_BITS: u32 = 14;
-/// No next array in a page's list of free ones.
-const NONE: u64 = u64::MAX;
 
 /// A place in a [`Slab`]: page and array within the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +23,7 @@ impl ArrayId {
         let page = u32::try_from(page)
             .ok()
             .filter(|page| page >> (32 - SLOT_BITS) == 0);
-        let page = page.expect("2^18 pages of 1 MiB exceed every memory budget");
+        let page = page.expect("2^18 pages of 256 KiB exceed every memory budget");
         Self(page << SLOT_BITS | slot as u32)
     }
 
@@ -48,28 +46,33 @@ pub(super) struct Place {
     len: usize,
 }
 
-/// Arrays of doubles.
+/// Arrays of doubles, each with an owner.
 #[derive(Debug, Default)]
 pub(super) struct Slab {
     pages: Vec<Page>,
     /// Pages without memory, to be used again.
     vacant: Vec<usize>,
-    /// For each length class the pages that have or had room; the last is used first.
-    open: Vec<Vec<usize>>,
-    /// Arrays of all pages of each length class.
-    arrays: Vec<usize>,
+    classes: Vec<Class>,
     bytes: usize,
+}
+
+/// The arrays of one length.
+#[derive(Debug, Default)]
+struct Class {
+    /// In the order they fill up.
+    pages: Vec<usize>,
+    /// How many of them hold arrays; one more may wait for the next.
+    open: usize,
+    /// How many arrays there is room for.
+    arrays: usize,
 }
 
 #[derive(Debug, Default)]
 struct Page {
     values: Box<[f64]>,
     array_len: usize,
-    /// Arrays never used start at this slot.
-    fresh: usize,
-    /// First freed array.
-    freed: u64,
-    used: usize,
+    /// The owners of the arrays in use.
+    owners: Vec<u32>,
 }
 
 impl Page {
@@ -78,96 +81,109 @@ impl Page {
     }
 
     fn is_full(&self) -> bool {
-        self.used == self.arrays()
+        self.owners.len() == self.arrays()
     }
 
     fn bytes(&self) -> usize {
-        size_of_val(&*self.values)
+        size_of_val(&*self.values) + self.owners.capacity() * size_of::<u32>()
+    }
+}
+
+impl Class {
+    /// The last page that holds arrays.
+    fn last(&self) -> Option<usize> {
+        Some(self.pages[self.open.checked_sub(1)?])
     }
 }
 
 impl Slab {
     /// An array of `len` elements with arbitrary contents; `class` is the index of that length
     /// among all lengths in use.
-    pub(super) fn allocate(&mut self, class: usize, len: usize) -> ArrayId {
-        while self.open.len() <= class {
-            self.open.push(Vec::new());
-            self.arrays.push(0);
+    pub(super) fn allocate(&mut self, class: usize, len: usize, owner: u32) -> ArrayId {
+        if self.classes.len() <= class {
+            self.classes.resize_with(class + 1, Class::default);
         }
-        let page_index = self.open_page(class, len);
-        let page = &mut self.pages[page_index];
-        let slot = if page.freed == NONE {
-            page.fresh += 1;
-            page.fresh - 1
-        } else {
-            let slot = page.freed as usize;
-            page.freed = page.values[slot * len].to_bits();
-            slot
+        let last = self.classes[class].last();
+        let page = match last.filter(|&last| !self.pages[last].is_full()) {
+            Some(last) => last,
+            None => self.next_page(class, len),
         };
-        page.used += 1;
-        if page.is_full() {
-            self.open[class].pop();
-        }
-        ArrayId::new(page_index, slot)
+        let owners = &mut self.pages[page].owners;
+        owners.push(owner);
+        ArrayId::new(page, owners.len() - 1)
     }
 
-    /// The page of this class to take the next array from.
-    fn open_page(&mut self, class: usize, len: usize) -> usize {
-        while let Some(&page) = self.open[class].last() {
-            if self.pages[page].arrays() > 0 {
-                return page;
+    /// Opens the page after the last one, which is full.
+    fn next_page(&mut self, class: usize, len: usize) -> usize {
+        let Class {
+            pages,
+            open,
+            arrays: room,
+        } = &mut self.classes[class];
+        if *open == pages.len() {
+            let arrays_max = (PAGE_VALUES / len).clamp(1, 1 << SLOT_BITS);
+            let arrays = (*room / 8).max(FIRST_PAGE_VALUES / len);
+            let arrays = arrays.clamp(1, arrays_max);
+            let page = Page {
+                values: vec![0.0; arrays * len].into(),
+                array_len: len,
+                owners: Vec::with_capacity(arrays),
+            };
+            *room += arrays;
+            self.bytes += page.bytes();
+            let index = self.vacant.pop().unwrap_or_else(|| {
+                self.pages.push(Page::default());
+                self.pages.len() - 1
+            });
+            self.pages[index] = page;
+            pages.push(index);
+        }
+        *open += 1;
+        pages[*open - 1]
+    }
+
+    /// Takes back an array of `class`. The class's last array takes its place, and the owner of
+    /// that one is returned.
+    pub(super) fn free(&mut self, class: usize, id: ArrayId) -> Option<u32> {
+        let last = self.classes[class].last().expect("the array is in a page");
+        let page = &mut self.pages[last];
+        let owner = page.owners.pop().expect("the last page holds an array");
+        let moved = ArrayId::new(last, page.owners.len());
+        if page.owners.is_empty() {
+            self.classes[class].open -= 1;
+        }
+        if moved != id {
+            let len = self.pages[last].array_len;
+            let (from, to) = (moved.slot() * len, id.slot() * len);
+            if last == id.page() {
+                self.pages[last].values.copy_within(from..from + len, to);
+            } else {
+                let (from, to) = self.pair_mut(moved, id);
+                to.copy_from_slice(from);
             }
-            // Given back while it was not the last one.
-            self.open[class].pop();
-            self.vacant.push(page);
+            self.pages[id.page()].owners[id.slot()] = owner;
         }
-        let arrays_max = (PAGE_VALUES / len).clamp(1, 1 << SLOT_BITS);
-        let arrays = (self.arrays[class] / 4).max(FIRST_PAGE_VALUES / len);
-        let arrays = arrays.clamp(1, arrays_max);
-        self.arrays[class] += arrays;
-        let page = Page {
-            values: vec![0.0; arrays * len].into(),
-            array_len: len,
-            fresh: 0,
-            freed: NONE,
-            used: 0,
-        };
-        self.bytes += page.bytes();
-        let index = self.vacant.pop().unwrap_or_else(|| {
-            self.pages.push(Page::default());
-            self.pages.len() - 1
-        });
-        self.pages[index] = page;
-        self.open[class].push(index);
-        index
+        self.release_unused(class);
+        (moved != id).then_some(owner)
     }
 
-    /// Takes back an array of `class`.
-    pub(super) fn free(&mut self, class: usize, id: ArrayId) {
-        if self.pages[id.page()].is_full() {
-            // An empty page stays only as long as the next array comes from it.
-            if let Some(&last) = self.open[class].last() {
-                self.release_if_unused(class, last);
+    /// Gives the memory of empty pages back but for one, or for all where an array fills a page.
+    fn release_unused(&mut self, class: usize) {
+        let Class {
+            pages,
+            open,
+            arrays,
+        } = &mut self.classes[class];
+        while let Some(&last) = pages.last() {
+            let page = &mut self.pages[last];
+            if pages.len() <= *open + usize::from(page.arrays() > 1) {
+                break;
             }
-            self.open[class].push(id.page());
-        }
-        let page = &mut self.pages[id.page()];
-        page.values[id.slot() * page.array_len] = f64::from_bits(page.freed);
-        page.freed = id.slot() as u64;
-        page.used -= 1;
-        // A page of a single long array is not worth keeping.
-        if self.open[class].last() != Some(&id.page()) || self.pages[id.page()].arrays() == 1 {
-            self.release_if_unused(class, id.page());
-        }
-    }
-
-    /// Gives the memory of a page back; its index stays in `open` until it is come across.
-    fn release_if_unused(&mut self, class: usize, index: usize) {
-        let page = &mut self.pages[index];
-        if page.used == 0 {
             self.bytes -= page.bytes();
-            self.arrays[class] -= page.arrays();
+            *arrays -= page.arrays();
             *page = Page::default();
+            pages.pop();
+            self.vacant.push(last);
         }
     }
 
@@ -207,9 +223,9 @@ impl Slab {
         prefetch(&self.pages[place.page].values, place.start + offset);
     }
 
-    /// Two different arrays, the second to be written to.
+    /// Two arrays in different pages, as those of different lengths are; the second is to be written
+    /// to.
     pub(super) fn pair_mut(&mut self, from: ArrayId, to: ArrayId) -> (&[f64], &mut [f64]) {
-        // Arrays of different lengths never share a page.
         let [from_page, to_page] = self
             .pages
             .get_disjoint_mut([from.page(), to.page()])
@@ -223,7 +239,12 @@ impl Slab {
 
     /// Memory held, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.bytes + self.pages.capacity() * size_of::<Page>()
+        let classes = self.classes.iter();
+        let pages: usize = classes.map(|class| class.pages.capacity()).sum();
+        self.bytes
+            + self.pages.capacity() * size_of::<Page>()
+            + self.classes.capacity() * size_of::<Class>()
+            + (pages + self.vacant.capacity()) * size_of::<usize>()
     }
 }
 
@@ -242,12 +263,15 @@ mod tests {
             let steps = actions.len();
             for (step, (action, pick)) in actions.into_iter().enumerate() {
                 if action < 3 {
-                    let id = slab.allocate(action, LENS[action]);
+                    let id = slab.allocate(action, LENS[action], step as u32);
                     slab.array_mut(id).fill(step as f64);
                     held.push((action, id, step as f64));
                 } else if !held.is_empty() {
                     let (class, id, _) = held.swap_remove(usize::from(pick) % held.len());
-                    slab.free(class, id);
+                    if let Some(owner) = slab.free(class, id) {
+                        let moved = held.iter_mut().find(|held| held.2 == f64::from(owner));
+                        moved.unwrap().1 = id;
+                    }
                 }
                 let looks = step % 40 == 0 || step + 1 == steps;
                 for &(class, id, mark) in held.iter().filter(|_| looks) {
@@ -262,14 +286,16 @@ mod tests {
     #[test]
     fn memory_of_freed_pages_is_given_back() {
         let mut slab = Slab::default();
-        let ids: Vec<_> = (0..10_000).map(|_| slab.allocate(0, 16)).collect();
+        let ids: Vec<_> = (0..10_000).map(|key| slab.allocate(0, 16, key)).collect();
         let full = slab.bytes;
         assert!(full >= 10_000 * 16 * 8);
-        ids.iter().for_each(|&id| slab.free(0, id));
+        ids.iter()
+            .rev()
+            .for_each(|&id| assert_eq!(slab.free(0, id), None));
         assert!(slab.bytes <= PAGE_VALUES * 8, "{} of {full}", slab.bytes);
         let pages = slab.pages.len();
-        (0..10_000).for_each(|_| {
-            slab.allocate(0, 16);
+        (0..10_000).for_each(|key| {
+            slab.allocate(0, 16, key);
         });
         assert!(slab.pages.len() <= pages + 1);
     }

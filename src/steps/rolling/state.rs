@@ -11,6 +11,7 @@ use jiff::civil::DateTime;
 
 use super::columns::{gather_numbers, gather_times};
 use super::group::{Cells, Group, Late, group};
+use super::work_order::WorkOrder;
 use super::{Plan, RollingSpec, Time};
 use crate::base::{Batch, DataType, Error, ErrorKind, Order, Result, Window};
 use crate::steps::{KeyedState, ShardColumns};
@@ -24,16 +25,20 @@ pub struct Skipped {
 
 /// The state of one shard.
 pub(super) struct ShardState {
-    columns: usize,
     time: Option<Time>,
     order: Order,
     /// Each with the slot of its column.
     groups: Vec<(usize, Box<dyn Group>)>,
     skipped: Skipped,
-    /// Scratch: the shard's rows of one column.
+    work_order: WorkOrder,
+    /// Scratch: a block's values of one column, its times, and its results.
     numbers: Vec<f64>,
     times: Vec<Option<i64>>,
+    block: Vec<Vec<f64>>,
 }
+
+/// Rows that go through all windows before the next ones: their cells stay in the nearest cache.
+const BLOCK_ROWS: usize = 1024;
 
 impl ShardState {
     pub(super) fn new(plan: &Plan) -> Self {
@@ -53,13 +58,14 @@ impl ShardState {
             groups.push((first.column, make(&members)));
         }
         Self {
-            columns: plan.specs.len(),
             time: plan.time.clone(),
             order: plan.order,
+            work_order: WorkOrder::default(),
             groups,
             skipped: Skipped { null_times: 0 },
             numbers: Vec::new(),
             times: Vec::new(),
+            block: vec![Vec::new(); plan.specs.len()],
         }
     }
 }
@@ -73,28 +79,65 @@ fn length(window: Window, tick_nanoseconds: u64) -> u64 {
     }
 }
 
-impl KeyedState for ShardState {
-    fn advance(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns> {
-        let mut columns = vec![vec![f64::NAN; rows.len()]; self.columns];
+impl ShardState {
+    /// Works on a block of rows, whose keys `keys` begins with, and returns the first late one.
+    fn advance_block(
+        &mut self,
+        batch: &Batch,
+        rows: &[u32],
+        keys: &[u32],
+        keys_max: usize,
+    ) -> Option<Late> {
+        for column in &mut self.block {
+            column.clear();
+            column.resize(rows.len(), f64::NAN);
+        }
         if let Some(time) = &self.time {
             gather_times(batch.column(time.slot), rows, &mut self.times);
             let nulls = self.times.iter().filter(|time| time.is_none());
             self.skipped.null_times += nulls.count() as u64;
         }
-        let keys_max = keys.iter().max().map_or(0, |&key| key as usize + 1);
+        let mut late = None;
         for (slot, group) in &mut self.groups {
             gather_numbers(batch.column(*slot), rows, &mut self.numbers);
             let cells = Cells {
+                rows,
                 keys,
                 keys_max,
                 numbers: &self.numbers,
                 times: &self.times,
-                order: self.order,
             };
-            let late = group.advance(&cells, &mut columns);
-            late.map_err(|late| out_of_order(self.time.as_ref(), rows, &late))?;
+            let found = group.advance(&cells, &mut self.block);
+            late = [late, found].into_iter().flatten().min();
         }
-        Ok(ShardColumns::Dense(columns))
+        late
+    }
+}
+
+impl KeyedState for ShardState {
+    fn advance(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns> {
+        let mut columns = vec![vec![f64::NAN; rows.len()]; self.block.len()];
+        let keys_max = keys.iter().max().map_or(0, |&key| key as usize + 1);
+        let mut order = std::mem::take(&mut self.work_order);
+        let ordered = order.of(rows, keys, keys_max);
+        let mut late = None;
+        for (first, rows) in (0..)
+            .step_by(BLOCK_ROWS)
+            .zip(ordered.rows.chunks(BLOCK_ROWS))
+        {
+            let found = self.advance_block(batch, rows, &ordered.keys[first..], keys_max);
+            late = [late, found].into_iter().flatten().min();
+            for (column, block) in columns.iter_mut().zip(&self.block) {
+                ordered.land(first, block, column);
+            }
+        }
+        self.work_order = order;
+        match late {
+            Some(late) if self.order == Order::Error => {
+                Err(out_of_order(self.time.as_ref(), &late))
+            }
+            _ => Ok(ShardColumns::Dense(columns)),
+        }
     }
 
     fn finish(self: Box<Self>) -> Option<Arc<dyn Any + Send + Sync>> {
@@ -104,16 +147,18 @@ impl KeyedState for ShardState {
     fn memory_bytes(&self) -> usize {
         let groups = self.groups.iter().map(|(_, group)| group.memory_bytes());
         groups.sum::<usize>()
+            + self.work_order.memory_bytes()
             + self.numbers.capacity() * size_of::<f64>()
             + self.times.capacity() * size_of::<Option<i64>>()
+            + self.block.iter().map(Vec::capacity).sum::<usize>() * size_of::<f64>()
     }
 }
 
 /// The error about a late row. Its key is left empty: only the owner of the keys knows it.
-fn out_of_order(time: Option<&Time>, rows: &[u32], late: &Late) -> Error {
+fn out_of_order(time: Option<&Time>, late: &Late) -> Error {
     let data_type = &time.expect("late rows have a time").data_type;
     ErrorKind::OutOfOrder {
-        row: rows[late.cell] as usize,
+        row: late.row as usize,
         position: None,
         key: String::new(),
         time: describe_time(late.time, data_type),

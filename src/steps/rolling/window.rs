@@ -128,16 +128,48 @@ pub(super) trait Windows<const TIMED: bool>: Send {
     fn memory_bytes(&self) -> usize;
 }
 
-/// A window with its kernel. In state, a time window keeps how many rows it shows.
+/// A window with its kernel.
 pub(super) struct Sliding<K> {
     /// In rows or in ticks of the time column.
     pub(super) length: u64,
     pub(super) kernel: K,
 }
 
+impl<K: Kernel> Sliding<K> {
+    /// Works out the newest row of `key`, given how many rows the window would show if none left
+    /// it, and returns how many it shows.
+    #[inline(always)]
+    fn slide<const TIMED: bool>(
+        &mut self,
+        (key, state): (u32, &mut [f64]),
+        ring: &Ring<'_>,
+        reach: usize,
+        cell: usize,
+        columns: &mut [Vec<f64>],
+    ) -> usize {
+        let mut rows = reach;
+        if TIMED {
+            // In ascending order no difference exceeds a u64, and the newest row is in reach.
+            while ring.time.wrapping_sub(ring.time(rows)) as u64 >= self.length {
+                rows -= 1;
+            }
+        } else {
+            rows = rows.min(self.length as usize);
+        }
+        let view = View {
+            ring: *ring,
+            rows,
+            left: reach - rows,
+        };
+        self.kernel.row(key, state, &view, cell, columns);
+        rows
+    }
+}
+
+/// One window alone: the ring holds the rows it showed last, and nothing more.
 impl<K: Kernel, const TIMED: bool> Windows<TIMED> for Sliding<K> {
     fn state_words(&self) -> usize {
-        self.kernel.state_words() + usize::from(TIMED)
+        self.kernel.state_words()
     }
 
     fn begin(&mut self, rows: usize) {
@@ -157,28 +189,7 @@ impl<K: Kernel, const TIMED: bool> Windows<TIMED> for Sliding<K> {
         cell: usize,
         columns: &mut [Vec<f64>],
     ) -> usize {
-        let (own, state) = state.split_at_mut(usize::from(TIMED));
-        let (mut rows, reach) = if TIMED {
-            let reach = own[0].to_bits() as usize + 1;
-            (reach, reach)
-        } else {
-            let length = self.length as usize;
-            (ring.rows.min(length), ring.rows.min(length + 1))
-        };
-        if TIMED {
-            // In ascending order no difference exceeds a u64, and the newest row is in reach.
-            while ring.time.wrapping_sub(ring.time(rows)) as u64 >= self.length {
-                rows -= 1;
-            }
-            own[0] = f64::from_bits(rows as u64);
-        }
-        let view = View {
-            ring: *ring,
-            rows,
-            left: reach - rows,
-        };
-        self.kernel.row(key, state, &view, cell, columns);
-        rows
+        self.slide::<TIMED>((key, state), ring, ring.rows, cell, columns)
     }
 
     fn memory_bytes(&self) -> usize {
@@ -186,47 +197,54 @@ impl<K: Kernel, const TIMED: bool> Windows<TIMED> for Sliding<K> {
     }
 }
 
-/// Several windows, longest first.
+/// Several windows. In state, each time window keeps how many rows it shows.
 pub(super) struct Several(pub(super) Vec<Sliding<Box<dyn Kernel>>>);
 
 impl<const TIMED: bool> Windows<TIMED> for Several {
     fn state_words(&self) -> usize {
-        self.0.iter().map(Windows::<TIMED>::state_words).sum()
+        let words = self.0.iter().map(|window| window.kernel.state_words());
+        words.sum::<usize>() + self.0.len() * usize::from(TIMED)
     }
 
     fn begin(&mut self, rows: usize) {
-        self.0
-            .iter_mut()
-            .for_each(|window| window.kernel.begin(rows));
+        let windows = self.0.iter_mut();
+        windows.for_each(|window| window.kernel.begin(rows));
     }
 
     fn finish(&mut self, columns: &mut [Vec<f64>]) {
-        self.0
-            .iter_mut()
-            .for_each(|window| window.kernel.finish(columns));
+        let windows = self.0.iter_mut();
+        windows.for_each(|window| window.kernel.finish(columns));
     }
 
     fn row(
         &mut self,
         key: u32,
-        mut state: &mut [f64],
+        state: &mut [f64],
         ring: &Ring<'_>,
         cell: usize,
         columns: &mut [Vec<f64>],
     ) -> usize {
+        let (shown, mut state) = state.split_at_mut(self.0.len() * usize::from(TIMED));
         let mut longest = 0;
-        for window in &mut self.0 {
+        for (index, window) in self.0.iter_mut().enumerate() {
             let own;
-            (own, state) = state.split_at_mut(Windows::<TIMED>::state_words(window));
-            let rows = Windows::<TIMED>::row(window, key, own, ring, cell, columns);
+            (own, state) = state.split_at_mut(window.kernel.state_words());
+            let reach = if TIMED {
+                shown[index].to_bits() as usize + 1
+            } else {
+                ring.rows.min(window.length as usize + 1)
+            };
+            let rows = window.slide::<TIMED>((key, own), ring, reach, cell, columns);
+            if TIMED {
+                shown[index] = f64::from_bits(rows as u64);
+            }
             longest = longest.max(rows);
         }
         longest
     }
 
     fn memory_bytes(&self) -> usize {
-        let windows = self.0.iter();
-        windows.map(Windows::<TIMED>::memory_bytes).sum::<usize>()
-            + self.0.capacity() * size_of::<Sliding<Box<dyn Kernel>>>()
+        let kernels = self.0.iter().map(|window| window.kernel.memory_bytes());
+        kernels.sum::<usize>() + self.0.capacity() * size_of::<Sliding<Box<dyn Kernel>>>()
     }
 }
