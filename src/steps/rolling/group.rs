@@ -12,31 +12,30 @@ use super::quantile::Quantiles;
 use super::rings::Rings;
 use super::sliding::{SlidingExtreme, SlidingSum};
 use super::window::{Kernel, Output, Several, Sliding, Windows};
-use crate::base::Function;
+use crate::base::{Function, Order};
 
 /// Some of a shard's rows: the value of each, and its time where windows need it.
 pub(super) struct Cells<'a> {
-    pub(super) rows: &'a [u32],
     /// The keys of these rows and of all that follow in the batch.
     pub(super) keys: &'a [u32],
     pub(super) keys_max: usize,
     pub(super) numbers: &'a [f64],
     pub(super) times: &'a [Option<i64>],
+    pub(super) order: Order,
 }
 
 /// A row before the latest time of its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Late {
-    pub(super) row: u32,
+    /// Index among the rows.
+    pub(super) cell: usize,
     pub(super) time: i64,
     pub(super) previous: i64,
 }
 
 /// The windows of one kind over one column.
 pub(super) trait Group: Send {
-    /// Writes the results of each row into `columns`; a row without a time has none. A late row
-    /// counts as if it came at the latest time of its key, and the first one is returned.
-    fn advance(&mut self, cells: &Cells<'_>, columns: &mut [Vec<f64>]) -> Option<Late>;
+    /// Writes the results of each row into `columns`; a row without a time has none.
+    fn advance(&mut self, cells: &Cells<'_>, columns: &mut [Vec<f64>]) -> Result<(), Late>;
 
     /// Memory held, in bytes; constant time.
     fn memory_bytes(&self) -> usize;
@@ -48,23 +47,21 @@ struct Rolled<W, const TIMED: bool> {
 }
 
 impl<W: Windows<TIMED>, const TIMED: bool> Group for Rolled<W, TIMED> {
-    fn advance(&mut self, cells: &Cells<'_>, columns: &mut [Vec<f64>]) -> Option<Late> {
+    fn advance(&mut self, cells: &Cells<'_>, columns: &mut [Vec<f64>]) -> Result<(), Late> {
         let Self { rings, windows } = self;
         rings.reserve(cells.keys_max);
         windows.begin(cells.numbers.len());
-        let mut late = None;
         for (cell, (&key, &number)) in cells.keys.iter().zip(cells.numbers).enumerate() {
             rings.fetch_ahead(cells.keys, cell);
             let time = if TIMED { cells.times[cell] } else { Some(0) };
             let Some(time) = time else { continue };
             let record = rings.push(key, number, time);
-            if TIMED && record.ring.time > time {
-                let found = Late {
-                    row: cells.rows[cell],
+            if TIMED && record.ring.time > time && cells.order == Order::Error {
+                return Err(Late {
+                    cell,
                     time,
                     previous: record.ring.time,
-                };
-                late = Some(late.map_or(found, |late: Late| late.min(found)));
+                });
             }
             let rows = windows.row(key, record.state, &record.ring, cell, columns);
             if TIMED {
@@ -72,7 +69,7 @@ impl<W: Windows<TIMED>, const TIMED: bool> Group for Rolled<W, TIMED> {
             }
         }
         windows.finish(columns);
-        late
+        Ok(())
     }
 
     fn memory_bytes(&self) -> usize {

@@ -38,7 +38,6 @@ mod sorted;
 mod state;
 mod sum;
 mod window;
-mod work_order;
 
 use std::sync::Arc;
 

@@ -11,7 +11,6 @@ use jiff::civil::DateTime;
 
 use super::columns::{gather_numbers, gather_times};
 use super::group::{Cells, Group, Late, group};
-use super::work_order::WorkOrder;
 use super::{Plan, RollingSpec, Time};
 use crate::base::{Batch, DataType, Error, ErrorKind, Order, Result, Window};
 use crate::steps::{KeyedState, ShardColumns};
@@ -30,7 +29,6 @@ pub(super) struct ShardState {
     /// Each with the slot of its column.
     groups: Vec<(usize, Box<dyn Group>)>,
     skipped: Skipped,
-    work_order: WorkOrder,
     /// Scratch: a block's values of one column, its times, and its results.
     numbers: Vec<f64>,
     times: Vec<Option<i64>>,
@@ -60,7 +58,6 @@ impl ShardState {
         Self {
             time: plan.time.clone(),
             order: plan.order,
-            work_order: WorkOrder::default(),
             groups,
             skipped: Skipped { null_times: 0 },
             numbers: Vec::new(),
@@ -80,14 +77,14 @@ fn length(window: Window, tick_nanoseconds: u64) -> u64 {
 }
 
 impl ShardState {
-    /// Works on a block of rows, whose keys `keys` begins with, and returns the first late one.
+    /// Works on some of the shard's rows, whose keys `keys` begins with.
     fn advance_block(
         &mut self,
         batch: &Batch,
         rows: &[u32],
         keys: &[u32],
         keys_max: usize,
-    ) -> Option<Late> {
+    ) -> Result<()> {
         for column in &mut self.block {
             column.clear();
             column.resize(rows.len(), f64::NAN);
@@ -97,47 +94,37 @@ impl ShardState {
             let nulls = self.times.iter().filter(|time| time.is_none());
             self.skipped.null_times += nulls.count() as u64;
         }
-        let mut late = None;
         for (slot, group) in &mut self.groups {
             gather_numbers(batch.column(*slot), rows, &mut self.numbers);
             let cells = Cells {
-                rows,
                 keys,
                 keys_max,
                 numbers: &self.numbers,
                 times: &self.times,
+                order: self.order,
             };
-            let found = group.advance(&cells, &mut self.block);
-            late = [late, found].into_iter().flatten().min();
+            let late = group.advance(&cells, &mut self.block);
+            late.map_err(|late| out_of_order(self.time.as_ref(), rows, &late))?;
         }
-        late
+        Ok(())
     }
 }
 
 impl KeyedState for ShardState {
     fn advance(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns> {
-        let mut columns = vec![vec![f64::NAN; rows.len()]; self.block.len()];
+        let mut columns: Vec<_> = self
+            .block
+            .iter()
+            .map(|_| Vec::with_capacity(rows.len()))
+            .collect();
         let keys_max = keys.iter().max().map_or(0, |&key| key as usize + 1);
-        let mut order = std::mem::take(&mut self.work_order);
-        let ordered = order.of(rows, keys, keys_max);
-        let mut late = None;
-        for (first, rows) in (0..)
-            .step_by(BLOCK_ROWS)
-            .zip(ordered.rows.chunks(BLOCK_ROWS))
-        {
-            let found = self.advance_block(batch, rows, &ordered.keys[first..], keys_max);
-            late = [late, found].into_iter().flatten().min();
+        for (first, block_rows) in (0..).step_by(BLOCK_ROWS).zip(rows.chunks(BLOCK_ROWS)) {
+            self.advance_block(batch, block_rows, &keys[first..], keys_max)?;
             for (column, block) in columns.iter_mut().zip(&self.block) {
-                ordered.land(first, block, column);
+                column.extend_from_slice(block);
             }
         }
-        self.work_order = order;
-        match late {
-            Some(late) if self.order == Order::Error => {
-                Err(out_of_order(self.time.as_ref(), &late))
-            }
-            _ => Ok(ShardColumns::Dense(columns)),
-        }
+        Ok(ShardColumns::Dense(columns))
     }
 
     fn finish(self: Box<Self>) -> Option<Arc<dyn Any + Send + Sync>> {
@@ -147,7 +134,6 @@ impl KeyedState for ShardState {
     fn memory_bytes(&self) -> usize {
         let groups = self.groups.iter().map(|(_, group)| group.memory_bytes());
         groups.sum::<usize>()
-            + self.work_order.memory_bytes()
             + self.numbers.capacity() * size_of::<f64>()
             + self.times.capacity() * size_of::<Option<i64>>()
             + self.block.iter().map(Vec::capacity).sum::<usize>() * size_of::<f64>()
@@ -155,10 +141,10 @@ impl KeyedState for ShardState {
 }
 
 /// The error about a late row. Its key is left empty: only the owner of the keys knows it.
-fn out_of_order(time: Option<&Time>, late: &Late) -> Error {
+fn out_of_order(time: Option<&Time>, rows: &[u32], late: &Late) -> Error {
     let data_type = &time.expect("late rows have a time").data_type;
     ErrorKind::OutOfOrder {
-        row: late.row as usize,
+        row: rows[late.cell] as usize,
         position: None,
         key: String::new(),
         time: describe_time(late.time, data_type),
