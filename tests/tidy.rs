@@ -33,7 +33,6 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "csv::Fields",
             "csv::Unquoted",
             "csv::unquote",
-            "csv::unquote_inner",
         ],
     ),
     ("steps", &["base"]),
@@ -52,6 +51,7 @@ const UNSAFE: &[&str] = &[
     "src/input/fault.rs",
     "src/input/map.rs",
     "src/output/exchange.rs",
+    "src/output/part_file.rs",
     "src/base/prefetch.rs",
 ];
 

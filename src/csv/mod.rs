@@ -22,4 +22,4 @@ pub use record::{Record, read_record, records};
 pub use resync::{RESYNC_BYTES_MAX, resync};
 pub use split::Splitter;
 pub use summary::BlockSummary;
-pub use unquote::{Unquoted, unquote, unquote_inner};
+pub use unquote::{Unquoted, unquote};

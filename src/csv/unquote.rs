@@ -6,8 +6,6 @@
 use bumpalo::Bump;
 use memchr::memchr;
 
-use crate::base::masks::{BLOCK_BYTES, Block, Kernel, Masks, Task};
-
 /// The text of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unquoted<'a> {
@@ -39,47 +37,6 @@ pub fn unquote<'a>(field: &'a [u8], quote: Option<u8>, scratch: &'a Bump) -> Unq
         }
     };
     Unquoted { text, quoted: true }
-}
-
-/// Appends what `inner`, the bytes between the outer quotes of a field, means: the fast twin of
-/// [`unquote`] for long texts with many doubled quotes.
-///
-/// Quotes stand in pairs, so of any run every other one goes, wherever it begins.
-pub fn unquote_inner(kernel: Kernel, inner: &[u8], quote: u8, text: &mut Vec<u8>) {
-    kernel.run(Halve { inner, quote, text });
-}
-
-struct Halve<'a> {
-    inner: &'a [u8],
-    quote: u8,
-    text: &'a mut Vec<u8>,
-}
-
-impl Task for Halve<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<M: Masks>(self, masks: M) {
-        let Self { inner, quote, text } = self;
-        let mut len = text.len();
-        text.resize(len + inner.len() + BLOCK_BYTES, 0);
-        let mut prev_odd = 0;
-        for piece in inner.chunks(BLOCK_BYTES) {
-            let mut last = [!quote; BLOCK_BYTES];
-            let block: &Block = piece.try_into().unwrap_or_else(|_| {
-                last[..piece.len()].copy_from_slice(piece);
-                &last
-            });
-            let quotes = masks.equal(masks.load(block), quote);
-            let odd = masks.prefix_xor(quotes) ^ prev_odd;
-            prev_odd = (odd.cast_signed() >> 63).cast_unsigned();
-            let second = quotes & !odd;
-            let out = text[len..].first_chunk_mut();
-            masks.compress(block, !second, out.expect("there is room for a block"));
-            len += piece.len() - second.count_ones() as usize;
-        }
-        text.truncate(len);
-    }
 }
 
 /// Appends the text of `field` to `text`.
@@ -153,12 +110,7 @@ mod tests {
         #[test]
         fn quoting_comes_back(original in "[a\"é,\n]{0,12}|[a\"]{50,200}") {
             let quoted = format!("\"{}\"", original.replace('"', "\"\""));
-            prop_assert_eq!(text(&quoted), (original.clone(), true));
-            for kernel in Kernel::available() {
-                let mut text = b"before".to_vec();
-                unquote_inner(kernel, &quoted.as_bytes()[1..quoted.len() - 1], b'"', &mut text);
-                prop_assert_eq!(&text[6..], original.as_bytes());
-            }
+            prop_assert_eq!(text(&quoted), (original, true));
         }
     }
 }

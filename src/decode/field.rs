@@ -2,6 +2,7 @@
 //! column, one by one or in groups. A field knows the bytes that follow it, so that a kernel may
 //! load eight or sixteen bytes at once and mask off what is not its own.
 
+use crate::base::masks;
 use crate::csv::{BadRecord, Bounds, Fields};
 
 /// The raw bytes of one field, and the chunk around them.
@@ -71,6 +72,20 @@ impl<'a> Field<'a> {
     #[inline(always)]
     pub fn window<const N: usize>(self) -> Option<&'a [u8; N]> {
         self.bytes.get(self.start..self.start + N)?.first_chunk()
+    }
+
+    /// The block of bytes from `at` within the field, whatever its length; `padded` where the chunk
+    /// ends before.
+    #[inline(always)]
+    pub(super) fn block<'b>(self, at: usize, padded: &'b mut masks::Block) -> &'b masks::Block
+    where
+        'a: 'b,
+    {
+        let rest = &self.bytes[self.start + at..];
+        rest.first_chunk().unwrap_or_else(|| {
+            padded[..rest.len()].copy_from_slice(rest);
+            padded
+        })
     }
 }
 

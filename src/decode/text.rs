@@ -13,7 +13,6 @@
 use arrow::array::{ArrayRef, Int32Array};
 use arrow::datatypes::Int32Type;
 use bumpalo::Bump;
-use memchr::memchr;
 
 use super::column::{ColumnBuilder, ColumnCounts, Misfits, primitive, shared};
 use super::field::{Field, FieldColumn, GROUP_ROWS, Group};
@@ -22,7 +21,7 @@ use super::null::{NullTokens, TokenSet};
 use super::strings::Strings;
 use super::validity::Validity;
 use crate::base::masks::Kernel;
-use crate::csv::{unquote, unquote_inner};
+use crate::csv::unquote;
 
 /// A chunk of utf8 may have this many distinct cells, whatever its length so far.
 const DISTINCT_FREE: usize = 384;
@@ -74,6 +73,22 @@ impl TextCells {
             suspect |= (bits >> field.len().min(63) & 1) << row;
         }
         (empty, suspect)
+    }
+
+    /// Makes a group's quoted fields what is between their quotes, and returns a bit for each.
+    #[inline(always)]
+    fn strip_quotes(&self, group: &mut Group<'_>, mut suspect: u64) -> u64 {
+        let mut quoted = 0;
+        while suspect != 0 {
+            let row = suspect.trailing_zeros() as usize;
+            suspect &= suspect - 1;
+            if self.is_quoted(group.field(row).text()) {
+                group.starts[row] += 1;
+                group.lens[row] = group.lens[row].saturating_sub(2);
+                quoted |= 1 << row;
+            }
+        }
+        quoted
     }
 
     pub(super) fn is_quoted(&self, raw: &[u8]) -> bool {
@@ -175,63 +190,36 @@ impl Text {
     /// Appends a group's cells as strings.
     #[inline]
     fn copy_group(&mut self, group: &mut Group<'_>) {
-        let (empty, mut suspect) = self.cells.look(group);
-        let mut valid = group.all() & !empty;
-        let mut doubled = 0;
-        while suspect != 0 {
-            let row = suspect.trailing_zeros() as usize;
-            suspect &= suspect - 1;
-            let raw = group.field(row).text();
-            if self.cells.is_quoted(raw) {
-                group.starts[row] += 1;
-                group.lens[row] = raw.len().saturating_sub(2) as u32;
-                if memchr(raw[0], group.field(row).text()).is_some() {
-                    doubled |= 1 << row;
-                    continue;
-                }
+        let (empty, suspect) = self.cells.look(group);
+        let quoted = self.cells.strip_quotes(group, suspect);
+        let first = self.strings.len();
+        match self.cells.quote {
+            Some(quote) if quoted != 0 => {
+                self.strings.push_halved(self.kernel, group, quote, quoted);
             }
-            if !self.keeps(group.field(row).text()) {
-                group.lens[row] = 0;
-                valid &= !(1 << row);
-            }
+            _ => self.strings.push_group(group),
         }
-        if doubled == 0 {
-            self.strings.push_group(group);
-        } else {
-            valid &= !self.copy_each(group, doubled);
+        let nulls = self.count_tokens(first, suspect);
+        if nulls != 0 {
+            self.strings.make_empty(first, nulls);
         }
+        let valid = group.all() & !empty & !nulls;
         self.validity.push(valid, group.rows());
     }
 
-    /// Appends a group's cells one by one, those of `doubled` with half of their quotes. Returns a
-    /// bit for each of these that is null.
-    fn copy_each(&mut self, group: &Group<'_>, doubled: u64) -> u64 {
+    /// Bits of those strings from `first` on, among `suspect`, that are null tokens; counts those
+    /// that only look like one.
+    fn count_tokens(&mut self, first: usize, mut suspect: u64) -> u64 {
         let mut nulls = 0;
-        for (row, field) in group.iter().enumerate() {
-            if doubled >> row & 1 == 0 {
-                self.strings.push(field.text());
-                continue;
-            }
-            let Self { cells, strings, .. } = self;
-            let quote = cells.quote.expect("some quote was doubled");
-            strings.push_written(
-                |bytes| unquote_inner(self.kernel, field.text(), quote, bytes),
-                |text| {
-                    let is_null = cells.tokens.contains(text);
-                    nulls |= u64::from(is_null) << row;
-                    self.null_lookalikes += u64::from(!is_null && cells.looks_null(text));
-                    !is_null
-                },
-            );
+        while suspect != 0 {
+            let row = suspect.trailing_zeros();
+            suspect &= suspect - 1;
+            let text = self.strings.get(first + row as usize);
+            let is_null = self.cells.tokens.contains(text);
+            nulls |= u64::from(is_null) << row;
+            self.null_lookalikes += u64::from(!is_null && self.cells.looks_null(text));
         }
         nulls
-    }
-
-    /// Whether a text is no null token; counts it if it looks like one.
-    fn keeps(&mut self, text: &[u8]) -> bool {
-        let is_null = self.cells.tokens.contains(text);
-        self.null_lookalikes += u64::from(!is_null && self.cells.looks_null(text));
-        !is_null
     }
 
     /// Whether the chunk's dictionary is worth handing on.

@@ -25,6 +25,7 @@ mod lock;
 mod numbers;
 mod packing;
 mod pages;
+mod part_file;
 mod parts;
 mod place;
 mod schema;

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, EncodingMask, PageType};
 use parquet::column::page::{CompressedPage, Page, PageWriteSpec, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
-use parquet::compression::{Codec, CodecOptionsBuilder, create_codec};
 use parquet::errors::Result;
 use parquet::file::metadata::{
     ColumnChunkMetaData, ColumnChunkMetaDataBuilder, OffsetIndexBuilder, PageEncodingStats,
@@ -20,6 +19,7 @@ use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
+use super::codec::PageCodec;
 use super::hybrid::put_levels;
 
 /// What a column chunk consists of.
@@ -55,11 +55,7 @@ pub(super) struct PageBuffers {
 impl PageBuffers {
     pub(super) fn new(compression: Compression) -> Result<Self> {
         Ok(Self {
-            compressor: Compressor {
-                compression,
-                codec: create_codec(compression, &CodecOptionsBuilder::default().build())?,
-                compressed: Vec::new(),
-            },
+            compressor: Compressor::new(compression)?,
             page: Vec::new(),
             chunk: Vec::new(),
         })
@@ -111,19 +107,23 @@ impl PageBuffers {
 
 struct Compressor {
     compression: Compression,
-    codec: Option<Box<dyn Codec>>,
+    codec: PageCodec,
     compressed: Vec<u8>,
 }
 
 impl Compressor {
+    fn new(compression: Compression) -> Result<Self> {
+        Ok(Self {
+            compression,
+            codec: PageCodec::new(compression)?,
+            compressed: Vec::new(),
+        })
+    }
+
     /// `bytes` compressed, in a buffer to be given back.
     fn compress(&mut self, bytes: &[u8]) -> Result<Bytes> {
         let mut compressed = std::mem::take(&mut self.compressed);
-        compressed.clear();
-        match &mut self.codec {
-            None => compressed.extend_from_slice(bytes),
-            Some(codec) => codec.compress(bytes, &mut compressed)?,
-        }
+        self.codec.compress(bytes, &mut compressed)?;
         Ok(compressed.into())
     }
 

@@ -3,7 +3,6 @@
 //! Invariant: a part that [`Parts`] has reported is complete and on disk. When to begin the next
 //! part is decided from encoded sizes, so the same row groups always make the same parts.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use parquet::file::writer::SerializedFileWriter;
 
 use super::contents::part_name;
 use super::encode::{EncodedColumn, Encoder, encode_error};
+use super::part_file::PartFile;
 use super::staging::Staging;
 use crate::base::{Error, Result};
 
@@ -39,7 +39,7 @@ pub struct Parts {
 struct Part {
     path: PathBuf,
     info: PartInfo,
-    writer: SerializedFileWriter<File>,
+    writer: SerializedFileWriter<PartFile>,
 }
 
 impl Parts {
@@ -123,7 +123,7 @@ impl Parts {
         let file = part_name(self.next_index);
         let path = self.directory.join(&file);
         self.next_index += 1;
-        let sink = File::create_new(&path).map_err(|source| Error::io("create", &path, source))?;
+        let sink = PartFile::create(&path).map_err(|source| Error::io("create", &path, source))?;
         let writer = self.encoder.file_writer(sink);
         let writer = writer.map_err(|source| write_error(&path, source))?;
         let (rows, bytes) = (0, 0);
@@ -152,8 +152,7 @@ impl Part {
     fn finish(mut self) -> Result<PartInfo> {
         let finished = self.writer.finish();
         finished.map_err(|source| write_error(&self.path, source))?;
-        let file = self.writer.inner();
-        let synced = file.sync_all();
+        let synced = self.writer.inner_mut().sync();
         synced.map_err(|source| Error::io("write", &self.path, source))?;
         self.info.bytes = self.writer.bytes_written() as u64;
         Ok(self.info)
@@ -173,7 +172,7 @@ fn write_error(path: &Path, source: ParquetError) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, File};
 
     use arrow::array::{ArrayRef, AsArray, Int64Array};
     use arrow::datatypes::Int64Type;
