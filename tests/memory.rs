@@ -1,7 +1,7 @@
 //! `--memory-limit` against the resident set as the kernel counts it, seen from outside.
 
 use std::fs;
-use std::process::{Child, Stdio};
+use std::process::{Child, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -25,6 +25,17 @@ fn peak_bytes(child: &Child) -> Option<u64> {
 
 /// Runs `line` to its end; returns its receipt and its highest resident set.
 fn watched(home: &Home, line: &str) -> (Receipt, u64) {
+    let (output, peak) = watched_to_the_end(home, line);
+    assert!(output.status.success(), "{line}: {}", message(&output));
+    let json = fs::read(home.path().join("receipt")).expect("the receipt");
+    let receipt: Receipt = serde_json::from_slice(&json).expect("the receipt is JSON");
+    // What it says of itself is the last look.
+    let own = receipt.memory.peak_rss_bytes.unwrap_or(0);
+    (receipt, peak.max(own))
+}
+
+/// Runs `line`, well or not; returns what it said and its highest resident set as last seen.
+fn watched_to_the_end(home: &Home, line: &str) -> (Output, u64) {
     let mut command = home.command(&format!("{line} --json"));
     command.stdout(fs::File::create(home.path().join("receipt")).expect("a file"));
     let mut child = command
@@ -36,13 +47,7 @@ fn watched(home: &Home, line: &str) -> (Receipt, u64) {
         peak = peak_bytes(&child).unwrap_or(0).max(peak);
         sleep(Duration::from_millis(2));
     }
-    let output = child.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "{line}: {}", message(&output));
-    let json = fs::read(home.path().join("receipt")).expect("the receipt");
-    let receipt: Receipt = serde_json::from_slice(&json).expect("the receipt is JSON");
-    // What it says of itself is the last look.
-    let own = receipt.memory.peak_rss_bytes.unwrap_or(0);
-    (receipt, peak.max(own))
+    (child.wait_with_output().expect("it ends"), peak)
 }
 
 /// Runs `flags` on `home` under `limit`; the peak stays below it.
@@ -92,6 +97,13 @@ fn long_text_and_quotes() {
 }
 
 #[test]
+fn a_tiny_limit_and_many_row_groups() {
+    let home = write(Shape::Transactions, 60_000_000, 50_000);
+    check(&home, 40, "-t 2");
+    check(&home, 40, "-t 1 --row-group-rows 100");
+}
+
+#[test]
 fn many_keys_with_fills_and_windows() {
     let home = write(Shape::Transactions, 140_000_000, 50_000);
     check(&home, 64, "-t 1 --key customer_id --impute amount=ffill");
@@ -100,6 +112,22 @@ fn many_keys_with_fills_and_windows() {
         128,
         "-t 2 --key customer_id --impute amount=median --rolling amount:mean:7",
     );
+}
+
+#[test]
+fn a_million_keys() {
+    let home = write(Shape::Keys, 140_000_000, 1_000_000);
+    check(&home, 128, "-t 2 --key customer_id --rolling amount:mean:3");
+    let line = "-i 'in-*.csv' -o lake --mode overwrite -t 2 --memory-limit 64MiB \
+                --key customer_id --rolling amount:mean:7";
+    let (output, peak) = watched_to_the_end(&home, line);
+    assert_eq!(output.status.code(), Some(4), "{}", message(&output));
+    let text = message(&output);
+    assert!(
+        text.contains("state per key") && text.contains("--memory-limit"),
+        "{text}"
+    );
+    assert!(peak <= 64 * MIB, "{peak} bytes although there was no room");
 }
 
 #[test]

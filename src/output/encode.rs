@@ -33,6 +33,8 @@ pub struct EncodeOptions {
     /// A part is ended before it would grow past this, in bytes; a single larger row group makes
     /// a larger part.
     pub part_bytes_max: u64,
+    /// A part is ended once what is known of its column chunks takes this in memory, in bytes.
+    pub footer_bytes_max: usize,
     /// A page is ended when its values reach this, in bytes before compression.
     pub page_bytes_max: usize,
     /// Rows of a full page.
@@ -49,6 +51,7 @@ impl Default for EncodeOptions {
             compression: Compression::default(),
             row_group_rows: 256 * 1024,
             part_bytes_max: 512 << 20,
+            footer_bytes_max: 64 << 20,
             page_bytes_max: 1 << 20,
             page_rows_max: 64 * 1024,
             dictionary_bytes_max: 1 << 20,
@@ -64,6 +67,7 @@ pub struct Encoder {
     /// What no worker uses at the moment: as many as there have been at once.
     idle: Mutex<Vec<Scratch>>,
     part_bytes_max: u64,
+    footer_bytes_max: usize,
     file_schema: TypePtr,
     file_properties: WriterPropertiesPtr,
 }
@@ -126,6 +130,7 @@ impl Encoder {
             compression: to_parquet(options.compression)?,
             idle: Mutex::default(),
             part_bytes_max: options.part_bytes_max,
+            footer_bytes_max: options.footer_bytes_max,
             file_schema: parquet_schema(&arrow_schema)?,
             file_properties: file_properties(&arrow_schema, options)?,
         })
@@ -164,6 +169,10 @@ impl Encoder {
 
     pub(super) fn part_bytes_max(&self) -> u64 {
         self.part_bytes_max
+    }
+
+    pub(super) fn footer_bytes_max(&self) -> usize {
+        self.footer_bytes_max
     }
 
     pub(super) fn file_writer<W: io::Write + Send>(

@@ -88,6 +88,9 @@ impl Parts {
             .map_err(|source| write_error(&part.path, source))?;
         part.info.rows += rows as u64;
         self.current = Some(part);
+        if self.memory_bytes() >= self.encoder.footer_bytes_max() {
+            self.end_part()?;
+        }
         Ok(())
     }
 
@@ -194,12 +197,8 @@ mod tests {
         Schema { columns }
     }
 
-    fn encoder(part_bytes_max: u64) -> Arc<Encoder> {
-        let options = EncodeOptions {
-            part_bytes_max,
-            ..EncodeOptions::default()
-        };
-        Arc::new(Encoder::new(&schema(DataType::Int64), &options).unwrap())
+    fn encoder(options: &EncodeOptions) -> Arc<Encoder> {
+        Arc::new(Encoder::new(&schema(DataType::Int64), options).unwrap())
     }
 
     fn cells(first: i64) -> ArrayRef {
@@ -210,13 +209,27 @@ mod tests {
 
     /// Writes `row_groups` of ten rows each and publishes them.
     fn write(lake: &Path, mode: Mode, part_bytes_max: u64, row_groups: i64) -> Vec<PartInfo> {
+        let options = EncodeOptions {
+            part_bytes_max,
+            ..EncodeOptions::default()
+        };
+        write_with(lake, mode, &options, row_groups)
+    }
+
+    fn write_with(
+        lake: &Path,
+        mode: Mode,
+        options: &EncodeOptions,
+        row_groups: i64,
+    ) -> Vec<PartInfo> {
         let staging = Staging::begin(lake, mode, &[]).unwrap();
-        let encoder = encoder(part_bytes_max);
+        let encoder = encoder(options);
         let mut parts = Parts::new(Arc::clone(&encoder), &staging);
         for row_group in 0..row_groups {
             let column = encoder.encode(0, &[cells(row_group * 10)]).unwrap();
             parts.append(10, vec![column]).unwrap();
-            assert!(parts.memory_bytes() > 0 && parts.bytes_written() > 0);
+            assert!(parts.memory_bytes() < options.footer_bytes_max);
+            assert!(parts.bytes_written() > 0);
         }
         parts
             .append(0, vec![encoder.encode(0, &[]).unwrap()])
@@ -272,6 +285,20 @@ mod tests {
         let infos = write(&lake, Mode::Error, 350, 10);
         assert!((2..10).contains(&infos.len()));
         assert_eq!(read(&lake, &infos).0, expected);
+    }
+
+    #[test]
+    fn a_part_ends_before_its_footer_is_too_large() {
+        let home = tempfile::tempdir().unwrap();
+        let lake = home.path().join("lake");
+        let options = EncodeOptions {
+            footer_bytes_max: 4096,
+            ..EncodeOptions::default()
+        };
+        let infos = write_with(&lake, Mode::Error, &options, 10);
+        let (rows, row_groups) = read(&lake, &infos);
+        assert_eq!(row_groups, [4, 4, 2]);
+        assert_eq!(rows.len(), 100);
     }
 
     #[test]

@@ -50,6 +50,10 @@ struct Intake {
     /// Split off, its pages mapped, but not yet admitted.
     pending: Option<(Chunk, Permit)>,
     exhausted: bool,
+    /// Rows of all chunks that were admitted.
+    rows: usize,
+    /// When the allocator was last asked to return memory.
+    trimmed: Option<Instant>,
 }
 
 /// What a row takes in memory, as far as that is known beforehand.
@@ -100,6 +104,8 @@ const SHARE_BITS: u32 = 10;
 /// Chunks between the source and the sink, for each worker: enough that each finds work while
 /// another is held up, and no more, since more only fill memory.
 const CHUNKS_PER_WORKER_MAX: usize = 3;
+/// The allocator is not asked to return memory again before this.
+const TRIM_INTERVAL: Duration = Duration::from_millis(10);
 /// Tasks a channel holds before senders do the work themselves.
 const TASKS_MAX: usize = 1024;
 
@@ -110,6 +116,8 @@ impl Belt {
                 chunks,
                 pending: None,
                 exhausted: false,
+                rows: 0,
+                trimmed: None,
             }),
             encode: bounded(TASKS_MAX),
             keyed: bounded(TASKS_MAX),
@@ -233,25 +241,48 @@ impl Belt {
             });
             worker.record(Timed::Split, started);
         }
-        let Some((chunk, permit)) = &mut intake.pending else {
-            intake.exhausted = true;
+        let Intake {
+            pending,
+            exhausted,
+            rows,
+            trimmed,
+            ..
+        } = &mut *intake;
+        let Some((chunk, permit)) = pending else {
+            *exhausted = true;
             drop(intake);
             if let Err(error) = self.leave_upstream(1, worker) {
                 self.call_off(CalledOff::Failed(error));
             }
             return None;
         };
-        let batch_bytes = self.batch_bytes(chunk);
+        let grown = self.parts.budget.state_bytes() * chunk.records as usize;
+        let batch_bytes = self.batch_bytes(chunk) + grown / (*rows).max(1);
         let idle = chunks == 0 && self.downstream.load(Ordering::Acquire) == 1;
-        let resident = crate::report::rss_bytes().map(|bytes| bytes as usize);
+        let resident = self.resident_bytes(batch_bytes, trimmed);
         if !permit.try_admit(batch_bytes, resident, idle) {
             return None;
         }
+        *rows += chunk.records as usize;
         self.upstream.fetch_add(1, Ordering::AcqRel);
-        let admitted = intake.pending.take();
+        let admitted = pending.take();
         drop(intake);
         self.ring();
         admitted
+    }
+
+    /// The resident set as the kernel counts it, after the allocator has returned what it keeps if
+    /// there is no room for `more_bytes` otherwise.
+    fn resident_bytes(&self, more_bytes: usize, trimmed: &mut Option<Instant>) -> Option<usize> {
+        let resident = || Some(crate::report::rss_bytes()? as usize);
+        let now = resident()?;
+        let is_due = trimmed.is_none_or(|trimmed| trimmed.elapsed() >= TRIM_INTERVAL);
+        if self.parts.budget.has_room(now, more_bytes) || !is_due {
+            return Some(now);
+        }
+        crate::report::return_free_memory();
+        *trimmed = Some(Instant::now());
+        resident()
     }
 
     /// What the batch made of `chunk` will hold at most, going by the largest so far.

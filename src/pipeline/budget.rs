@@ -17,6 +17,8 @@ const WORKER_BYTES: usize = 2 * MIB;
 const ENCODED_ROW_BYTES: usize = 32;
 /// The program before the belt starts, where the system does not tell what it takes.
 const PROGRAM_BYTES: usize = 8 * MIB;
+/// Left free for what the allocator keeps, at least.
+const RESERVE_BYTES_MIN: usize = 8 * MIB;
 /// Code and tables that the program touches only once the belt runs.
 const PROGRAM_GROWTH_BYTES: usize = 5 * MIB;
 
@@ -31,14 +33,17 @@ pub(crate) enum Term {
     RowGroups,
     /// Key tables, rings, gaps, and what is learnt for fills.
     State,
+    /// What the footer of the part being written will say.
+    Footer,
 }
 
 impl Term {
-    const ALL: [(Self, &'static str); 4] = [
+    const ALL: [(Self, &'static str); 5] = [
         (Self::Chunks, "mapped pages of chunks"),
         (Self::Batches, "batches in flight"),
         (Self::RowGroups, "row groups being gathered and encoded"),
         (Self::State, "state per key and what is learnt for fills"),
+        (Self::Footer, "footer of the part being written"),
     ];
 }
 
@@ -103,7 +108,7 @@ impl Budget {
             limit_bytes,
             program_bytes: program_bytes.unwrap_or(PROGRAM_BYTES) + PROGRAM_GROWTH_BYTES,
             workers_bytes: threads * (WORKER_BYTES + row_group_rows * ENCODED_ROW_BYTES),
-            reserve_bytes: limit_bytes / 16,
+            reserve_bytes: (limit_bytes / 16).max(RESERVE_BYTES_MIN),
             working_bytes,
             ledger: Mutex::default(),
         };
@@ -127,12 +132,23 @@ impl Budget {
         self.limit_bytes
     }
 
+    /// Whether a process that has `rss_bytes` resident has room for `more_bytes`, and some left for
+    /// what nobody counts.
+    pub(crate) fn has_room(&self, rss_bytes: usize, more_bytes: usize) -> bool {
+        rss_bytes + more_bytes + self.reserve_bytes / 2 <= self.limit_bytes
+    }
+
     fn fixed_bytes(&self) -> usize {
         self.program_bytes + self.workers_bytes + self.reserve_bytes
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().expect("no holder of this lock panics")
+    }
+
+    /// State per key and what is learnt for fills, in bytes.
+    pub(crate) fn state_bytes(&self) -> usize {
+        self.ledger().now[Term::State as usize]
     }
 
     /// Accounts for `bytes` that are there already.
@@ -142,6 +158,14 @@ impl Budget {
         Permit {
             budget: Arc::clone(self),
             held,
+        }
+    }
+
+    /// Accounts for what has grown or shrunk from `before` to `after` bytes.
+    pub(crate) fn changed(&self, term: Term, before: usize, after: usize) {
+        if before != after {
+            let mut ledger = self.ledger();
+            ledger.replace(&only(term, before), &only(term, after));
         }
     }
 
@@ -223,8 +247,8 @@ impl Permit {
         let budget = &self.budget;
         let mut ledger = budget.ledger();
         let planned = budget.fixed_bytes() + sum(&ledger.now) + batch_bytes;
-        let resident = rss_bytes.map_or(0, |rss| rss + batch_bytes);
-        let fits = idle || planned.max(resident) <= budget.limit_bytes;
+        let has_room = rss_bytes.is_none_or(|rss| budget.has_room(rss, batch_bytes));
+        let fits = idle || (planned <= budget.limit_bytes && has_room);
         if fits {
             let batch = only(Term::Batches, batch_bytes);
             ledger.replace(&Terms::default(), &batch);
@@ -294,7 +318,7 @@ mod tests {
         let mib = MIB as u64;
         assert_eq!(
             terms,
-            [15 * mib, WORKER_BYTES as u64, 3 * mib, 4 * mib, 0, mib]
+            [15 * mib, WORKER_BYTES as u64, 3 * mib, 4 * mib, 0, mib, 0]
         );
     }
 
@@ -314,7 +338,8 @@ mod tests {
         let budget = budget();
         let _held = admit(&budget, MIB, MIB, 50 * MIB).unwrap();
         assert!(admit(&budget, 0, MIB, 100 * MIB).is_none());
-        assert!(admit(&budget, 0, MIB, 98 * MIB).is_some());
+        assert!(admit(&budget, 0, MIB, 96 * MIB).is_none());
+        assert!(admit(&budget, 0, MIB, 94 * MIB).is_some());
     }
 
     #[test]

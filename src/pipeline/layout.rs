@@ -7,6 +7,8 @@
 const CHUNK_ROWS: usize = 65_536;
 /// Rows of a row group where nothing asks for fewer.
 const ROW_GROUP_ROWS: usize = 131_072;
+/// Of the limit, what the program and its workers take whatever they do.
+const PROGRAM_BYTES: usize = 32 * MIB;
 const MIB: usize = 1 << 20;
 
 /// What the user fixed of a [`Layout`].
@@ -30,12 +32,14 @@ pub(crate) struct Layout {
     pub(crate) row_group_rows: usize,
     /// A row group is closed early once its arrays hold this many bytes.
     pub(crate) row_group_bytes_max: usize,
+    /// A part is ended once what its footer will say takes this in memory, in bytes.
+    pub(crate) footer_bytes_max: usize,
 }
 
 impl Layout {
     /// Sizes for a limit of `limit_bytes` and rows of about `row_bytes` once decoded.
     pub(crate) fn new(request: LayoutRequest, limit_bytes: usize, row_bytes: usize) -> Self {
-        let row_group_bytes_max = (limit_bytes / 8).min(512 * MIB);
+        let free_bytes = limit_bytes.saturating_sub(PROGRAM_BYTES);
         let row_bytes = row_bytes.max(1);
         Self {
             chunk_rows: request.chunk_rows.unwrap_or(CHUNK_ROWS),
@@ -44,12 +48,12 @@ impl Layout {
                 .record_bytes_max
                 .unwrap_or_else(|| (limit_bytes / 8).clamp(MIB, 16 * MIB)),
             row_group_rows: request.row_group_rows.unwrap_or_else(|| {
-                let fitting = row_group_bytes_max / 2 / row_bytes;
-                ROW_GROUP_ROWS
-                    .min(fitting.next_power_of_two() / 2)
-                    .max(1024)
+                let fitting = free_bytes / 8 / row_bytes;
+                let power = 1 << fitting.max(1).ilog2();
+                ROW_GROUP_ROWS.min(power).max(1024)
             }),
-            row_group_bytes_max,
+            row_group_bytes_max: (limit_bytes / 8).min(512 * MIB),
+            footer_bytes_max: (limit_bytes / 32).min(64 * MIB),
         }
     }
 }
@@ -63,6 +67,8 @@ mod tests {
         let small = Layout::new(LayoutRequest::default(), 128 * MIB, 100);
         assert_eq!(small.chunk_bytes_max, 2 * MIB);
         assert!(small.row_group_rows <= 131_072 && small.row_group_rows >= 32_768);
+        let larger = Layout::new(LayoutRequest::default(), 256 * MIB, 200);
+        assert_eq!(larger.row_group_rows, ROW_GROUP_ROWS);
         let wide = Layout::new(LayoutRequest::default(), 128 * MIB, 1 << 30);
         assert_eq!(wide.row_group_rows, 1024);
         let asked = LayoutRequest {

@@ -252,7 +252,7 @@ impl Run<'_> {
             table.record_bytes + row_bytes,
         );
         let rows = layout.row_group_rows.min(1 << 17);
-        let working = 3 * layout.chunk_bytes_max + rows * row_bytes;
+        let working = 3 * layout.chunk_bytes_max + rows * row_bytes + layout.footer_bytes_max;
         let program = report::rss_bytes().map(|bytes| bytes as usize);
         let threads = self.config.threads;
         let budget = Arc::new(Budget::new(
@@ -277,7 +277,7 @@ impl Run<'_> {
             )?;
             let sink = match pass.fits {
                 true => None,
-                false => Some(self.sink(&plan, layout, staging)?),
+                false => Some(self.sink(&plan, layout, &budget, staging)?),
             };
             let chunks = self.chunks(layout);
             let parts = self.belt_parts(&plan, pass, layout, &budget, sink);
@@ -301,11 +301,18 @@ impl Run<'_> {
         }
     }
 
-    fn sink(&self, plan: &Plan, layout: Layout, staging: &Staging) -> Result<Sink> {
+    fn sink(
+        &self,
+        plan: &Plan,
+        layout: Layout,
+        budget: &Arc<Budget>,
+        staging: &Staging,
+    ) -> Result<Sink> {
         staging.check_append_schema(&plan.schema)?;
         let options = EncodeOptions {
             compression: self.config.compression,
             row_group_rows: layout.row_group_rows,
+            footer_bytes_max: layout.footer_bytes_max,
             ..EncodeOptions::default()
         };
         let options = EncodeOptions {
@@ -321,7 +328,7 @@ impl Run<'_> {
             staging.rejects_path(),
             self.config.rejects_max,
         );
-        Ok(Sink::new(layout, encoder, parts, totals))
+        Ok(Sink::new(layout, encoder, parts, totals, budget))
     }
 
     fn belt_parts(

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, ArrayRef};
 
-use super::budget::Permit;
+use super::budget::{Budget, Permit, Term};
 use super::inbox::Inbox;
 use super::layout::Layout;
 use super::tally::Totals;
@@ -48,10 +48,17 @@ pub(crate) struct Sink {
     totals: Mutex<Totals>,
     encoded: Inbox<Arc<RowGroup>>,
     parts: Mutex<Parts>,
+    budget: Arc<Budget>,
 }
 
 impl Sink {
-    pub(crate) fn new(layout: Layout, encoder: Arc<Encoder>, parts: Parts, totals: Totals) -> Self {
+    pub(crate) fn new(
+        layout: Layout,
+        encoder: Arc<Encoder>,
+        parts: Parts,
+        totals: Totals,
+        budget: &Arc<Budget>,
+    ) -> Self {
         Self {
             layout,
             encoder,
@@ -60,6 +67,7 @@ impl Sink {
             totals: Mutex::new(totals),
             encoded: Inbox::new(1),
             parts: Mutex::new(parts),
+            budget: Arc::clone(budget),
         }
     }
 
@@ -158,7 +166,10 @@ impl Sink {
             });
             let columns = columns.collect();
             let mut parts = self.parts.lock().expect("no holder of this lock panics");
+            let footer_before = parts.memory_bytes();
             parts.append(group.rows, columns)?;
+            self.budget
+                .changed(Term::Footer, footer_before, parts.memory_bytes());
             drop(parts);
             drop(group);
             appended += 1;

@@ -1,6 +1,9 @@
 //! The system's files -> how much memory this process takes and the machine has.
 //!
 //! Invariant: a figure that the system does not tell is `None`, never a guess.
+//!
+//! `unsafe` is needed for the call by which the allocator returns memory.
+#![allow(unsafe_code)]
 
 use std::fs;
 use std::path::Path;
@@ -15,6 +18,16 @@ pub fn rss_bytes() -> Option<u64> {
     let statm = fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
+}
+
+/// Has the allocator return to the system what it keeps of freed memory, which it may keep in the
+/// midst of memory in use. Takes a few milliseconds.
+pub fn return_free_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: the call takes no memory, and may be made by any thread at any time.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// The memory this process may hope for, in bytes: the machine's, or the tightest limit of the
