@@ -62,13 +62,16 @@ def versions(chunketl, python, peers):
 
 
 def revision():
-    """The commit the figures hold for, with a + if files have changed since."""
+    """The commit the figures hold for, with a + if files have changed since that measuring does not
+    write itself."""
 
     def git(*words):
         said = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True)
         return said.stdout.strip()
 
-    return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain") else "")
+    written = (":!README.md", ":!benches/compare/results")
+    changed = git("status", "--porcelain", "--", ".", *written)
+    return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
 def field(file, name):

@@ -75,8 +75,8 @@ const BLOCK_CELLS: u64 = 1 << 15;
 const SAMPLE_BYTES: u64 = 16 << 20;
 
 impl Job {
-    /// The most days rows are spread over, so that no date lies in the future.
-    pub const DAYS_MAX: u32 = 731;
+    /// The most days rows are spread over, so that no date is as late as those that cannot be.
+    pub const DAYS_MAX: u32 = 24_000;
 
     /// The most files: their index has four digits.
     pub const FILES_MAX: u64 = 10_000;
@@ -140,7 +140,7 @@ impl Job {
         require(
             (1..=Self::DAYS_MAX).contains(&self.days),
             "--days",
-            "1 to 731",
+            "1 to 24000",
         )?;
         let files_in_range = (1..=Self::FILES_MAX).contains(&self.files);
         require(files_in_range, "--files", "1 to 10000")?;

@@ -1,5 +1,7 @@
 //! Pieces of a column -> its cells that are not null, and which rows have one.
 
+use std::borrow::Cow;
+
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray, PrimitiveArray, StringArray,
 };
@@ -122,12 +124,27 @@ impl<'a> TextPiece<'a> {
     }
 }
 
-/// The texts of a column that are not null.
-pub(super) fn texts(pieces: &[ArrayRef]) -> impl Iterator<Item = &[u8]> {
-    pieces.iter().flat_map(|piece| {
-        let texts = TextPiece::new(piece);
-        valid_rows(piece).map(move |row| texts.text(row))
-    })
+/// The texts of a piece that are not null.
+pub(super) fn texts(piece: &ArrayRef) -> impl Iterator<Item = &[u8]> {
+    let texts = TextPiece::new(piece);
+    valid_rows(piece).map(move |row| texts.text(row))
+}
+
+/// The texts of a piece that are not null, which are `bytes` long together, end to end.
+pub(super) fn joined_texts(piece: &ArrayRef, bytes: usize) -> Cow<'_, [u8]> {
+    if let TextPiece::Plain(cells) = TextPiece::new(piece) {
+        let [first, .., last] = cells.value_offsets() else {
+            return Cow::Borrowed(&[]);
+        };
+        let values = &cells.value_data()[*first as usize..*last as usize];
+        // As long as that, nulls hold nothing.
+        if values.len() == bytes {
+            return Cow::Borrowed(values);
+        }
+    }
+    let mut joined = Vec::with_capacity(bytes);
+    texts(piece).for_each(|text| joined.extend_from_slice(text));
+    Cow::Owned(joined)
 }
 
 /// The rows of `piece` that are not null.
@@ -175,13 +192,30 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_both_forms_follow_each_other() {
-        let plain: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), None, Some("")]));
+    fn texts_of_both_forms() {
+        let plain: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), None, Some("de")]));
         let cells = [Some("x"), None, Some("y"), Some("x")];
         let dictionary: ArrayRef =
             Arc::new(cells.into_iter().collect::<DictionaryArray<Int32Type>>());
-        let pieces = [plain, dictionary.slice(1, 3)];
-        let texts: Vec<&[u8]> = texts(&pieces).collect();
-        assert_eq!(texts, [b"b".as_slice(), b"", b"y", b"x"]);
+        // A null that holds something.
+        let nulls = NullBuffer::from(vec![true, false, true]);
+        let full = StringArray::from(vec!["p", "hidden", "q"]);
+        let (offsets, values, _) = full.into_parts();
+        let hidden: ArrayRef = Arc::new(StringArray::new(offsets, values, Some(nulls)));
+        let cases: [(ArrayRef, &[&str], bool); 5] = [
+            (Arc::clone(&plain), &["b", "de"], true),
+            (plain.slice(1, 2), &["de"], true),
+            (plain.slice(0, 0), &[], true),
+            (dictionary.slice(1, 3), &["y", "x"], false),
+            (hidden, &["p", "q"], false),
+        ];
+        for (piece, expected, is_borrowed) in cases {
+            let found: Vec<&[u8]> = texts(&piece).collect();
+            let expected: Vec<&[u8]> = expected.iter().map(|text| text.as_bytes()).collect();
+            assert_eq!(found, expected);
+            let joined = joined_texts(&piece, expected.concat().len());
+            assert_eq!(&*joined, expected.concat());
+            assert_eq!(matches!(joined, Cow::Borrowed(_)), is_borrowed);
+        }
     }
 }

@@ -29,10 +29,22 @@ pub(super) fn to_parquet(compression: Compression) -> Result<ParquetCompression>
 /// for small caches; these fill 256 KiB, find more matches, and so write less, in less time.
 const FASTEST_HASH_LOG: u32 = 16;
 
+/// The shortest repetition that Zstandard's first level looks for in text, where words repeat; its
+/// own choice is 7 bytes.
+const FASTEST_MATCH_OF_TEXT: u32 = 5;
+
+/// What a page holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    Text,
+    Other,
+}
+
 /// Compresses pages, one after the other.
 pub(super) enum PageCodec {
     None,
     Zstd(Zstd<'static>),
+    FastestZstd(Zstd<'static>),
     /// One of the parquet crate's.
     Other(Box<dyn Codec>),
 }
@@ -42,13 +54,27 @@ impl PageCodec {
         if let ParquetCompression::ZSTD(level) = compression {
             let level = level.compression_level();
             let mut zstd = Zstd::new(level)?;
-            if level == 1 {
-                zstd.set_parameter(CParameter::HashLog(FASTEST_HASH_LOG))?;
+            if level != 1 {
+                return Ok(Self::Zstd(zstd));
             }
-            return Ok(Self::Zstd(zstd));
+            zstd.set_parameter(CParameter::HashLog(FASTEST_HASH_LOG))?;
+            return Ok(Self::FastestZstd(zstd));
         }
         let codec = create_codec(compression, &CodecOptionsBuilder::default().build())?;
         Ok(codec.map_or(Self::None, Self::Other))
+    }
+
+    /// Pages hold `content` from now on.
+    pub(super) fn expect(&mut self, content: Content) -> ParquetResult<()> {
+        if let Self::FastestZstd(zstd) = self {
+            let shortest = match content {
+                Content::Text => FASTEST_MATCH_OF_TEXT,
+                // The codec's own choice.
+                Content::Other => 0,
+            };
+            zstd.set_parameter(CParameter::MinMatch(shortest))?;
+        }
+        Ok(())
     }
 
     /// Puts `bytes` compressed in place of what is in `compressed`.
@@ -56,7 +82,7 @@ impl PageCodec {
         compressed.clear();
         match self {
             Self::None => compressed.extend_from_slice(bytes),
-            Self::Zstd(zstd) => {
+            Self::Zstd(zstd) | Self::FastestZstd(zstd) => {
                 compressed.reserve(compress_bound(bytes.len()));
                 zstd.compress_to_buffer(bytes, compressed)?;
             }
@@ -84,7 +110,9 @@ mod tests {
             let compression = to_parquet(compression).unwrap();
             let mut codec = PageCodec::new(compression).unwrap();
             let mut compressed = b"of the page before".to_vec();
-            for bytes in [text.as_bytes(), b"", b"short"] {
+            let contents = [Content::Text, Content::Other].into_iter().cycle();
+            for (bytes, content) in [text.as_bytes(), b"", b"short"].into_iter().zip(contents) {
+                codec.expect(content).unwrap();
                 codec.compress(bytes, &mut compressed).unwrap();
                 let options = CodecOptionsBuilder::default().build();
                 let mut plain = Vec::new();

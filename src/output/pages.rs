@@ -19,7 +19,7 @@ use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
-use super::codec::PageCodec;
+use super::codec::{Content, PageCodec};
 use super::hybrid::put_levels;
 
 /// What a column chunk consists of.
@@ -72,6 +72,10 @@ impl PageBuffers {
         chunk: &Chunk,
         cells: &mut impl Cells,
     ) -> Result<(Bytes, ColumnCloseResult)> {
+        self.compressor.codec.expect(match chunk.encoding {
+            Encoding::DELTA_LENGTH_BYTE_ARRAY => Content::Text,
+            _ => Content::Other,
+        })?;
         let mut sink = std::mem::take(&mut self.chunk);
         sink.clear();
         let mut sink = TrackedWrite::new(sink);

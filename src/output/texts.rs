@@ -2,6 +2,7 @@
 //!
 //! A piece holds the text itself or a dictionary; the bytes are the same.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use arrow::datatypes::DataType as ArrowType;
 use parquet::errors::Result;
 use parquet::file::statistics::Statistics;
 
-use super::cells::texts;
+use super::cells::{joined_texts, texts};
 use super::column::{ColumnEncoder, EncodedChunk, Frame, Scratch, write};
 use super::delta::DeltaPacking;
 use super::layout::{Layout, Sample};
@@ -43,19 +44,25 @@ impl ColumnEncoder {
             return write(pages, &chunk, &mut self.ids(dictionary.ids(), distinct));
         }
         lengths.clear();
-        let mut least_and_most: Option<(&[u8], &[u8])> = None;
-        for text in texts(pieces) {
-            lengths.push(text.len() as i64);
-            least_and_most = Some(match least_and_most {
-                None => (text, text),
-                Some((least, most)) => (least.min(text), most.max(text)),
-            });
+        let mut extremes = None;
+        let mut joined = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let mut bytes = 0;
+            for text in texts(piece) {
+                lengths.push(text.len() as i64);
+                bytes += text.len();
+                extremes
+                    .get_or_insert_with(|| Extremes::of(text))
+                    .take(text);
+            }
+            joined.push(joined_texts(piece, bytes));
         }
+        let least_and_most = extremes.map(|extremes| (extremes.least.text, extremes.most.text));
         let statistics = self.text_statistics(least_and_most, frame.rows - lengths.len())?;
         let chunk = self.chunk(&frame, statistics, None);
         let mut cells = TextPages {
             lengths,
-            texts: texts(pieces),
+            joined: joined.iter().map(|texts| &**texts).collect(),
             cells_max: self.page_rows_max,
             bytes_max: self.page_bytes_max,
         };
@@ -82,14 +89,70 @@ impl ColumnEncoder {
     }
 }
 
-struct TextPages<'a, T> {
+/// A text, and its first bytes as a number that is no larger than that of any larger text.
+#[derive(Clone, Copy)]
+struct Ordered<'a> {
+    start: u64,
+    text: &'a [u8],
+}
+
+impl<'a> Ordered<'a> {
+    #[inline]
+    fn new(text: &'a [u8]) -> Self {
+        let start = match text.first_chunk() {
+            Some(start) => *start,
+            None => {
+                let mut start = [0; 8];
+                start[..text.len()].copy_from_slice(text);
+                start
+            }
+        };
+        let start = u64::from_be_bytes(start);
+        Self { start, text }
+    }
+
+    #[inline]
+    fn is_less(self, other: Self) -> bool {
+        self.start < other.start || (self.start == other.start && self.text < other.text)
+    }
+}
+
+/// The least and the largest text seen.
+struct Extremes<'a> {
+    least: Ordered<'a>,
+    most: Ordered<'a>,
+}
+
+impl<'a> Extremes<'a> {
+    fn of(text: &'a [u8]) -> Self {
+        let text = Ordered::new(text);
+        Self {
+            least: text,
+            most: text,
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, text: &'a [u8]) {
+        let text = Ordered::new(text);
+        if text.is_less(self.least) {
+            self.least = text;
+        }
+        if self.most.is_less(text) {
+            self.most = text;
+        }
+    }
+}
+
+struct TextPages<'a> {
     lengths: &'a [i64],
-    texts: T,
+    /// What is left of the texts, end to end.
+    joined: VecDeque<&'a [u8]>,
     cells_max: usize,
     bytes_max: usize,
 }
 
-impl<'a, T: Iterator<Item = &'a [u8]>> Cells for TextPages<'_, T> {
+impl Cells for TextPages<'_> {
     fn page_cells_max(&self, first: usize) -> usize {
         let lengths = self.lengths[first..].iter().take(self.cells_max);
         let sums = lengths.scan(0, |sum, &length| {
@@ -106,8 +169,35 @@ impl<'a, T: Iterator<Item = &'a [u8]>> Cells for TextPages<'_, T> {
             is_aligned: false,
         };
         packing.put(lengths, out);
-        for text in self.texts.by_ref().take(lengths.len()) {
-            out.extend_from_slice(text);
+        let mut left = lengths.iter().sum::<i64>() as usize;
+        while left > 0 {
+            let texts = self.joined.pop_front().expect("every cell has its text");
+            let (here, rest) = texts.split_at(left.min(texts.len()));
+            out.extend_from_slice(here);
+            left -= here.len();
+            if !rest.is_empty() {
+                self.joined.push_front(rest);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_least_and_the_largest_are_those_of_the_order_of_bytes(
+            texts in prop::collection::vec("[\\x00ab]{0,3}|a{7,9}[\\x00ab]{0,2}", 1..20),
+        ) {
+            let bytes: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
+            let mut extremes = Extremes::of(bytes[0]);
+            bytes.iter().for_each(|text| extremes.take(text));
+            prop_assert_eq!(Some(&extremes.least.text), bytes.iter().min());
+            prop_assert_eq!(Some(&extremes.most.text), bytes.iter().max());
         }
     }
 }

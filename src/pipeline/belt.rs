@@ -23,7 +23,7 @@ use super::worker::{Timed, Worker, WorkerTime};
 use crate::base::{Dialect, Error, Result};
 use crate::decode::{DecodePlan, Widen};
 use crate::input::{Chunk, Chunks, Outline, RecordSplit};
-use crate::report::ProgressState;
+use crate::report::{self, ProgressState};
 
 /// Why a pass was called off.
 pub(crate) enum CalledOff {
@@ -274,15 +274,22 @@ impl Belt {
     /// The resident set as the kernel counts it, after the allocator has returned what it keeps if
     /// there is no room for `more_bytes` otherwise.
     fn resident_bytes(&self, more_bytes: usize, trimmed: &mut Option<Instant>) -> Option<usize> {
-        let resident = || Some(crate::report::rss_bytes()? as usize);
-        let now = resident()?;
+        let now = self.look()?;
         let is_due = trimmed.is_none_or(|trimmed| trimmed.elapsed() >= TRIM_INTERVAL);
         if self.parts.budget.has_room(now, more_bytes) || !is_due {
             return Some(now);
         }
-        crate::report::return_free_memory();
+        report::return_free_memory();
         *trimmed = Some(Instant::now());
-        resident()
+        self.look()
+    }
+
+    /// The resident set as the kernel counts it, which the budget is told too.
+    fn look(&self) -> Option<usize> {
+        let rss_bytes = report::rss_bytes()? as usize;
+        let kept = || report::kept_by_allocator_bytes().map_or(0, |bytes| bytes as usize);
+        self.parts.budget.look(rss_bytes, kept);
+        Some(rss_bytes)
     }
 
     /// What the batch made of `chunk` will hold at most, going by the largest so far.
@@ -327,6 +334,7 @@ impl Belt {
         self.decoded_share.fetch_max(share, Ordering::Relaxed);
         let derived = batch.rows * self.parts.row_cost.derived_bytes;
         permit.resize(Term::Batches, bytes + derived);
+        self.look();
         self.advance(
             Travel {
                 batch,
@@ -392,6 +400,7 @@ impl Belt {
             drop(travel);
             return self.leave_upstream(1, worker);
         };
+        self.look();
         travel.keys = None;
         travel
             .permit
@@ -460,6 +469,9 @@ impl Belt {
                     .as_ref()
                     .expect("only a sink cuts row groups");
                 let is_last = sink.encode(&group, column)?;
+                if is_last {
+                    self.look();
+                }
                 worker.record(Timed::Encode, started);
                 if is_last {
                     let started = Instant::now();

@@ -1,7 +1,8 @@
 //! The memory budget of a run: one visible sum of named terms, and the permits that chunks carry.
 //!
 //! In: the limit, what the process holds before the belt starts, and every change of what the belt
-//! holds. Out: permits, on which chunks are admitted in `seq` order, and the sum at its highest.
+//! holds. Out: permits, on which chunks are admitted in `seq` order, and the sum when the process was
+//! largest.
 //! Invariant: a chunk is always admitted when nothing else is being worked on, so the belt cannot
 //! stall.
 
@@ -53,17 +54,22 @@ type Terms = [usize; Term::ALL.len()];
 #[derive(Debug, Default)]
 struct Ledger {
     now: Terms,
-    /// The terms when their sum was highest.
-    highest: Terms,
+    largest: Largest,
+}
+
+/// The process when it was seen to be largest.
+#[derive(Debug, Default, Clone, Copy)]
+struct Largest {
+    rss_bytes: usize,
+    terms: Terms,
+    /// Freed memory that the allocator kept.
+    kept_bytes: usize,
 }
 
 impl Ledger {
     fn replace(&mut self, before: &Terms, after: &Terms) {
         for ((now, before), after) in self.now.iter_mut().zip(before).zip(after) {
             *now = *now + after - before;
-        }
-        if sum(&self.now) > sum(&self.highest) {
-            self.highest = self.now;
         }
     }
 }
@@ -151,6 +157,21 @@ impl Budget {
         self.ledger().now[Term::State as usize]
     }
 
+    /// Notes what is held if the process, with `rss_bytes` resident, is larger than ever seen.
+    pub(crate) fn look(&self, rss_bytes: usize, kept_bytes: impl FnOnce() -> usize) {
+        let mut ledger = self.ledger();
+        if rss_bytes > ledger.largest.rss_bytes {
+            let counted = self.program_bytes + self.workers_bytes + sum(&ledger.now);
+            // Of what is kept, some may have been returned already.
+            let kept_bytes = kept_bytes().min(rss_bytes.saturating_sub(counted));
+            ledger.largest = Largest {
+                rss_bytes,
+                terms: ledger.now,
+                kept_bytes,
+            };
+        }
+    }
+
     /// Accounts for `bytes` that are there already.
     pub(crate) fn hold(self: &Arc<Self>, term: Term, bytes: usize) -> Permit {
         let held = only(term, bytes);
@@ -198,14 +219,15 @@ impl Budget {
         .into())
     }
 
-    /// The named terms when their sum was highest, in bytes.
+    /// The named terms when the process was largest, in bytes.
     pub(crate) fn terms(&self) -> Vec<(String, u64)> {
+        let largest = self.ledger().largest;
         let fixed = [
             ("program", self.program_bytes),
             ("scratch and stacks of workers", self.workers_bytes),
+            ("freed memory that the allocator keeps", largest.kept_bytes),
         ];
-        let highest = self.ledger().highest;
-        let moving = Term::ALL.map(|(term, name)| (name, highest[term as usize]));
+        let moving = Term::ALL.map(|(term, name)| (name, largest.terms[term as usize]));
         let all = fixed.into_iter().chain(moving);
         all.map(|(name, bytes)| (name.to_owned(), bytes as u64))
             .collect()
@@ -307,19 +329,23 @@ mod tests {
     }
 
     #[test]
-    fn the_terms_are_those_of_the_highest_sum() {
+    fn the_terms_are_those_of_the_largest_process() {
         let budget = budget();
         let mut permit = admit(&budget, 3 * MIB, 4 * MIB, 0).unwrap();
         budget.state_changed("rings", 0, MIB).unwrap();
+        budget.look(30 * MIB, || 2 * MIB);
         permit.resize(Term::RowGroups, 5 * MIB);
         budget.state_changed("rings", MIB, 2 * MIB).unwrap();
+        budget.look(29 * MIB, || unreachable!("it was larger before"));
         drop(permit);
-        let terms: Vec<u64> = budget.terms().into_iter().map(|(_, bytes)| bytes).collect();
-        let mib = MIB as u64;
-        assert_eq!(
-            terms,
-            [15 * mib, WORKER_BYTES as u64, 3 * mib, 4 * mib, 0, mib, 0]
-        );
+        let terms = |budget: &Budget| -> Vec<u64> {
+            let terms = budget.terms().into_iter();
+            terms.map(|(_, bytes)| bytes / MIB as u64).collect()
+        };
+        assert_eq!(terms(&budget), [15, 2, 2, 3, 4, 0, 1, 0]);
+        // More cannot be kept than there is.
+        budget.look(31 * MIB, || 50 * MIB);
+        assert_eq!(terms(&budget), [15, 2, 12, 0, 0, 0, 2, 0]);
     }
 
     #[test]

@@ -20,6 +20,15 @@ pub fn rss_bytes() -> Option<u64> {
     Some(pages * rustix::param::page_size() as u64)
 }
 
+/// Freed memory that the allocator keeps for later, in bytes; some of it may not be resident.
+pub fn kept_by_allocator_bytes() -> Option<u64> {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: the call takes no memory, and may be made by any thread at any time.
+    return Some(unsafe { libc::mallinfo2() }.fordblks as u64);
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    None
+}
+
 /// Has the allocator return to the system what it keeps of freed memory, which it may keep in the
 /// midst of memory in use. Takes a few milliseconds.
 pub fn return_free_memory() {

@@ -18,7 +18,9 @@ mod units;
 pub use counters::{ColumnCounters, Counters, SourceCounters, StepCounters};
 pub use escape::{decode_raw, encode_raw, printable};
 pub use latency::{StageLatency, StageSummary};
-pub use memory::{machine_memory_bytes, peak_rss_bytes, return_free_memory, rss_bytes};
+pub use memory::{
+    kept_by_allocator_bytes, machine_memory_bytes, peak_rss_bytes, return_free_memory, rss_bytes,
+};
 pub use progress::{Progress, ProgressState, wants_color};
 pub use receipt::{
     BudgetTerm, ColumnReceipt, InputReceipt, MemoryReceipt, PartReceipt, Receipt, RejectsReceipt,
