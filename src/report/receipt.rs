@@ -164,7 +164,8 @@ pub struct MemoryReceipt {
     pub limit_bytes: u64,
     /// The highest resident set, in bytes, where the system tells it.
     pub peak_rss_bytes: Option<u64>,
-    /// The budget's sum at its highest, in bytes, to be held against `peak_rss_bytes`.
+    /// The budget's sum when the process was largest, in bytes, to be held against
+    /// `peak_rss_bytes`.
     pub budget_bytes: u64,
     /// The terms of that sum.
     pub budget: Vec<BudgetTerm>,
