@@ -66,7 +66,7 @@ fn check(home: &Home, limit_mib: u64, flags: &str) {
     println!("{figures}");
     assert!(peak <= limit_mib * MIB, "{figures}");
     let share = budget as f64 / peak as f64;
-    assert!((0.8..=1.25).contains(&share), "{figures}");
+    assert!((0.85..=1.15).contains(&share), "{figures}");
     assert!(
         input > limit_mib * MIB,
         "the input is larger than the limit: {figures}"
