@@ -1,8 +1,8 @@
 //! How the bytes of a source are read as records and fields.
 
-/// The CSV dialect of a source: RFC 4180 with a chosen delimiter and quote byte.
+/// The CSV dialect of a source: RFC 4180 by default, each part of it to be chosen.
 ///
-/// Records end at LF or CRLF outside quotes. A quote is structural only as the first byte of a
+/// Records end at line ends outside quotes. A quote is structural only as the first byte of a
 /// field; elsewhere in an unquoted field it is an ordinary byte. Inside a quoted field a doubled
 /// quote stands for one quote. Blank lines are no records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,8 +11,53 @@ pub struct Dialect {
     pub delimiter: u8,
     /// The byte around quoted fields; `None` means that no byte quotes.
     pub quote: Option<u8>,
+    /// The byte that makes the next one ordinary, in quoted and unquoted fields; `None` means that
+    /// only doubled quotes escape.
+    pub escape: Option<u8>,
+    /// Lines that start with this, where a record could start, are no records.
+    pub comment: Option<Prefix>,
+    /// What ends a record.
+    pub line_end: LineEnd,
+    /// Whether spaces behind a delimiter are no part of the field, so that a quote may follow them.
+    pub skip_space: bool,
     /// Whether the first record of each source names the columns.
     pub header: bool,
+}
+
+/// What ends a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineEnd {
+    /// LF or CRLF; a lone CR is text.
+    Lf,
+    /// LF, CRLF or a lone CR.
+    Any,
+}
+
+/// A few bytes that lines may start with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prefix {
+    bytes: [u8; Self::BYTES_MAX],
+    length: u8,
+}
+
+impl Prefix {
+    /// The longest prefix.
+    pub const BYTES_MAX: usize = 7;
+
+    /// The prefix `bytes`; `None` if there is none or it is too long.
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        let mut prefix = Self {
+            bytes: [0; Self::BYTES_MAX],
+            length: u8::try_from(bytes.len()).ok()?,
+        };
+        prefix.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        (!bytes.is_empty()).then_some(prefix)
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
 }
 
 impl Default for Dialect {
@@ -20,6 +65,10 @@ impl Default for Dialect {
         Self {
             delimiter: b',',
             quote: Some(b'"'),
+            escape: None,
+            comment: None,
+            line_end: LineEnd::Lf,
+            skip_space: false,
             header: true,
         }
     }

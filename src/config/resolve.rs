@@ -114,6 +114,7 @@ fn dialect(options: &Options) -> Result<Dialect> {
         delimiter: options.delimiter.unwrap_or(default.delimiter),
         quote: options.quote.map_or(default.quote, |Quote(byte)| byte),
         header: !options.no_header,
+        ..default
     };
     if dialect.quote == Some(dialect.delimiter) {
         let byte = char::from(dialect.delimiter).escape_default();
