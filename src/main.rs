@@ -1,5 +1,8 @@
 //! Arguments in, exit code out: parses, runs, prints the receipt, nothing else.
 
+#[cfg(target_os = "linux")]
+mod allocator;
+
 use std::io::{ErrorKind as IoErrorKind, Write, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;

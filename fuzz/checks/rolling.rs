@@ -236,7 +236,9 @@ fn advance(
     let mut ids = Vec::new();
     let shards = tables.iter_mut().zip(states).enumerate();
     let outputs = shards.map(|(shard, (table, state))| {
-        table.ids(&keys, shard, &mut ids);
+        table
+            .ids(&keys, shard, &mut ids, &mut |_| Ok(()))
+            .expect("there is room");
         let rows = keys.rows(shard).to_vec();
         let columns = state.advance(batch, &rows, &ids);
         ShardOutput {

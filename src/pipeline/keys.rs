@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use crate::base::Batch;
+use crate::base::{Batch, Result};
 use crate::steps::key::{KeyRows, KeySpec, KeyTable};
 
 /// The rows of a batch by shard.
@@ -24,17 +24,23 @@ impl Keys {
     }
 
     /// The rows of `shard`, and the dense key id of each from `table`; without a table all rows
-    /// have one key.
-    pub(crate) fn of_shard(&self, shard: usize, table: Option<&mut KeyTable>) -> (&[u32], &[u32]) {
+    /// have one key. `room` is asked before the table grows.
+    pub(crate) fn of_shard(
+        &self,
+        shard: usize,
+        table: Option<&mut KeyTable>,
+        room: &mut dyn FnMut(usize) -> Result<()>,
+    ) -> Result<(&[u32], &[u32])> {
         let rows = self.rows.rows(shard);
-        let ids = self.ids[shard].get_or_init(|| {
+        if self.ids[shard].get().is_none() {
             let mut ids = Vec::with_capacity(rows.len());
             match table {
-                Some(table) => table.ids(&self.rows, shard, &mut ids),
+                Some(table) => table.ids(&self.rows, shard, &mut ids, room)?,
                 None => ids.resize(rows.len(), 0),
             }
-            ids
-        });
-        (rows, ids)
+            self.ids[shard].get_or_init(|| ids);
+        }
+        let ids = self.ids[shard].get().expect("they have just been set");
+        Ok((rows, ids))
     }
 }

@@ -16,6 +16,9 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::steps::key::{KeySpec, KeyTable};
 use crate::steps::{Effect, KeyedState, ShardOutput};
 
+/// What the lanes hold, as errors call it.
+const STATE: &str = "state per key (key tables, rings, gaps)";
+
 /// What one lane made of a batch: for each of its steps the shard's output.
 type LaneOutputs = Vec<(usize, ShardOutput)>;
 
@@ -140,7 +143,13 @@ impl Lanes {
         let keys = travel.keys.as_ref().expect("arrive sets the keys");
         let mut state = lane.state.lock().expect("no holder of this lock panics");
         let state = &mut *state;
-        let (rows, ids) = keys.of_shard(lane.shard, state.table.as_mut());
+        // A table that doubles holds both sizes for a while: the budget must agree before.
+        let mut announced = 0;
+        let mut room = |bytes| {
+            announced += bytes;
+            budget.state_changed(STATE, announced - bytes, announced)
+        };
+        let (rows, ids) = keys.of_shard(lane.shard, state.table.as_mut(), &mut room)?;
         let mut outputs = Vec::with_capacity(lane.steps.len());
         for (&index, step) in lane.steps.iter().zip(&mut state.steps) {
             let columns = step.advance(&travel.batch, rows, ids)?;
@@ -160,7 +169,7 @@ impl Lanes {
                 .map(|step| step.memory_bytes())
                 .sum::<usize>();
         let before = std::mem::replace(&mut state.bytes, bytes);
-        budget.state_changed("state per key (key tables, rings, gaps)", before, bytes)?;
+        budget.state_changed(STATE, announced + before, bytes)?;
         Ok(outputs)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a figure that the system does not tell is `None`, never a guess.
 //!
-//! `unsafe` is needed for the call by which the allocator returns memory.
+//! `unsafe` is needed for the calls by which allocators tell what they keep, and return it.
 #![allow(unsafe_code)]
 
 use std::fs;
@@ -20,22 +20,80 @@ pub fn rss_bytes() -> Option<u64> {
     Some(pages * rustix::param::page_size() as u64)
 }
 
-/// Freed memory that the allocator keeps for later, in bytes; some of it may not be resident.
+/// Freed memory that the allocators keep for later, in bytes; some of it may not be resident.
+///
+/// The program's allocator is one, the C library's (for what is written in C) another.
 pub fn kept_by_allocator_bytes() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    let kept = jemalloc::kept_bytes();
+    #[cfg(not(target_os = "linux"))]
+    let kept = None;
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: the call takes no memory, and may be made by any thread at any time.
-    return Some(unsafe { libc::mallinfo2() }.fordblks as u64);
-    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-    None
+    let kept = Some(kept.unwrap_or(0) + unsafe { libc::mallinfo2() }.fordblks as u64);
+    kept
 }
 
-/// Has the allocator return to the system what it keeps of freed memory, which it may keep in the
-/// midst of memory in use. Takes a few milliseconds.
+/// Has the allocators return to the system what they keep of freed memory. Takes up to a few
+/// milliseconds.
 pub fn return_free_memory() {
+    #[cfg(target_os = "linux")]
+    jemalloc::return_free_memory();
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: the call takes no memory, and may be made by any thread at any time.
     unsafe {
         libc::malloc_trim(0);
+    }
+}
+
+/// The program's allocator. In a program that has another one it has nothing to tell.
+#[cfg(target_os = "linux")]
+mod jemalloc {
+    use std::ffi::CStr;
+    use std::ptr::{from_mut, null_mut};
+
+    use tikv_jemalloc_sys::mallctl;
+
+    /// What is resident of its memory but not in use.
+    pub(super) fn kept_bytes() -> Option<u64> {
+        refresh();
+        let resident = read(c"stats.resident")?;
+        Some(resident.saturating_sub(read(c"stats.allocated")?) as u64)
+    }
+
+    /// Has it return what it keeps in all its arenas.
+    pub(super) fn return_free_memory() {
+        // The number stands for all arenas. The names and what they take: jemalloc(3).
+        let purge = c"arena.4096.purge";
+        // SAFETY: the name ends with a zero; without memory to read or write there is none to be
+        // wrong about. The call may be made by any thread at any time.
+        unsafe {
+            mallctl(purge.as_ptr(), null_mut(), null_mut(), null_mut(), 0);
+        }
+    }
+
+    /// Makes the figures those of now.
+    fn refresh() {
+        let mut epoch = 1_u64;
+        let new = from_mut(&mut epoch).cast();
+        // SAFETY: `epoch` is a number of the type that this name takes, and outlives the call.
+        unsafe {
+            mallctl(
+                c"epoch".as_ptr(),
+                null_mut(),
+                null_mut(),
+                new,
+                size_of::<u64>(),
+            );
+        }
+    }
+
+    fn read(name: &CStr) -> Option<usize> {
+        let (mut value, mut bytes) = (0_usize, size_of::<usize>());
+        let (old, length) = (from_mut(&mut value).cast(), from_mut(&mut bytes));
+        // SAFETY: both names are of numbers of this type, and `value` and `bytes` outlive the call.
+        let result = unsafe { mallctl(name.as_ptr(), old, length, null_mut(), 0) };
+        (result == 0).then_some(value)
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::KeyRows;
 use super::encode::Keys;
-use crate::base::prefetch;
+use crate::base::{Result, prefetch};
 
 /// Rows between asking for a key's entry and looking at it.
 const AHEAD_ROWS: usize = 16;
@@ -64,13 +64,26 @@ impl Entry {
     }
 }
 
+/// Is asked for so many bytes before they are allocated.
+type Room<'a> = dyn FnMut(usize) -> Result<()> + 'a;
+
 impl KeyTable {
     /// Replaces `out` by the id of each of the shard's rows, in the order of
-    /// [`KeyRows::rows`]. Keys seen for the first time get the next ids.
+    /// [`KeyRows::rows`]. Keys seen for the first time get the next ids. Before a part of the table
+    /// doubles, `room` is asked for the bytes that takes, beside [`Self::memory_bytes`].
+    ///
+    /// # Errors
+    /// Those of `room`; ids are then missing from `out`.
     ///
     /// # Panics
     /// At 2³² − 1 keys in one shard; the memory budget ends a run long before.
-    pub fn ids(&mut self, keys: &KeyRows, shard: usize, out: &mut Vec<u32>) {
+    pub fn ids(
+        &mut self,
+        keys: &KeyRows,
+        shard: usize,
+        out: &mut Vec<u32>,
+        room: &mut Room<'_>,
+    ) -> Result<()> {
         let rows = keys.rows(shard);
         out.clear();
         out.reserve(rows.len());
@@ -88,13 +101,13 @@ impl KeyTable {
                     let row = row as usize;
                     let word = words[row];
                     let id = if nulls.is_some_and(|nulls| nulls.is_null(row)) {
-                        self.null()
+                        self.null(room)?
                     } else if let Some((last, id)) = last
                         && last == word
                     {
                         id
                     } else {
-                        let id = self.word(word, keys.hashes[row]);
+                        let id = self.word(word, keys.hashes[row], room)?;
                         last = Some((word, id));
                         id
                     };
@@ -107,10 +120,10 @@ impl KeyTable {
                     self.fetch_ahead(rows, index, &keys.hashes);
                     let row = row as usize;
                     let id = match (bytes.bytes(row), last) {
-                        (None, _) => self.null(),
+                        (None, _) => self.null(room)?,
                         (Some(key), Some((last, id))) if key == last => id,
                         (Some(key), _) => {
-                            let id = self.bytes(key, keys.hashes[row]);
+                            let id = self.bytes(key, keys.hashes[row], room)?;
                             last = Some((key, id));
                             id
                         }
@@ -119,6 +132,7 @@ impl KeyTable {
                 }
             }
         }
+        Ok(())
     }
 
     /// The number of keys seen.
@@ -147,14 +161,14 @@ impl KeyTable {
         }
     }
 
-    fn null(&mut self) -> u32 {
+    fn null(&mut self, room: &mut Room<'_>) -> Result<u32> {
         match self.null_id {
-            Some(id) => id,
+            Some(id) => Ok(id),
             None => {
-                let id = next_id(&mut self.len);
                 // Only tables of bytes use the places; an empty one costs a word table 8 bytes.
+                make_room(&mut self.ends, 1, room)?;
                 self.ends.push(self.arena.len());
-                *self.null_id.insert(id)
+                Ok(*self.null_id.insert(next_id(&mut self.len)))
             }
         }
     }
@@ -180,9 +194,16 @@ impl KeyTable {
 
     /// Adds a key that is new and returns its id. `hash_of` tells the hash of any entry.
     #[cold]
-    fn add(&mut self, word: u64, hash: u64, hash_of: impl Fn(Entry) -> u64) -> u32 {
+    fn add(
+        &mut self,
+        word: u64,
+        hash: u64,
+        hash_of: impl Fn(Entry) -> u64,
+        room: &mut Room<'_>,
+    ) -> Result<u32> {
         if self.taken >= self.entries.len() / 4 * 3 {
             let entries = (2 * self.entries.len()).max(FIRST_ENTRIES);
+            room(entries * size_of::<Entry>())?;
             let old = std::mem::replace(&mut self.entries, vec![Entry::VACANT; entries]);
             for entry in old.into_iter().filter(|entry| !entry.is_vacant()) {
                 self.put(entry, hash_of(entry));
@@ -191,7 +212,7 @@ impl KeyTable {
         let id = next_id(&mut self.len);
         self.put(Entry::new(word, id), hash);
         self.taken += 1;
-        id
+        Ok(id)
     }
 
     /// Puts an entry into its place, or the next one that is vacant.
@@ -205,25 +226,39 @@ impl KeyTable {
     }
 
     #[inline]
-    fn word(&mut self, word: u64, hash: u64) -> u32 {
+    fn word(&mut self, word: u64, hash: u64, room: &mut Room<'_>) -> Result<u32> {
         match self.find(hash, |entry| entry.word() == word) {
-            Some(id) => id,
-            None => self.add(word, hash, |entry| Keys::hash_word(entry.word())),
+            Some(id) => Ok(id),
+            None => self.add(word, hash, |entry| Keys::hash_word(entry.word()), room),
         }
     }
 
-    fn bytes(&mut self, key: &[u8], hash: u64) -> u32 {
+    fn bytes(&mut self, key: &[u8], hash: u64, room: &mut Room<'_>) -> Result<u32> {
         let equal = |entry: Entry| {
             let id = entry.id as usize;
             let start = |id: usize| id.checked_sub(1).map_or(0, |previous| self.ends[previous]);
             entry.word() == hash && &self.arena[start(id)..self.ends[id]] == key
         };
-        self.find(hash, equal).unwrap_or_else(|| {
-            self.arena.extend_from_slice(key);
-            self.ends.push(self.arena.len());
-            self.add(hash, hash, Entry::word)
-        })
+        if let Some(id) = self.find(hash, equal) {
+            return Ok(id);
+        }
+        make_room(&mut self.arena, key.len(), room)?;
+        make_room(&mut self.ends, 1, room)?;
+        self.arena.extend_from_slice(key);
+        self.ends.push(self.arena.len());
+        self.add(hash, hash, Entry::word, room)
     }
+}
+
+/// Makes room for `more` items by doubling, after asking for the bytes.
+fn make_room<T>(items: &mut Vec<T>, more: usize, room: &mut Room<'_>) -> Result<()> {
+    let needed = items.len() + more;
+    if needed > items.capacity() {
+        let doubled = needed.max(2 * items.capacity());
+        room(doubled * size_of::<T>())?;
+        items.reserve_exact(doubled - items.len());
+    }
+    Ok(())
 }
 
 fn next_id(len: &mut u32) -> u32 {
@@ -237,7 +272,7 @@ fn next_id(len: &mut u32) -> u32 {
 mod tests {
     use super::super::KeySpec;
     use super::*;
-    use crate::base::Batch;
+    use crate::base::{Batch, ErrorKind};
 
     use std::collections::HashMap;
     use std::fmt::Debug;
@@ -270,7 +305,10 @@ mod tests {
             });
             let mut rows_seen = 0;
             for shard in 0..shards {
-                tables[shard].ids(&keys, shard, &mut ids);
+                let room = &mut |_| Ok(());
+                tables[shard]
+                    .ids(&keys, shard, &mut ids, room)
+                    .expect("there is room");
                 assert_eq!(ids.len(), keys.rows(shard).len());
                 rows_seen += ids.len();
                 for (&row, &id) in keys.rows(shard).iter().zip(&ids) {
@@ -334,12 +372,45 @@ mod tests {
         let mut ids = Vec::new();
         let mut rows = 0;
         for (shard, table) in tables.iter_mut().enumerate() {
-            table.ids(&keys, shard, &mut ids);
+            table.ids(&keys, shard, &mut ids, &mut |_| Ok(())).unwrap();
             rows += ids.len();
             assert!(ids.iter().all(|&id| id == 0));
         }
         assert_eq!(rows, 3);
         assert_eq!(tables.iter().map(KeyTable::len).sum::<usize>(), 1);
+    }
+
+    #[test]
+    fn a_table_asks_before_it_grows() {
+        let texts = (0..1000).map(|key| format!("key {key}"));
+        let column: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+        let keys = KeySpec::new(vec![0], 1).partition(&Batch {
+            seq: 0,
+            source: 0,
+            rows: 1000,
+            records: None,
+            columns: vec![Some(column)],
+        });
+        let mut asked = 0;
+        let mut table = KeyTable::default();
+        let mut grant = |bytes| {
+            asked += bytes;
+            Ok(())
+        };
+        table.ids(&keys, 0, &mut Vec::new(), &mut grant).unwrap();
+        // What was held while it grew was asked for, too.
+        assert!(asked >= table.memory_bytes(), "{asked}");
+        assert!(asked <= 3 * table.memory_bytes(), "{asked}");
+
+        let mut left = 4096_usize;
+        let mut table = KeyTable::default();
+        let mut grant = |bytes| {
+            left = left.checked_sub(bytes).ok_or(ErrorKind::Interrupted)?;
+            Ok(())
+        };
+        let refused = table.ids(&keys, 0, &mut Vec::new(), &mut grant);
+        assert!(refused.is_err());
+        assert!(table.memory_bytes() <= 4096, "{}", table.memory_bytes());
     }
 
     #[test]
@@ -354,7 +425,9 @@ mod tests {
             columns: vec![Some(column)],
         });
         let mut table = KeyTable::default();
-        table.ids(&keys, 0, &mut Vec::new());
+        table
+            .ids(&keys, 0, &mut Vec::new(), &mut |_| Ok(()))
+            .unwrap();
         assert_eq!(table.len(), count as usize);
         assert!(table.memory_bytes() > 12 * count as usize);
         assert!(table.memory_bytes() <= 40 * count as usize);

@@ -9,6 +9,7 @@ use super::extreme::{Count, Edge};
 use super::fold::Folding;
 use super::moments::Moments;
 use super::quantile::Quantiles;
+use super::queue::{self, Queues};
 use super::rings::Rings;
 use super::sliding::{SlidingExtreme, SlidingSum};
 use super::window::{Kernel, Output, Several, Sliding, Windows};
@@ -163,7 +164,10 @@ pub(super) fn group<const TIMED: bool>(specs: &[(usize, &RollingSpec, u64)]) -> 
     else {
         unreachable!("a group has a window")
     };
+    let is_short = !TIMED && length <= queue::ROWS_MAX;
     match family {
+        Family::Min if is_short => Box::new(Queues::<false>::new(length, outputs)),
+        Family::Max if is_short => Box::new(Queues::<true>::new(length, outputs)),
         Family::Sum => alone::<_, TIMED>(SlidingSum::new(outputs), length),
         Family::Min => alone::<_, TIMED>(SlidingExtreme::<false>::new(outputs), length),
         Family::Max => alone::<_, TIMED>(SlidingExtreme::<true>::new(outputs), length),

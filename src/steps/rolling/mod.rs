@@ -31,6 +31,7 @@ mod group;
 mod moments;
 pub mod naive;
 mod quantile;
+mod queue;
 mod rings;
 mod slab;
 mod sliding;

@@ -18,7 +18,7 @@ use crate::base::prefetch;
 /// Rows of the first ring of a key, unless its windows are shorter; a time window shows few.
 const FIRST_ROWS: [usize; 2] = [4, 2];
 /// Rings of so many rows do not shrink.
-const KEPT_ROWS: usize = 16;
+const KEPT_ROWS: usize = 4;
 /// Rows between two stages of asking for memory, each of which needs what the one before it got.
 const AHEAD_ROWS: usize = 8;
 /// Words of a cache line.
