@@ -122,9 +122,9 @@ fn files_that_are_no_tables_are_1() {
     for (bytes, expected) in [
         (b"".as_slice(), "not even a header"),
         (b"\n\n", "not even a header"),
-        (b"\x1f\x8b\x08\x00\x00", "gzip"),
+        (b"PK\x03\x04\x14\x00", "unzip"),
         (b"PAR1\x15\x04\x15", "arquet"),
-        (b"\xff\xfea\x00,\x00", "UTF-16"),
+        (b"\xff\xfe\x00\x00a\x00\x00\x00", "UTF-32"),
         (b"a,\xff\n1,2\n", "UTF-8"),
     ] {
         let home = Home::new();

@@ -29,6 +29,16 @@ pub enum Mode {
     Append,
 }
 
+/// What becomes of bytes that are no text in the encoding of their source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum InvalidBytes {
+    /// The record that holds them is rejected.
+    #[default]
+    Reject,
+    /// Each malformed sequence becomes U+FFFD.
+    Replace,
+}
+
 /// When progress is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Progress {

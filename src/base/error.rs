@@ -98,6 +98,43 @@ pub enum ErrorKind {
         /// The system's own error.
         source: std::io::Error,
     },
+    /// The temporary files have reached the limit on their size.
+    #[error(
+        "the temporary files in {} need more than {limit_bytes} bytes{}; nothing was published; set --max-temp-size higher, or --temp-dir to a directory with more room",
+        directory.display(), if *is_set { "" } else { ", nearly all that was free there" }
+    )]
+    TempLimit {
+        /// The temporary directory.
+        directory: PathBuf,
+        /// The limit, in bytes.
+        limit_bytes: u64,
+        /// Whether the limit was set, and is not a share of the free room.
+        is_set: bool,
+    },
+    /// The disk of the temporary files is full.
+    #[error(
+        "no space left to write temporary files in {}: {source}; nothing was published; set --temp-dir to a directory with more room",
+        directory.display()
+    )]
+    TempFull {
+        /// The temporary directory.
+        directory: PathBuf,
+        /// The system's own error.
+        source: std::io::Error,
+    },
+    /// Compressed data asks for more memory than its unpacking may take.
+    #[error(
+        "{}: to unpack this {format} data takes more than the {limit_bytes} bytes of memory that one file may have; set --memory-limit higher, or unpack it outside: {format} -dc FILE | chunketl -i -",
+        path.display()
+    )]
+    UnpackMemory {
+        /// The source.
+        path: PathBuf,
+        /// The format's name.
+        format: &'static str,
+        /// The limit, in bytes.
+        limit_bytes: u64,
+    },
     /// The lake is in the way.
     #[error("{}: {message}", path.display())]
     Lake {
@@ -166,7 +203,11 @@ impl Error {
         match self.kind() {
             ErrorKind::Usage { .. } | ErrorKind::Lake { .. } => 2,
             ErrorKind::Gate(_) => 3,
-            ErrorKind::MemoryLimit { .. } | ErrorKind::DiskFull { .. } => 4,
+            ErrorKind::MemoryLimit { .. }
+            | ErrorKind::DiskFull { .. }
+            | ErrorKind::TempLimit { .. }
+            | ErrorKind::TempFull { .. }
+            | ErrorKind::UnpackMemory { .. } => 4,
             ErrorKind::Interrupted => 130,
             _ => 1,
         }

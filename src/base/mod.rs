@@ -18,7 +18,7 @@ mod value;
 mod window;
 
 pub use batch::Batch;
-pub use choice::{Compression, Mode, Order, Progress};
+pub use choice::{Compression, InvalidBytes, Mode, Order, Progress};
 pub use dialect::{Dialect, LineEnd, Prefix};
 pub use error::{Error, ErrorKind, Result};
 pub use method::{Method, Statistic};

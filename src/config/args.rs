@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use clap::{Args as _, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::base::{Compression, Mode, Order, Progress};
+use crate::base::{Compression, InvalidBytes, Mode, Order, Progress};
 
-use super::choice::{OnBadRow, Quote, parse_delimiter, parse_quote};
+use super::choice::{OnBadRow, Quote, TextEncoding, parse_delimiter, parse_encoding, parse_quote};
 use super::dtype::{DtypeSpec, parse_column_dtype};
 use super::nulls::{NullList, parse_null_list};
 use super::quantity::{
@@ -28,7 +28,9 @@ Examples:
 
   chunketl --config pipeline.toml --threads 16 --memory-limit 512MiB
 
-  zcat big.csv.gz | chunketl -i - -o lake/ --dtype id=int64 --dtype 'day=date(%d/%m/%Y)'
+  chunketl -i big.csv.gz -o lake/ --dtype id=int64 --dtype 'day=date(%d/%m/%Y)'
+
+  unzip -p big.zip | chunketl -i - -o lake/
 
 Sizes: 65536, 64k, 2GB (by 1000) or 64KiB, 512MiB (by 1024). Counts: 1_000, 64k, 10M.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 data-quality gate, 4 memory or disk limit,
@@ -96,7 +98,8 @@ pub struct Options {
     /// Files, globs, or - for standard input
     ///
     /// Repeat it or give several. Quote a glob to have chunketl expand it, in natural order
-    /// (part-2 before part-10). All inputs have the same columns.
+    /// (part-2 before part-10). All inputs have the same columns. Files compressed with gzip, zstd,
+    /// bzip2, xz or lz4 are unpacked, whatever their names.
     #[arg(short, long, value_name = "PATH", num_args = 1.., help_heading = INPUT)]
     pub(super) input: Vec<String>,
 
@@ -122,6 +125,20 @@ pub struct Options {
     /// The columns are then called column_1, column_2, …
     #[arg(long, help_heading = INPUT)]
     pub(super) no_header: bool,
+
+    /// The encoding of all inputs, or auto [default: auto]
+    ///
+    /// A name such as utf-8, utf-16, windows-1252, latin1, shift_jis, euc-jp, gbk, big5, euc-kr or
+    /// koi8-r. `auto` finds it out for each file, and the receipt says how.
+    #[arg(long, value_name = "NAME", value_parser = parse_encoding, help_heading = INPUT)]
+    pub(super) encoding: Option<TextEncoding>,
+
+    /// What becomes of bytes that are no text: reject or replace [default: reject]
+    ///
+    /// `reject` rejects the record that holds them; `replace` makes each malformed sequence U+FFFD,
+    /// and the receipt counts them.
+    #[arg(long, value_name = "WHAT", hide_possible_values = true, help_heading = INPUT)]
+    pub(super) invalid_bytes: Option<InvalidBytes>,
 
     /// Longest record taken in [default: 16MiB]
     ///
@@ -241,11 +258,18 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = RESOURCES)]
     pub(super) chunk_rows: Option<usize>,
 
-    /// Directory for standard input's temporary copy
+    /// Directory for temporary copies of the text
     ///
-    /// Default: the system's.
+    /// Streams, compressed files and files that are not in UTF-8 are kept there as text while they
+    /// are read. Default: the system's.
     #[arg(long, value_name = "DIR", help_heading = RESOURCES)]
     pub(super) temp_dir: Option<PathBuf>,
+
+    /// Most room that the temporary copies may take together
+    ///
+    /// Past it the run ends with exit code 4. Default: 90 % of what is free where they are.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = RESOURCES)]
+    pub(super) max_temp_size: Option<u64>,
 
     /// Show progress: auto, always or never [default: auto]
     #[arg(long, value_name = "WHEN", hide_possible_values = true, help_heading = REPORTING)]

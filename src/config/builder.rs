@@ -8,7 +8,7 @@ use super::nulls::NullList;
 use super::resolve::resolve;
 use super::{Config, OnBadRow, StepSpec, choice, dtype, quantity};
 use crate::base::{Error, Result};
-use crate::base::{Mode, Order, Progress};
+use crate::base::{InvalidBytes, Mode, Order, Progress};
 
 /// Builds a [`Config`] call by call. What a call gets wrong is reported by [`Builder::build`].
 ///
@@ -70,6 +70,23 @@ impl Builder {
     /// The first record is data, not names.
     pub fn no_header(mut self) -> Self {
         self.options.no_header = true;
+        self
+    }
+
+    /// The encoding of all inputs, spelled as for `--encoding`.
+    pub fn encoding(self, name: &str) -> Self {
+        self.set(
+            "--encoding",
+            choice::parse_encoding(name),
+            |options, encoding| {
+                options.encoding = Some(encoding);
+            },
+        )
+    }
+
+    /// What becomes of bytes that are no text in their encoding.
+    pub fn invalid_bytes(mut self, what: InvalidBytes) -> Self {
+        self.options.invalid_bytes = Some(what);
         self
     }
 
@@ -233,10 +250,18 @@ impl Builder {
         })
     }
 
-    /// Where standard input is spooled.
+    /// Where streams, compressed files and files that are not in UTF-8 are kept as text.
     pub fn temp_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.options.temp_dir = Some(directory.into());
         self
+    }
+
+    /// The most room that temporary copies may take together, in bytes.
+    pub fn temp_bytes_max(self, bytes: u64) -> Self {
+        let parsed = quantity::parse_size(&bytes.to_string());
+        self.set("--max-temp-size", parsed, |options, bytes| {
+            options.max_temp_size = Some(bytes);
+        })
     }
 
     /// When progress is shown on standard error.
@@ -289,6 +314,8 @@ mod tests {
             .delimiter(b';')
             .quote(None)
             .no_header()
+            .encoding("latin1")
+            .invalid_bytes(InvalidBytes::Replace)
             .record_bytes_max(1000)
             .on_bad_row(OnBadRow::Reject)
             .rejects_max("5%")
@@ -310,6 +337,7 @@ mod tests {
             .memory_limit(1 << 29)
             .chunk_rows(40)
             .temp_dir("t")
+            .temp_bytes_max(1 << 20)
             .progress(Progress::Never)
             .build()
             .unwrap();
@@ -318,7 +346,8 @@ mod tests {
             --null-values NA,- --null-values region=none --key a,b --time ts --order trust \
             --impute x=mean:key --rolling x:mean:7 --rolling x:sum:1d:daily --min-samples 3 \
             --mode append --compression lz4 --row-group-rows 10 --part-size 20 --threads 3 \
-            --memory-limit 512MiB --chunk-rows 40 --temp-dir t --progress never";
+            --memory-limit 512MiB --chunk-rows 40 --temp-dir t --progress never \
+            --encoding latin1 --invalid-bytes replace --max-temp-size 1MiB";
         let args = Args::try_parse_from(line.split_whitespace()).unwrap();
         assert_eq!(built, from_args(args).unwrap());
     }

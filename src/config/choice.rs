@@ -2,6 +2,7 @@
 //! Keeps: flags, file and builder take the same spellings.
 
 use clap::ValueEnum;
+use encoding_rs::{Encoding, REPLACEMENT};
 
 use crate::base::unknown;
 
@@ -18,6 +19,10 @@ pub enum OnBadRow {
 /// The byte around quoted fields; `None` for no quoting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Quote(pub(super) Option<u8>);
+
+/// The encoding of all inputs; `None` to find it out for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TextEncoding(pub(super) Option<&'static Encoding>);
 
 /// One of the words of `T`.
 pub(super) fn parse_choice<T: ValueEnum>(text: &str) -> Result<T, String> {
@@ -46,6 +51,50 @@ pub(super) fn parse_quote(text: &str) -> Result<Quote, String> {
     let form = "write one ASCII character other than a line end, such as \" or ', or none";
     byte.map(|byte| Quote(Some(byte)))
         .ok_or_else(|| form.to_owned())
+}
+
+/// The name of an encoding, or `auto`.
+pub(super) fn parse_encoding(text: &str) -> Result<TextEncoding, String> {
+    const USUAL: [&str; 17] = [
+        "auto",
+        "utf-8",
+        "utf-16",
+        "utf-16be",
+        "windows-1252",
+        "latin1",
+        "iso-8859-2",
+        "iso-8859-15",
+        "windows-1250",
+        "windows-1251",
+        "koi8-r",
+        "shift_jis",
+        "euc-jp",
+        "gbk",
+        "gb18030",
+        "big5",
+        "euc-kr",
+    ];
+    if text.eq_ignore_ascii_case("auto") {
+        return Ok(TextEncoding(None));
+    }
+    // Python's and Java's names for what the standard of the web calls otherwise.
+    let label = match text.to_ascii_lowercase().replace('_', "-").as_str() {
+        "utf-16-le" => "utf-16le".to_owned(),
+        "utf-16-be" => "utf-16be".to_owned(),
+        "utf-8-sig" => "utf-8".to_owned(),
+        name => match name
+            .strip_prefix("cp")
+            .filter(|page| page.starts_with("125"))
+        {
+            Some(page) => format!("windows-{page}"),
+            None => text.to_owned(),
+        },
+    };
+    let known = Encoding::for_label(label.as_bytes());
+    match known.filter(|encoding| *encoding != REPLACEMENT) {
+        Some(encoding) => Ok(TextEncoding(Some(encoding))),
+        None => Err(unknown("encoding", text, USUAL.into_iter())),
+    }
 }
 
 fn parse_byte(text: &str) -> Option<u8> {

@@ -40,6 +40,8 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "delimiter" => options.delimiter = Some(entry.parsed(choice::parse_delimiter)?),
         "quote" => options.quote = Some(entry.parsed(choice::parse_quote)?),
         "no-header" => options.no_header = entry.boolean()?,
+        "encoding" => options.encoding = Some(entry.parsed(choice::parse_encoding)?),
+        "invalid-bytes" => options.invalid_bytes = Some(entry.parsed(choice::parse_choice)?),
         "max-record-bytes" => {
             options.max_record_bytes = Some(entry.parsed(quantity::parse_record_bytes_max)?);
         }
@@ -65,6 +67,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "memory-limit" => options.memory_limit = Some(entry.parsed(quantity::parse_size)?),
         "chunk-rows" => options.chunk_rows = Some(entry.parsed(quantity::parse_count)?),
         "temp-dir" => options.temp_dir = Some(entry.string()?.into()),
+        "max-temp-size" => options.max_temp_size = Some(entry.parsed(quantity::parse_size)?),
         "progress" => options.progress = Some(entry.parsed(choice::parse_choice)?),
         "json" => options.json = entry.boolean()?,
         "quiet" => options.quiet = entry.boolean()?,

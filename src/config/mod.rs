@@ -19,6 +19,8 @@ mod step;
 
 use std::path::PathBuf;
 
+use encoding_rs::Encoding;
+
 pub use args::{Args, Command, Options, completions};
 pub use builder::Builder;
 pub use check::check_columns;
@@ -28,7 +30,7 @@ pub use nulls::NullValues;
 pub use quantity::RejectsMax;
 pub use step::StepSpec;
 
-pub use crate::base::{Compression, Mode, Order, Progress};
+pub use crate::base::{Compression, InvalidBytes, Mode, Order, Progress};
 use crate::base::{Dialect, Result};
 
 /// A run, as it is meant.
@@ -40,6 +42,10 @@ pub struct Config {
     pub out: PathBuf,
     /// How records and fields are read.
     pub dialect: Dialect,
+    /// The encoding of all inputs; `None` to find it out for each.
+    pub encoding: Option<&'static Encoding>,
+    /// What becomes of bytes that are no text in their encoding.
+    pub invalid_bytes: InvalidBytes,
     /// The longest record taken in, in bytes.
     pub record_bytes_max: usize,
     /// What a bad record or cell does.
@@ -75,8 +81,11 @@ pub struct Config {
     pub memory_limit: Option<u64>,
     /// Rows of a chunk; `None` to let the planner choose.
     pub chunk_rows: Option<usize>,
-    /// Where standard input is spooled; `None` for the system's temporary directory.
+    /// Where text is kept that cannot be read in place; `None` for the system's temporary
+    /// directory.
     pub temp_dir: Option<PathBuf>,
+    /// The most room that such text may take, in bytes; `None` for a share of what is free.
+    pub temp_bytes_max: Option<u64>,
     /// When progress is shown.
     pub progress: Progress,
     /// Whether the receipt is printed as JSON.

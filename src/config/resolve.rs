@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::args::Options;
-use super::choice::Quote;
+use super::choice::{Quote, TextEncoding};
 use super::nulls::NullValues;
 use super::step::StepSpec;
 use super::{Config, OnBadRow, file};
@@ -30,6 +30,8 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
             .out
             .ok_or_else(|| Error::usage("--out", "name the directory to write, such as lake/"))?,
         dialect,
+        encoding: options.encoding.and_then(|TextEncoding(encoding)| encoding),
+        invalid_bytes: options.invalid_bytes.unwrap_or_default(),
         record_bytes_max: options.max_record_bytes.unwrap_or(RECORD_BYTES_MAX),
         on_bad_row: options.on_bad_row.unwrap_or_default(),
         rejects_max: options.max_rejects,
@@ -48,6 +50,7 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
         memory_limit: options.memory_limit,
         chunk_rows: options.chunk_rows,
         temp_dir: options.temp_dir,
+        temp_bytes_max: options.max_temp_size,
         progress: options.progress.unwrap_or_default(),
         json: options.json,
         quiet: options.quiet,
@@ -73,6 +76,8 @@ impl Options {
             delimiter: self.delimiter.or(file.delimiter),
             quote: self.quote.or(file.quote),
             no_header: self.no_header || file.no_header,
+            encoding: self.encoding.or(file.encoding),
+            invalid_bytes: self.invalid_bytes.or(file.invalid_bytes),
             max_record_bytes: self.max_record_bytes.or(file.max_record_bytes),
             max_rejects: match self.on_bad_row {
                 Some(OnBadRow::Fail) => self.max_rejects,
@@ -99,6 +104,7 @@ impl Options {
             memory_limit: self.memory_limit.or(file.memory_limit),
             chunk_rows: self.chunk_rows.or(file.chunk_rows),
             temp_dir: self.temp_dir.or(file.temp_dir),
+            max_temp_size: self.max_temp_size.or(file.max_temp_size),
             progress: self.progress.or(file.progress),
             json: self.json || file.json,
             quiet: self.quiet || (file.quiet && !loudness_given),

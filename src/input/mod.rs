@@ -12,18 +12,26 @@
 mod chunk;
 mod cursor;
 mod discover;
+mod encoding;
 mod fault;
+mod feed;
+mod format;
+mod intake;
 mod lines;
 mod map;
 mod sample;
 mod source;
 mod split;
 mod spool;
+mod temp;
+mod transcode;
+mod unpack;
 
 pub use chunk::{Chunk, Oversize};
 pub use cursor::{Chunks, Outline};
 pub use discover::discover;
+pub use intake::Intake;
 pub use lines::line_number;
 pub use sample::sample_ranges;
-pub use source::Source;
+pub use source::{Reading, Source};
 pub use split::{RecordSplit, Split, SplitLimits, Stop};

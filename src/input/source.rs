@@ -1,44 +1,77 @@
-//! A path -> a [`Source`]: the bytes of one input file or stream, mapped, with what is needed to
-//! tell that it has changed since.
+//! A [`Source`]: the text of one input file or stream, mapped, with what is needed to tell that
+//! the file has changed since.
 //!
 //! Invariant: the bytes and their length are fixed at opening; [`Source::check`] succeeds only
 //! while the file is still what it was then.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, stdin};
+use std::fs::File;
 use std::ops::Range;
-use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Once;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use encoding_rs::UTF_8;
 
+use super::encoding::Verdict;
+use super::intake::Intake;
 use super::map::Map;
-use super::spool::spool;
 use crate::base::{Error, ErrorKind, Position, Result};
 
-/// One input file or stream, held open and mapped into memory until dropped.
+/// One input file or stream, held open and its text mapped into memory until dropped.
 pub struct Source {
     path: PathBuf,
     file: File,
     state: State,
     map: Option<Map>,
     data_start: usize,
-    spooled: bool,
+    reading: Reading,
+    /// The file that the text was made from, where `file` is a temporary one.
+    original: Option<(File, State)>,
+}
+
+/// How the bytes on disk were read as text in UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The format that they were compressed in.
+    pub compression: Option<&'static str>,
+    /// Bytes of the file, or that came from the stream.
+    pub disk_bytes: u64,
+    /// The encoding's name.
+    pub encoding: &'static str,
+    /// How one can tell, in words.
+    pub why: String,
+    /// Malformed sequences that became a replacement character.
+    pub replaced: u64,
+    /// Whether the source is a stream.
+    pub is_stream: bool,
+    /// Whether the text lies in a temporary file.
+    pub is_spooled: bool,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            compression: None,
+            disk_bytes: 0,
+            encoding: UTF_8.name(),
+            why: String::new(),
+            replaced: 0,
+            is_stream: false,
+            is_spooled: false,
+        }
+    }
 }
 
 /// What must not change while a source is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct State {
+pub(super) struct State {
     length: u64,
     modified: (i64, i64),
     id: (u64, u64),
 }
 
 impl State {
-    fn of(file: &File) -> std::io::Result<Self> {
+    pub(super) fn of(file: &File) -> std::io::Result<Self> {
         let metadata = file.metadata()?;
         Ok(Self {
             length: metadata.len(),
@@ -46,51 +79,44 @@ impl State {
             id: (metadata.dev(), metadata.ino()),
         })
     }
+
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Fails if `file`, which the user knows as `path`, is no longer what it was.
+    pub(super) fn check(&self, file: &File, path: &Path) -> Result<()> {
+        let now = Self::of(file).map_err(|error| Error::io("read", path, error))?;
+        let (was, is) = (self.length, now.length);
+        let detail = if is < was {
+            format!("shrank from {was} to {is} bytes")
+        } else if is > was {
+            format!("grew from {was} to {is} bytes")
+        } else if now != *self {
+            "changed".to_owned()
+        } else {
+            return Ok(());
+        };
+        let path = path.into();
+        Err(ErrorKind::SourceChanged { path, detail }.into())
+    }
 }
 
 impl Source {
-    /// Opens the file at `path`; `-` means standard input.
-    ///
-    /// A stream is first copied into an unlinked file in `temp_dir`; `spooled` is then told the
-    /// bytes copied so far, several times a second, and ends the copying by failing. Standard
-    /// input that is a regular file read from its start is mapped as it is.
+    /// Opens the file at `path`, or standard input for `-`, as [`Intake::open`] does by default.
     ///
     /// # Errors
-    /// [`Error::io`] when the file cannot be read or the stream not spooled, what `spooled`
-    /// returns, and [`ErrorKind::Data`] when the first bytes show that this is no text in UTF-8.
+    /// Those of [`Intake::open`].
     pub fn open(
         path: &Path,
         temp_dir: &Path,
         spooled: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<Self> {
-        raise_open_files_limit();
-        let cannot_open = |error| Error::io("open", path, error);
-        if path.as_os_str() == "-" {
-            let path = PathBuf::from("<stdin>");
-            let stdin = stdin().as_fd().try_clone_to_owned().map_err(cannot_open)?;
-            let mut stdin = File::from(stdin);
-            let is_file = stdin.metadata().map_err(cannot_open)?.is_file();
-            if is_file && stdin.stream_position().map_err(cannot_open)? == 0 {
-                return Self::map(path, stdin, false);
-            }
-            let file = spool(&mut stdin, &path, temp_dir, spooled)?;
-            return Self::map(path, file, true);
-        }
-        let is_file = path.metadata().map_err(cannot_open)?.is_file();
-        if is_file {
-            return Self::map(path.into(), File::open(path).map_err(cannot_open)?, false);
-        }
-        // Opening a FIFO would otherwise wait for its writer, out of reach of `spooled`.
-        let stream = OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK)
-            .open(path);
-        let mut stream = stream.map_err(cannot_open)?;
-        let file = spool(&mut stream, path, temp_dir, spooled)?;
-        Self::map(path.into(), file, true)
+        Intake::new(temp_dir).open(path, spooled)
     }
 
-    fn map(path: PathBuf, file: File, spooled: bool) -> Result<Self> {
+    /// Maps `file`, whose text is in UTF-8 if `reading` says so.
+    pub(super) fn map(path: PathBuf, file: File, mut reading: Reading) -> Result<Self> {
         let cannot_map = |error| Error::io("map", &path, error);
         let state = State::of(&file).map_err(cannot_map)?;
         let length = usize::try_from(state.length)
@@ -99,36 +125,43 @@ impl Source {
             .then(|| Map::new(&file, length))
             .transpose()
             .map_err(cannot_map)?;
-        let mut source = Self {
+        let has_mark = map
+            .as_ref()
+            .is_some_and(|map| map.starts_with(b"\xEF\xBB\xBF"));
+        if !reading.is_spooled {
+            reading.disk_bytes = state.length;
+        }
+        Ok(Self {
             path,
             file,
             state,
             map,
-            data_start: 0,
-            spooled,
-        };
-        source.data_start = source.data_start()?;
-        Ok(source)
+            data_start: if has_mark { 3 } else { 0 },
+            reading,
+            original: None,
+        })
     }
 
-    /// How many bytes the byte order mark takes.
-    fn data_start(&self) -> Result<usize> {
-        let bytes = self.bytes();
-        if bytes.starts_with(b"\xEF\xBB\xBF") {
-            return Ok(3);
-        }
-        match foreign_format(bytes) {
-            None => Ok(0),
-            Some(message) => Err(ErrorKind::Data {
-                position: Position {
-                    path: self.path.clone(),
-                    byte_offset: 0,
-                    line: Some(1),
-                },
-                message: message.into(),
-            }
-            .into()),
-        }
+    /// The source, once its encoding is known.
+    pub(super) fn told(mut self, verdict: &Verdict) -> Self {
+        self.reading.encoding = verdict.encoding.name();
+        self.reading.why.clone_from(&verdict.why);
+        self
+    }
+
+    /// The source, which was made from `original` as that was at `state`.
+    ///
+    /// # Errors
+    /// If it is no longer.
+    pub(super) fn beside(mut self, original: File, state: State) -> Result<Self> {
+        self.original = Some((original, state));
+        self.check()?;
+        Ok(self)
+    }
+
+    /// What the source was mapped from.
+    pub(super) fn unmap(self) -> (PathBuf, File, State, Reading) {
+        (self.path, self.file, self.state, self.reading)
     }
 
     /// The path as the user wrote it; `<stdin>` for standard input.
@@ -136,12 +169,17 @@ impl Source {
         &self.path
     }
 
-    /// Length of the source, in bytes, byte order mark included.
+    /// Length of the text, in bytes, byte order mark included.
     pub fn length(&self) -> u64 {
         self.state.length
     }
 
-    /// All bytes of the source. Reading them makes them resident until [`Self::release`].
+    /// How the file or stream was read as text.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// All bytes of the text. Reading them makes them resident until [`Self::release`].
     pub fn bytes(&self) -> &[u8] {
         self.map.as_deref().unwrap_or_default()
     }
@@ -151,9 +189,9 @@ impl Source {
         self.data_start..self.bytes().len()
     }
 
-    /// Whether the source is a stream that was copied to a temporary file.
+    /// Whether the text lies in a temporary file.
     pub fn is_spooled(&self) -> bool {
-        self.spooled
+        self.reading.is_spooled
     }
 
     /// Lets go of the memory that reading the offsets in `range` took. They can be read again.
@@ -172,28 +210,18 @@ impl Source {
     pub fn check(&self) -> Result<()> {
         // In this order: a file that has shrunk both raises the flag and looks different.
         let is_damaged = self.map.as_ref().is_some_and(Map::is_damaged);
-        let now = State::of(&self.file).map_err(|error| Error::io("read", &self.path, error))?;
-        let (was, is) = (self.state.length, now.length);
-        let detail = if is < was {
-            format!("shrank from {was} to {is} bytes")
-        } else if is > was {
-            format!("grew from {was} to {is} bytes")
-        } else if now != self.state {
-            "changed".to_owned()
-        } else if is_damaged {
+        if let Some((original, state)) = &self.original {
+            state.check(original, &self.path)?;
+        }
+        self.state.check(&self.file, &self.path)?;
+        if is_damaged {
             let error = std::io::Error::other("a part of the file could not be read");
             return Err(Error::io("read", &self.path, error));
-        } else {
-            return Ok(());
-        };
-        Err(ErrorKind::SourceChanged {
-            path: self.path.clone(),
-            detail,
         }
-        .into())
+        Ok(())
     }
 
-    /// The place `offset` bytes from the start of the source, its line not yet known.
+    /// The place `offset` bytes from the start of the text, its line not yet known.
     pub fn position(&self, offset: u64) -> Position {
         Position {
             path: self.path.clone(),
@@ -208,66 +236,17 @@ impl fmt::Debug for Source {
         f.debug_struct("Source")
             .field("path", &self.path)
             .field("state", &self.state)
-            .field("spooled", &self.spooled)
+            .field("reading", &self.reading)
             .finish_non_exhaustive()
     }
 }
 
-/// Lifts the soft limit of open files to the hard one, once: every source stays open, shells set
-/// the limit low, and the lake needs files too. Where it cannot be lifted it stays as it is.
-fn raise_open_files_limit() {
-    static RAISED: Once = Once::new();
-    RAISED.call_once(|| {
-        let maximum = getrlimit(Resource::Nofile).maximum;
-        let raised = Rlimit {
-            current: maximum,
-            maximum,
-        };
-        let _ = setrlimit(Resource::Nofile, raised);
-    });
-}
-
-/// What to say about a file whose first bytes are those of something else than UTF-8 text.
-fn foreign_format(bytes: &[u8]) -> Option<&'static str> {
-    const FORMATS: [(&[u8], &str); 8] = [
-        (
-            b"\xFF\xFE",
-            "UTF-16 is not supported; convert it to UTF-8: iconv -f UTF-16 -t UTF-8",
-        ),
-        (
-            b"\xFE\xFF",
-            "UTF-16 is not supported; convert it to UTF-8: iconv -f UTF-16 -t UTF-8",
-        ),
-        (
-            b"\x1F\x8B",
-            "the file is compressed; unpack it: gzip -dc FILE | chunketl -i -",
-        ),
-        (
-            b"\x28\xB5\x2F\xFD",
-            "the file is compressed; unpack it: zstd -dc FILE | chunketl -i -",
-        ),
-        (
-            b"\xFD7zXZ\0",
-            "the file is compressed; unpack it: xz -dc FILE | chunketl -i -",
-        ),
-        (
-            b"BZh91AY&SY",
-            "the file is compressed; unpack it: bzip2 -dc FILE | chunketl -i -",
-        ),
-        (
-            b"PK\x03\x04",
-            "the file is a zip archive; unpack it: unzip -p FILE | chunketl -i -",
-        ),
-        (b"PAR1\x15", "the file is Parquet already, not CSV"),
-    ];
-    let format = FORMATS.iter().find(|(magic, _)| bytes.starts_with(magic));
-    format.map(|(_, message)| *message)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::io::Write;
+    use std::fs::{self, OpenOptions};
+    use std::io::{Seek, Write};
+
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     use super::*;
 
@@ -304,13 +283,9 @@ mod tests {
     #[test]
     fn foreign_formats_say_what_to_do() {
         for (start, advice) in [
-            (
-                b"\xFF\xFEa\0".as_slice(),
-                "UTF-16 is not supported; convert",
-            ),
-            (b"\xFE\xFF\0a", "UTF-16 is not supported; convert"),
-            (b"\x1F\x8B\x08\0", "gzip -dc"),
-            (b"PAR1\x15\x04", "Parquet already"),
+            (b"PAR1\x15\x04".as_slice(), "Parquet already"),
+            (b"PK\x03\x04\x14\0", "unzip -p"),
+            (b"\xFF\xFE\0\0a\0\0\0", "iconv -f UTF-32"),
         ] {
             let (_dir, path) = file("in.csv", start);
             let message = open(&path).expect_err("refused").to_string();

@@ -1,138 +1,225 @@
-//! A stream (standard input, a FIFO, a device) -> a temporary file that can be mapped.
+//! A stream, compressed data or text in another encoding -> text in UTF-8 in a temporary file that
+//! can be mapped; unpacked and transcoded in one go.
 //!
-//! Invariant: memory stays at one buffer however long the stream is, and the file has no name: it
-//! is gone with the process, however that ends.
+//! Invariants: memory stays at a few buffers however long the text is; data that is cut short or
+//! damaged gives an error that says where, and no text.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsFd;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use encoding_rs::{Encoding, UTF_8};
 
-use crate::base::{Error, Result};
+use super::encoding::{self, Verdict};
+use super::feed::{Feed, Watch};
+use super::format::{Format, foreign};
+use super::lines::count_newlines;
+use super::temp::{TempFile, TempSpace};
+use super::transcode::Transcoder;
+use super::unpack::{is_cut_short, is_too_large, unpack};
+use crate::base::{Error, ErrorKind, InvalidBytes, Position, Result};
 
-const BUFFER_BYTES: usize = 256 * 1024;
+/// First bytes of a text that its encoding is told by where that can be.
+const HEAD_BYTES: usize = 256 * 1024;
+/// What is read at a time.
+const READ_BYTES: usize = 64 * 1024;
+/// So many bytes beyond ASCII in the head are enough to guess by.
+const GUESS_BYTES: usize = 100;
 
-/// Longest wait for the stream between two calls of `spooled`.
-const WAIT: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 100_000_000,
-};
+/// How to spool.
+#[derive(Clone, Copy)]
+pub(super) struct Spooling<'a> {
+    /// What the user knows the source as.
+    pub(super) path: &'a Path,
+    /// Where the text goes.
+    pub(super) space: &'a TempSpace,
+    /// What the bytes are packed in.
+    pub(super) format: Option<Format>,
+    /// The most memory that unpacking may take.
+    pub(super) memory_bytes_max: usize,
+    /// The encoding that the user has named.
+    pub(super) named: Option<&'static Encoding>,
+    /// The encoding, if it is known already.
+    pub(super) known: Option<&'a Verdict>,
+    pub(super) invalid_bytes: InvalidBytes,
+}
 
-/// Copies `stream`, which the user knows as `path`, to its end into an unlinked file in
-/// `temp_dir`. `spooled` is told the bytes copied so far, several times a second even when none
-/// arrive, and ends the copying by failing.
-///
-/// # Errors
-/// What `spooled` returns; [`Error::io`] on `path` when reading and on `temp_dir` when writing.
-pub(super) fn spool(
-    stream: &mut (impl Read + AsFd),
-    path: &Path,
-    temp_dir: &Path,
-    spooled: &mut dyn FnMut(u64) -> Result<()>,
-) -> Result<File> {
-    let cannot_read = |error| Error::io("read", path, error);
-    let cannot_write = |error| Error::io("spool a stream into", temp_dir, error);
-    let mut file = tempfile::tempfile_in(temp_dir).map_err(cannot_write)?;
-    let mut buffer = vec![0; BUFFER_BYTES];
-    let mut bytes = 0;
-    loop {
-        spooled(bytes)?;
-        if !is_ready(stream).map_err(cannot_read)? {
-            continue;
-        }
-        match stream.read(&mut buffer) {
-            Ok(0) => return Ok(file),
-            Ok(read) => {
-                file.write_all(&buffer[..read]).map_err(cannot_write)?;
-                bytes += read as u64;
+/// A text that has been spooled.
+#[derive(Debug)]
+pub(super) struct Spooled {
+    pub(super) file: File,
+    /// Bytes that came in.
+    pub(super) arrived: u64,
+    /// The encoding it was in, unless its first bytes did not tell and it is still to be judged.
+    pub(super) verdict: Option<Verdict>,
+    /// Sequences that became a replacement character.
+    pub(super) replaced: u64,
+}
+
+impl Spooling<'_> {
+    /// Spools all of `feed`.
+    ///
+    /// # Errors
+    /// What `spooled` returns; [`Error::io`] when reading or writing; [`ErrorKind::Data`] where
+    /// the data is damaged, cut short, or holds no text; [`ErrorKind::UnpackMemory`],
+    /// [`ErrorKind::TempLimit`] and [`ErrorKind::TempFull`] where it is too large.
+    pub(super) fn spool(&self, mut feed: Feed<'_, '_>, watch: &Watch<'_>) -> Result<Spooled> {
+        let mut file = self.space.file()?;
+        let done = self.fill(&mut feed, watch, &mut file);
+        let (verdict, replaced) = done.map_err(|failure| self.explain(failure, watch, &file))?;
+        Ok(Spooled {
+            file: file.finish(),
+            arrived: watch.arrived(),
+            verdict,
+            replaced,
+        })
+    }
+
+    fn fill(
+        &self,
+        feed: &mut Feed<'_, '_>,
+        watch: &Watch<'_>,
+        file: &mut TempFile<'_>,
+    ) -> Result<(Option<Verdict>, u64), Failure> {
+        let mut text: Box<dyn Read + '_> = match self.format {
+            None => Box::new(feed),
+            Some(format) => unpack(format, feed, self.memory_bytes_max)?,
+        };
+        let mut head = Vec::new();
+        text.by_ref()
+            .take(HEAD_BYTES as u64)
+            .read_to_end(&mut head)?;
+        let verdict = match self.known {
+            Some(known) => Some(known.clone()),
+            None => self.decide(&head)?,
+        };
+        let is_raw = match &verdict {
+            None => true,
+            Some(told) => told.encoding == UTF_8 && self.invalid_bytes == InvalidBytes::Reject,
+        };
+        let transcoding = verdict.as_ref().filter(|_| !is_raw);
+        let mut transcoder =
+            transcoding.map(|told| Transcoder::new(told.encoding, self.invalid_bytes));
+        let mut buffer = vec![0; READ_BYTES];
+        let mut bytes = head.as_slice();
+        loop {
+            match &mut transcoder {
+                None => file.write(bytes)?,
+                Some(transcoder) => transcoder.push(bytes, bytes.is_empty(), file)?,
             }
-            Err(error) if is_passing(&error) => {}
-            Err(error) => return Err(cannot_read(error)),
+            // A little compressed data can be a great deal of text.
+            watch.tick()?;
+            if bytes.is_empty() {
+                break;
+            }
+            let read = text.read(&mut buffer)?;
+            bytes = &buffer[..read];
         }
+        let replaced = match (self.invalid_bytes, transcoder) {
+            (InvalidBytes::Replace, Some(transcoder)) => transcoder.malformed(),
+            _ => 0,
+        };
+        Ok((verdict, replaced))
+    }
+
+    /// The encoding of a text that starts with `head`, if that tells.
+    fn decide(&self, head: &[u8]) -> Result<Option<Verdict>> {
+        if let Some(message) = foreign(head) {
+            return Err(self.refuse(0, message.to_owned()));
+        }
+        if let Some(inner) = Format::of(head) {
+            let message = match self.format {
+                Some(outer) => format!(
+                    "{} data inside {} data; unpack it once: {} -dc FILE | chunketl -i -",
+                    inner.name(),
+                    outer.name(),
+                    outer.name()
+                ),
+                None => format!("{} data where text was expected", inner.name()),
+            };
+            return Err(self.refuse(0, message));
+        }
+        if let Some(named) = self.named {
+            return Ok(Some(encoding::named(named, head)));
+        }
+        if let Some(marked) = encoding::marked(head) {
+            return Ok(Some(marked));
+        }
+        let is_whole = head.len() < HEAD_BYTES;
+        let verdict = encoding::judge(head, is_whole, &|_| ());
+        let beyond_ascii = head.iter().filter(|byte| !byte.is_ascii()).count();
+        let tells = is_whole || (verdict.encoding != UTF_8 && beyond_ascii >= GUESS_BYTES);
+        Ok(tells.then_some(verdict))
+    }
+
+    fn refuse(&self, byte_offset: u64, message: String) -> Error {
+        let position = Position {
+            path: self.path.into(),
+            byte_offset,
+            line: None,
+        };
+        ErrorKind::Data { position, message }.into()
+    }
+
+    fn explain(&self, failure: Failure, watch: &Watch<'_>, text: &TempFile<'_>) -> Error {
+        let error = match (watch.take_failure(), failure) {
+            (Some(first), _) => return first,
+            (None, Failure::Run(error)) => return error,
+            (None, Failure::Decoder(error)) => error,
+        };
+        let Some(format) = self.format.map(Format::name) else {
+            return Error::io("read", self.path, error);
+        };
+        if is_too_large(&error) {
+            return ErrorKind::UnpackMemory {
+                path: self.path.into(),
+                format,
+                limit_bytes: self.memory_bytes_max as u64,
+            }
+            .into();
+        }
+        let what = match is_cut_short(&error) {
+            true => format!("the {format} data ends here before it is complete"),
+            false => format!("the {format} data is damaged here ({error})"),
+        };
+        let message = format!(
+            "{what}; {} bytes of text in {} lines had been read; nothing was published; get the \
+             file again, or take what can be unpacked: {format} -dc FILE | chunketl -i -",
+            text.bytes(),
+            newlines(text.written()),
+        );
+        self.refuse(watch.used(), message)
     }
 }
 
-/// Whether a read would return at once, with data, the end or an error.
-fn is_ready(stream: &impl AsFd) -> std::io::Result<bool> {
-    let mut polled = [PollFd::new(stream, PollFlags::IN)];
-    match poll(&mut polled, Some(&WAIT)).map_err(std::io::Error::from) {
-        Ok(ready) => Ok(ready > 0),
-        Err(error) if is_passing(&error) => Ok(false),
-        Err(error) => Err(error),
+/// Lines that end in `file`.
+fn newlines(file: &File) -> u64 {
+    let mut buffer = vec![0; READ_BYTES];
+    let (mut at, mut lines) = (0, 0);
+    while let Ok(read @ 1..) = file.read_at(&mut buffer, at) {
+        lines += count_newlines(&buffer[..read]);
+        at += read as u64;
+    }
+    lines
+}
+
+/// Why a text could not be spooled.
+enum Failure {
+    /// For a reason that is clear as it is.
+    Run(Error),
+    /// What a decoder says; what it means is to be found out.
+    Decoder(std::io::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Run(error)
     }
 }
 
-fn is_passing(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{Seek, pipe};
-
-    use super::*;
-
-    #[test]
-    fn the_whole_stream_arrives() {
-        let content: Vec<u8> = (0..BUFFER_BYTES * 2 + 17)
-            .map(|i| (i % 251) as u8)
-            .collect();
-        let mut stream = tempfile::tempfile().expect("a temporary file");
-        stream.write_all(&content).expect("written");
-        stream.rewind().expect("seekable");
-        let mut reports = Vec::new();
-        let mut file = spool(
-            &mut stream,
-            Path::new("-"),
-            &std::env::temp_dir(),
-            &mut |bytes| {
-                reports.push(bytes);
-                Ok(())
-            },
-        )
-        .expect("spooled");
-        let mut arrived = Vec::new();
-        file.rewind().expect("seekable");
-        file.read_to_end(&mut arrived).expect("readable");
-        assert!(arrived == content);
-        assert_eq!(reports.first(), Some(&0));
-        assert_eq!(reports.last(), Some(&(content.len() as u64)));
-        assert!(reports.is_sorted());
-    }
-
-    #[test]
-    fn a_silent_stream_can_be_given_up() {
-        let (mut reader, _writer) = pipe().expect("a pipe");
-        let mut calls = 0;
-        let error = spool(
-            &mut reader,
-            Path::new("-"),
-            &std::env::temp_dir(),
-            &mut |_| {
-                calls += 1;
-                if calls < 3 {
-                    Ok(())
-                } else {
-                    Err(crate::base::ErrorKind::Interrupted.into())
-                }
-            },
-        )
-        .expect_err("given up");
-        assert_eq!(error.exit_code(), 130);
-    }
-
-    #[test]
-    fn a_missing_temporary_directory_is_named() {
-        let (mut reader, _) = pipe().expect("a pipe");
-        let error = spool(
-            &mut reader,
-            Path::new("-"),
-            Path::new("/no/such/dir"),
-            &mut |_| Ok(()),
-        )
-        .expect_err("nowhere to write");
-        assert!(error.to_string().contains("/no/such/dir"), "{error}");
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Decoder(error)
     }
 }

@@ -31,6 +31,7 @@ mod infer;
 mod keys;
 mod lanes;
 mod layout;
+mod open;
 mod plan;
 mod receipt;
 mod run;

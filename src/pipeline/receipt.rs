@@ -14,7 +14,8 @@ use crate::input::Source;
 use crate::output::PartInfo;
 use crate::report::{
     BudgetTerm, ColumnReceipt, Counters, InputReceipt, MemoryReceipt, PartReceipt, Receipt,
-    RejectsReceipt, StageLatency, StepReceipt, Throughput, WorkersReceipt, peak_rss_bytes,
+    RejectsReceipt, SourceCounters, StageLatency, StepReceipt, Throughput, WorkersReceipt,
+    peak_rss_bytes,
 };
 use crate::steps::Fitted;
 
@@ -48,7 +49,8 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         ..
     } = outcome;
     let inputs = sources.iter().zip(&counters.sources);
-    let input_bytes = sources.iter().map(|source| source.length()).sum();
+    let disk_bytes = |source: &Arc<Source>| source.reading().disk_bytes;
+    let input_bytes = sources.iter().map(disk_bytes).sum();
     let seconds = outcome.elapsed.as_secs_f64();
     let totals = counters.totals();
     Receipt {
@@ -57,7 +59,7 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         seconds,
         options: options(config),
         inputs: inputs
-            .map(|(source, counters)| InputReceipt::new(source.path(), source.length(), counters))
+            .map(|(source, counters)| input(source, counters))
             .collect(),
         totals: totals.into(),
         columns: columns(&outcome),
@@ -86,6 +88,27 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         },
         throughput: Throughput::new(input_bytes, totals.read, seconds),
         started: outcome.started,
+    }
+}
+
+fn input(source: &Source, counters: &SourceCounters) -> InputReceipt {
+    let reading = source.reading();
+    let byte_offsets = match (reading.encoding, reading.compression) {
+        ("UTF-8", None) if reading.replaced == 0 => match reading.is_stream {
+            false => "the file",
+            true => "the stream",
+        },
+        ("UTF-8", Some(_)) if reading.replaced == 0 => "the text that was unpacked",
+        _ => "the text in UTF-8",
+    };
+    InputReceipt {
+        compression: reading.compression.map(str::to_owned),
+        text_bytes: source.length(),
+        encoding: reading.encoding.to_owned(),
+        encoding_why: reading.why.clone(),
+        replacements: reading.replaced,
+        byte_offsets: byte_offsets.to_owned(),
+        ..InputReceipt::new(source.path(), reading.disk_bytes, counters)
     }
 }
 

@@ -13,6 +13,7 @@ use super::budget::Budget;
 use super::infer::{self, Table};
 use super::lanes::Lanes;
 use super::layout::{Layout, LayoutRequest};
+use super::open;
 use super::plan::{self, Plan};
 use super::receipt::{self, Outcome};
 use super::sink::Sink;
@@ -131,21 +132,19 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
 
 fn open<'c>(config: &'c Config, interrupted: &Arc<AtomicBool>) -> Result<(Run<'c>, Vec<String>)> {
     let paths = input::discover(&config.input)?;
-    let temp_dir = config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-    let open =
-        |path: &PathBuf| Source::open(path, &temp_dir, &mut |_| check(interrupted)).map(Arc::new);
-    let sources = paths.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let machine = report::machine_memory_bytes().unwrap_or(FALLBACK_MEMORY_BYTES) as usize;
+    let limit_bytes = config
+        .memory_limit
+        .map_or(machine / 4 * 3, |bytes| bytes as usize);
+    let sources = open::sources(config, &paths, limit_bytes, interrupted)?;
     let names = infer::column_names(&sources, config.dialect);
     check_sources(&sources)?;
     let names = names?;
     config::check_columns(config, &names)?;
     plan::check_formats(config)?;
     let nulls = plan::null_tokens(config, &names);
-    let machine = report::machine_memory_bytes().unwrap_or(FALLBACK_MEMORY_BYTES) as usize;
     let run = Run {
-        limit_bytes: config
-            .memory_limit
-            .map_or(machine / 4 * 3, |bytes| bytes as usize),
+        limit_bytes,
         splitter: Arc::new(Splitter::new(config.dialect)),
         shards: config.threads.next_power_of_two().min(64),
         progress: Progress::new(config.progress, config.quiet),
@@ -164,11 +163,18 @@ fn open<'c>(config: &'c Config, interrupted: &Arc<AtomicBool>) -> Result<(Run<'c
     Ok((run, names))
 }
 
-fn check(interrupted: &AtomicBool) -> Result<()> {
+pub(super) fn check(interrupted: &AtomicBool) -> Result<()> {
     if interrupted.load(Ordering::Relaxed) {
         return Err(ErrorKind::Interrupted.into());
     }
     Ok(())
+}
+
+/// As many threads.
+pub(super) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build()
+        .map_err(|error| Error::io("start", "worker threads", std::io::Error::other(error)))
 }
 
 /// Fails if a source has changed, which explains whatever else went wrong.
@@ -214,10 +220,7 @@ impl Run<'_> {
                 })
             })
             .collect();
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.config.threads)
-            .build()
-            .map_err(|error| Error::io("start", "worker threads", std::io::Error::other(error)))?;
+        let pool = pool(self.config.threads)?;
         let Self {
             sources,
             nulls,

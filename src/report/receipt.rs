@@ -63,8 +63,20 @@ pub struct Receipt {
 pub struct InputReceipt {
     /// The path as the user wrote it.
     pub path: String,
-    /// Its length, in bytes.
+    /// Its length on disk, in bytes, or what came from the stream.
     pub bytes: u64,
+    /// The format it was compressed in, if it was.
+    pub compression: Option<String>,
+    /// Length of its text in UTF-8, in bytes.
+    pub text_bytes: u64,
+    /// The encoding its text was in.
+    pub encoding: String,
+    /// How one can tell, in words.
+    pub encoding_why: String,
+    /// Malformed sequences that became a replacement character.
+    pub replacements: u64,
+    /// What the byte offsets of its rejects count in.
+    pub byte_offsets: String,
     /// Records read, the header excluded.
     pub records: u64,
     /// Rows that reached the lake.
@@ -197,7 +209,7 @@ pub struct WorkersReceipt {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Throughput {
-    /// Length of all sources, in bytes.
+    /// Length of all sources on disk, in bytes.
     pub input_bytes: u64,
     /// Input per second, in units of 10^6 bytes.
     pub mb_per_second: f64,
@@ -243,17 +255,27 @@ impl From<SourceCounters> for Totals {
 }
 
 impl InputReceipt {
-    /// The source at `path`, `bytes` long, and what became of its records.
+    /// The source at `path`, `bytes` long, plain text in UTF-8, and what became of its records.
     pub fn new(path: &Path, bytes: u64, counters: &SourceCounters) -> Self {
         Self {
             path: path.to_string_lossy().into_owned(),
             bytes,
+            text_bytes: bytes,
+            encoding: "UTF-8".to_owned(),
+            byte_offsets: "the file".to_owned(),
             records: counters.read,
             written: counters.written,
             filtered: counters.filtered,
             duplicate: counters.duplicate,
             rejected: counters.rejected,
+            ..Self::default()
         }
+    }
+
+    /// Whether the source was plain text in UTF-8, taken as it is.
+    pub fn is_plain(&self) -> bool {
+        let is_utf_8 = self.encoding.is_empty() || self.encoding == "UTF-8";
+        self.compression.is_none() && is_utf_8 && self.replacements == 0
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: one screen, whatever the input: long lists are cut and say so, and names from files
 //! cannot break a line or drive the terminal.
 
-use super::receipt::{ColumnReceipt, Receipt, StepReceipt};
+use super::receipt::{ColumnReceipt, InputReceipt, Receipt, StepReceipt};
 use super::{StageSummary, printable, units};
 
 const COLUMNS_MAX: usize = 24;
@@ -19,6 +19,8 @@ impl Receipt {
             color,
         };
         self.render_rows(&mut page);
+        let converted = self.inputs.iter().filter(|input| !input.is_plain());
+        page.list("converted inputs", converted.map(input_line));
         self.render_columns(&mut page);
         let steps = self.steps.iter().map(step_line);
         page.list("steps", steps);
@@ -164,6 +166,24 @@ fn column_row(column: &ColumnReceipt) -> [String; 6] {
         units::count(column.filled),
         printable(&column.why).into_owned(),
     ]
+}
+
+fn input_line(input: &InputReceipt) -> String {
+    let mut line = printable(&input.path).into_owned() + ":";
+    if let Some(format) = &input.compression {
+        let (packed, text) = (units::bytes(input.bytes), units::bytes(input.text_bytes));
+        line += &format!(" {} {packed} -> {text},", printable(format));
+    }
+    line += &format!(
+        " {} ({})",
+        printable(&input.encoding),
+        printable(&input.encoding_why)
+    );
+    if input.replacements > 0 {
+        let number = units::count(input.replacements);
+        line += &format!(", {number} malformed sequences replaced");
+    }
+    line
 }
 
 fn step_line(step: &StepReceipt) -> String {

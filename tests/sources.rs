@@ -1,0 +1,224 @@
+//! What files and streams are packed and encoded in, through the binary.
+//! Keeps: the lake of a table is the same however the table came in, and the receipt says how.
+
+use std::fs::File;
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::lake;
+use crate::program::{Home, message};
+
+fn table() -> String {
+    let rows = (0..5000).map(|row| format!("{row},{},Zoë\n", row * 7 % 1000));
+    "id,amount,name\n".to_owned() + &rows.collect::<String>()
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+fn packed(text: &[u8]) -> [(&'static str, Vec<u8>); 5] {
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(text).expect("memory");
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 3);
+    xz.write_all(text).expect("memory");
+    let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    lz4.write_all(text).expect("memory");
+    [
+        ("gzip", gzip(text)),
+        ("zstd", zstd::encode_all(text, 1).expect("memory")),
+        ("bzip2", bzip2.finish().expect("memory")),
+        ("xz", xz.finish().expect("memory")),
+        ("lz4", lz4.finish().expect("memory")),
+    ]
+}
+
+#[test]
+fn a_lake_does_not_depend_on_how_its_table_was_packed() {
+    let home = Home::new();
+    let text = table();
+    home.write("plain.csv", &text);
+    home.receipt("-i plain.csv -o lake");
+    let expected = lake::read(&home.lake());
+    for (format, bytes) in packed(text.as_bytes()) {
+        // The name says nothing.
+        let path = home.write("in.csv", &bytes);
+        let receipt = home.receipt("-i in.csv -o lake --mode overwrite --impute amount=median");
+        assert!(lake::read(&home.lake()) == expected, "{format}");
+        let input = &receipt.inputs[0];
+        assert_eq!(input.compression.as_deref(), Some(format));
+        assert_eq!(input.bytes, bytes.len() as u64);
+        assert_eq!(input.text_bytes, text.len() as u64);
+        assert_eq!(receipt.throughput.input_bytes, bytes.len() as u64);
+        assert_eq!(input.byte_offsets, "the text that was unpacked");
+
+        let output = home
+            .command("-i - -o lake --mode overwrite")
+            .stdin(File::open(&path).expect("a file"))
+            .output();
+        assert!(output.expect("a run").status.success(), "{format}");
+        assert!(
+            lake::read(&home.lake()) == expected,
+            "{format} from a file as stdin"
+        );
+        let mut child = home
+            .command("-i - -o lake --mode overwrite")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("a run");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin.write_all(&bytes).expect("written");
+        drop(stdin);
+        assert!(child.wait().expect("a run").success(), "{format}");
+        assert!(lake::read(&home.lake()) == expected, "{format} from a pipe");
+    }
+}
+
+#[test]
+fn many_packed_files_come_in_their_order_and_the_first_error_wins() {
+    let home = Home::new();
+    for index in 0..20 {
+        let rows: String = (0..200).map(|row| format!("{index},{row}\n")).collect();
+        let text = format!("file,row\n{rows}");
+        let format = &packed(text.as_bytes())[index % 5].1;
+        home.write(&format!("in-{index}.csv"), format);
+    }
+    for threads in [1, 2, 7] {
+        let receipt = home.receipt(&format!(
+            "-i 'in-*.csv' -o lake --mode overwrite --threads {threads}"
+        ));
+        assert_eq!(receipt.inputs.len(), 20);
+        let table = lake::read(&home.lake());
+        let files = table.column("file");
+        let expected: Vec<String> = (0..4000).map(|row| (row / 200).to_string()).collect();
+        assert!(
+            files
+                .iter()
+                .zip(&expected)
+                .all(|(found, file)| *found == Some(file.as_str()))
+        );
+    }
+    let before = lake::files(&home.lake());
+    for index in [3, 11] {
+        let path = format!("in-{index}.csv");
+        let whole = std::fs::read(home.path().join(&path)).expect("a file");
+        home.write(&path, &whole[..whole.len() - 3]);
+    }
+    for threads in [1, 2, 7] {
+        let line = format!("-i 'in-*.csv' -o lake --mode overwrite --threads {threads}");
+        let said = home.fails(&line, 1);
+        assert!(said.contains("in-3.csv (byte"), "{said}");
+        assert!(said.contains("nothing was published"), "{said}");
+        assert!(lake::files(&home.lake()) == before);
+    }
+}
+
+#[test]
+fn a_bomb_is_4_and_says_what_to_set() {
+    let home = Home::new();
+    home.write("bomb.gz", gzip(&vec![b'x'; 4 << 20]));
+    let said = home.fails("-i bomb.gz -o lake --max-temp-size 1MiB", 4);
+    assert!(
+        said.contains("--max-temp-size") && said.contains("--temp-dir"),
+        "{said}"
+    );
+    assert_eq!(home.names(), ["bomb.gz"]);
+    // The limit is on all files together.
+    for index in 0..4 {
+        home.write(&format!("{index}.gz"), gzip(table().as_bytes()));
+    }
+    let length = table().len();
+    let line = "-i '[0-9].gz' -o lake --max-temp-size";
+    home.fails(&format!("{line} {}", 4 * length - 1), 4);
+    home.receipt(&format!("{line} {}", 4 * length));
+}
+
+#[test]
+fn encodings_are_found_out_and_said() {
+    let text = "id;straße\n1;Müllergäßchen\n2;Hauptstraße\n3;Königsallee\n";
+    let utf_16 = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect();
+    let utf_16be: Vec<u8> = utf_16(u16::to_be_bytes);
+    let utf_16le: Vec<u8> = utf_16(u16::to_le_bytes);
+    let latin = encoding_rs::WINDOWS_1252.encode(text).0.into_owned();
+    for (bytes, name) in [
+        (text.as_bytes().to_vec(), "UTF-8"),
+        (latin.clone(), "windows-1252"),
+        (utf_16be.clone(), "UTF-16BE"),
+        (utf_16le.clone(), "UTF-16LE"),
+        ([b"\xFF\xFE".as_slice(), &utf_16le].concat(), "UTF-16LE"),
+        ([b"\xEF\xBB\xBF", text.as_bytes()].concat(), "UTF-8"),
+        (gzip(&utf_16be), "UTF-16BE"),
+    ] {
+        let home = Home::new();
+        home.write("in.csv", bytes);
+        let receipt = home.receipt("-i in.csv -o lake --delimiter ;");
+        let table = lake::read(&home.lake());
+        let column = table.column("straße");
+        assert_eq!(
+            column,
+            ["Müllergäßchen", "Hauptstraße", "Königsallee"].map(Some)
+        );
+        let input = &receipt.inputs[0];
+        assert_eq!(input.encoding, name);
+        assert!(!input.encoding_why.is_empty());
+        if name != "UTF-8" {
+            assert_eq!(input.byte_offsets, "the text in UTF-8");
+            let page = message_of_page(&home);
+            assert!(page.contains(name), "{page}");
+        }
+    }
+    let home = Home::new();
+    home.write("in.csv", &latin);
+    home.receipt("-i in.csv -o lake --delimiter ; --encoding iso-8859-5");
+    assert!(lake::read(&home.lake()).column("straпe").len() == 3);
+    let said = home.fails("-i in.csv -o lake --encoding latin-9000", 2);
+    assert!(
+        said.contains("--encoding") && said.contains("latin1"),
+        "{said}"
+    );
+}
+
+/// The receipt as people see it.
+fn message_of_page(home: &Home) -> String {
+    let output = home.run("-i in.csv -o lake --delimiter ; --mode overwrite");
+    assert!(output.status.success(), "{}", message(&output));
+    String::from_utf8(output.stdout).expect("the receipt is UTF-8")
+}
+
+#[test]
+fn invalid_bytes_are_rejects_or_replaced_and_counted() {
+    let home = Home::new();
+    home.write(
+        "in.csv",
+        b"id,name\n1,Zo\xC3\xAB\n2,\xFF\n3,\xE2\x82\n4,K\xC3\xB6ln \xC3\xA4\n",
+    );
+    let receipt = home.receipt("-i in.csv -o lake");
+    assert_eq!(receipt.rejects.by_reason["invalid_utf8"], 2);
+    assert_eq!(receipt.inputs[0].replacements, 0);
+    let line = "-i in.csv -o lake --mode overwrite --invalid-bytes replace";
+    let receipt = home.receipt(line);
+    assert_eq!(receipt.totals.rows_written, 4);
+    assert_eq!(receipt.inputs[0].replacements, 2);
+    let table = lake::read(&home.lake());
+    assert_eq!(
+        table.column("name")[1..3],
+        ["\u{FFFD}", "\u{FFFD}"].map(Some)
+    );
+
+    // A malformed sequence of another encoding is rejected in the same way, with its line.
+    home.write(
+        "japan.csv",
+        b"id,name\n1,\x93\x8C\x8B\x9E\n2,\x93\n3,\x91\xE5\x8D\xE3\n",
+    );
+    let line = "-i japan.csv -o lake --mode overwrite --encoding shift_jis";
+    let receipt = home.receipt(line);
+    assert_eq!(receipt.rejects.by_reason["invalid_utf8"], 1);
+    let table = lake::read(&home.lake());
+    assert_eq!(table.column("name"), ["東京", "大阪"].map(Some));
+    let rejects = home.lake().join(receipt.rejects.file.expect("kept"));
+    let rejects = std::fs::read_to_string(rejects).expect("a file");
+    assert!(rejects.contains("japan.csv,3,"), "{rejects}");
+}
