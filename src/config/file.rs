@@ -39,6 +39,12 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "input" => options.input = entry.strings()?,
         "delimiter" => options.delimiter = Some(entry.parsed(choice::parse_delimiter)?),
         "quote" => options.quote = Some(entry.parsed(choice::parse_quote)?),
+        "escape" => options.escape = Some(entry.parsed(choice::parse_escape)?),
+        "comment" => options.comment = Some(entry.parsed(choice::parse_comment)?),
+        "line-end" => options.line_end = Some(entry.parsed(choice::parse_choice)?),
+        "skip-space" => options.skip_space = entry.boolean()?,
+        "too-few" => options.too_few = Some(entry.parsed(choice::parse_choice)?),
+        "too-many" => options.too_many = Some(entry.parsed(choice::parse_choice)?),
         "no-header" => options.no_header = entry.boolean()?,
         "max-record-bytes" => {
             options.max_record_bytes = Some(entry.parsed(quantity::parse_record_bytes_max)?);
@@ -196,11 +202,14 @@ mod tests {
     #[test]
     fn every_flag_has_its_key() {
         let value = |name: &str| match name {
-            "no-header" | "json" | "quiet" | "verbose" => "true",
+            "no-header" | "skip-space" | "json" | "quiet" | "verbose" => "true",
             "dtype" => "{ a = 'int64' }",
             "impute" => "['a=mean']",
             "rolling" => "['a:mean:7']",
-            "delimiter" | "quote" => "';'",
+            "delimiter" | "quote" | "escape" | "comment" => "';'",
+            "line-end" => "'any'",
+            "too-few" => "'pad'",
+            "too-many" => "'truncate'",
             "on-bad-row" => "'fail'",
             "order" => "'trust'",
             "mode" => "'append'",

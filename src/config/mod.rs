@@ -28,8 +28,8 @@ pub use nulls::NullValues;
 pub use quantity::RejectsMax;
 pub use step::StepSpec;
 
-pub use crate::base::{Compression, Mode, Order, Progress};
-use crate::base::{Dialect, Result};
+pub use crate::base::{Compression, LineEnd, Mode, Order, Progress, TooFew, TooMany};
+use crate::base::{Dialect, Repair, Result};
 
 /// A run, as it is meant.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +42,8 @@ pub struct Config {
     pub dialect: Dialect,
     /// The longest record taken in, in bytes.
     pub record_bytes_max: usize,
+    /// What records with too few or too many fields come to.
+    pub repair: Repair,
     /// What a bad record or cell does.
     pub on_bad_row: OnBadRow,
     /// The most rejected rows; `None` for any number.
