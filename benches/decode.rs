@@ -8,7 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bumpalo::Bump;
-use chunketl::base::{Column, DataType, Origin, TimeUnit};
+use chunketl::base::{Column, DataType, Origin, Quoting, TimeUnit};
 use chunketl::decode::column::{ColumnBuilder, Misfits};
 use chunketl::decode::field::FieldColumn;
 use chunketl::decode::{NullTokens, column_builder};
@@ -68,7 +68,12 @@ fn column(
         format: format.map(Into::into),
         origin: Origin::Inferred,
     };
-    let mut builder = column_builder(&column, 0, &NullTokens::default(), Some(b'"'));
+    let mut builder = column_builder(
+        &column,
+        0,
+        &NullTokens::default(),
+        Quoting::doubled(Some(b'"')),
+    );
     let array = in_local_time(decode(&mut *builder, &blocks));
     let options = FormatOptions::default();
     let cells = ArrayFormatter::try_new(&array, &options).expect("a printable array");

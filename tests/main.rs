@@ -9,6 +9,7 @@ mod belt;
 mod cli;
 mod crash;
 mod determinism;
+mod dialects;
 mod differential;
 mod exit_codes;
 mod expected;

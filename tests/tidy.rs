@@ -31,6 +31,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "csv::BadRecord",
             "csv::Bounds",
             "csv::Fields",
+            "csv::RepairedRecord",
             "csv::Unquoted",
             "csv::unquote",
         ],

@@ -10,7 +10,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType as ArrowType, Float64Type, Int64Type, TimestampNanosecondType};
 use bumpalo::Bump;
-use chunketl::base::{Column, DataType, Origin, TimeUnit};
+use chunketl::base::{Column, DataType, Origin, Quoting, TimeUnit};
 use chunketl::decode::column::{Misfit, Misfits};
 use chunketl::decode::field::{Field, FieldColumn};
 use chunketl::decode::timestamp::{Iso, Moment, ReadMoment, parse_iso};
@@ -108,7 +108,7 @@ fn column(texts: &[&str], data_type: DataType) -> ArrayRef {
         format: None,
         origin: Origin::Declared,
     };
-    let mut builder = column_builder(&column, 0, &NullTokens::default(), None);
+    let mut builder = column_builder(&column, 0, &NullTokens::default(), Quoting::doubled(None));
     builder.begin(texts.len());
     for bounds in bounds.chunks(2 * 100) {
         let fields = FieldColumn::new(&bytes, bounds, 1, 0);

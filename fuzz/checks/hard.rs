@@ -39,7 +39,7 @@ const REGULAR: &[&str] = &[
 /// Pieces that break records or the parity of quotes.
 const IRREGULAR: &[&str] = &[
     "\"", "\"\"", "\"x", "y\"", "\"a\"b", "\r", "\"\r", "\r\r\n", "\n\n", "\r\n\r\n", "\n\r",
-    "\"\r\n",
+    "\"\r\n", "\\", "\\\"", "\n#", "#", ", ", "\" ",
 ];
 
 /// Up to about 600 bytes of hard CSV; every third seed is well-formed apart from field counts.

@@ -39,6 +39,28 @@ pub enum InvalidBytes {
     Replace,
 }
 
+/// What happens to a record with fewer fields than there are columns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum TooFew {
+    /// It is rejected.
+    #[default]
+    Reject,
+    /// The missing fields at its end are null.
+    Pad,
+}
+
+/// What happens to a record with more fields than there are columns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum TooMany {
+    /// It is rejected.
+    #[default]
+    Reject,
+    /// The fields beyond the last column are left out.
+    Truncate,
+    /// The fields from the last column on are its text, with what stands between them.
+    MergeLast,
+}
+
 /// When progress is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Progress {

@@ -1,5 +1,7 @@
 //! How the bytes of a source are read as records and fields.
 
+use clap::ValueEnum;
+
 /// The CSV dialect of a source: RFC 4180 by default, each part of it to be chosen.
 ///
 /// Records end at line ends outside quotes. A quote is structural only as the first byte of a
@@ -24,10 +26,48 @@ pub struct Dialect {
     pub header: bool,
 }
 
-/// What ends a record.
+impl Dialect {
+    /// Whether it is RFC 4180 but for the delimiter and the quote, which the kernels read.
+    pub fn is_plain(&self) -> bool {
+        self.escape.is_none()
+            && self.comment.is_none()
+            && self.line_end == LineEnd::Lf
+            && !self.skip_space
+    }
+
+    /// How its fields become text.
+    pub fn quoting(&self) -> Quoting {
+        Quoting {
+            quote: self.quote,
+            escape: self.escape,
+        }
+    }
+}
+
+/// How a field becomes text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quoting {
+    /// The byte around quoted fields.
+    pub quote: Option<u8>,
+    /// The byte that makes the next one ordinary and is no part of the text itself.
+    pub escape: Option<u8>,
+}
+
+impl Quoting {
+    /// Without an escape byte: a doubled quote stands for one.
+    pub fn doubled(quote: Option<u8>) -> Self {
+        Self {
+            quote,
+            escape: None,
+        }
+    }
+}
+
+/// What ends a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum LineEnd {
     /// LF or CRLF; a lone CR is text.
+    #[default]
     Lf,
     /// LF, CRLF or a lone CR.
     Any,

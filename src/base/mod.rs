@@ -18,14 +18,14 @@ mod value;
 mod window;
 
 pub use batch::Batch;
-pub use choice::{Compression, InvalidBytes, Mode, Order, Progress};
-pub use dialect::{Dialect, LineEnd, Prefix};
+pub use choice::{Compression, InvalidBytes, Mode, Order, Progress, TooFew, TooMany};
+pub use dialect::{Dialect, LineEnd, Prefix, Quoting};
 pub use error::{Error, ErrorKind, Result};
 pub use method::{Method, Statistic};
 pub use names::{nearest, unknown};
 pub use position::Position;
 pub(crate) use prefetch::prefetch;
-pub use reject::{Reason, Reject};
+pub use reject::{Reason, Reject, Repair, RepairKind, Repaired};
 pub use schema::{Column, DataType, Origin, Schema, TimeUnit};
 pub use value::Value;
 pub use window::{Function, Window};

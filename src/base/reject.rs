@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::{TooFew, TooMany};
+
 /// Why a record or a cell was rejected. [`Reason::code`] is what files and receipts carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -12,7 +14,7 @@ pub enum Reason {
     TooManyFields,
     /// Bytes that are not UTF-8.
     InvalidUtf8,
-    /// A quoted field that the source ends without closing.
+    /// A quoted field that is never closed: the record ends with the line the quote is in.
     UnclosedQuote,
     /// Text between a closing quote and the next delimiter.
     TextAfterQuote,
@@ -60,6 +62,65 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
+    }
+}
+
+/// What records with too few or too many fields come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Repair {
+    /// With too few.
+    pub too_few: TooFew,
+    /// With too many.
+    pub too_many: TooMany,
+}
+
+/// How a record became a row although it had too few or too many fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepairKind {
+    /// The fields that were missing at its end are null.
+    Padded,
+    /// The fields beyond the last column were left out.
+    Truncated,
+    /// The fields from the last column on became its text, with what stood between them.
+    Merged,
+}
+
+impl RepairKind {
+    /// Every kind, in the order of counts.
+    pub const ALL: [Self; 3] = [Self::Padded, Self::Truncated, Self::Merged];
+
+    /// The stable code written to files.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Padded => "padded",
+            Self::Truncated => "truncated",
+            Self::Merged => "merged",
+        }
+    }
+}
+
+/// A record that became a row although it had too few or too many fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repaired {
+    /// Offset of the record from the start of the chunk it was found in, in bytes.
+    pub chunk_offset: usize,
+    /// What was done.
+    pub kind: RepairKind,
+    /// The raw bytes of the record, cut as those of a [`Reject`].
+    pub raw: Box<[u8]>,
+    /// Length of the record before the cut, in bytes.
+    pub raw_bytes: u64,
+}
+
+impl Repaired {
+    /// The repaired record `raw`, which starts `chunk_offset` bytes into its chunk.
+    pub fn new(kind: RepairKind, chunk_offset: usize, raw: &[u8]) -> Self {
+        Self {
+            chunk_offset,
+            kind,
+            raw: raw[..raw.len().min(Reject::RAW_BYTES_MAX)].into(),
+            raw_bytes: raw.len() as u64,
+        }
     }
 }
 

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use clap::{Args as _, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::base::{Compression, InvalidBytes, Mode, Order, Progress};
-
-use super::choice::{OnBadRow, Quote, TextEncoding, parse_delimiter, parse_encoding, parse_quote};
+use super::choice::{
+    Comment, Escape, OnBadRow, Quote, TextEncoding, parse_comment, parse_delimiter, parse_encoding,
+    parse_escape, parse_quote,
+};
 use super::dtype::{DtypeSpec, parse_column_dtype};
 use super::nulls::{NullList, parse_null_list};
 use super::quantity::{
@@ -17,6 +18,7 @@ use super::quantity::{
     parse_size, parse_threads,
 };
 use super::step::{StepSpec, parse_impute, parse_rolling};
+use crate::base::{Compression, InvalidBytes, LineEnd, Mode, Order, Progress, TooFew, TooMany};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -120,6 +122,30 @@ pub struct Options {
     #[arg(long, value_name = "BYTE", value_parser = parse_quote, help_heading = INPUT)]
     pub(super) quote: Option<Quote>,
 
+    /// The byte that makes the next one ordinary, or none [default: none]
+    ///
+    /// With \ it stands before quotes, delimiters and line ends that are part of a field, inside
+    /// quotes and outside; it is no part of the field itself, and letters behind it stay what they
+    /// are. The quote itself means that only doubled quotes escape.
+    #[arg(long, value_name = "BYTE", value_parser = parse_escape, help_heading = INPUT)]
+    pub(super) escape: Option<Escape>,
+
+    /// Lines that start with this are no records, or none [default: none]
+    #[arg(long, value_name = "PREFIX", value_parser = parse_comment, help_heading = INPUT)]
+    pub(super) comment: Option<Comment>,
+
+    /// What ends a record: lf or any [default: lf]
+    ///
+    /// `lf` is LF or CRLF; `any` is a lone CR as well.
+    #[arg(long, value_name = "WHAT", hide_possible_values = true, help_heading = INPUT)]
+    pub(super) line_end: Option<LineEnd>,
+
+    /// Spaces before a field are no part of it
+    ///
+    /// A quote may follow them, and spaces may follow a closing quote.
+    #[arg(long, help_heading = INPUT)]
+    pub(super) skip_space: bool,
+
     /// The first record is data, not names
     ///
     /// The columns are then called column_1, column_2, …
@@ -145,6 +171,21 @@ pub struct Options {
     /// Longer ones are rejected, so that one lost quote cannot swallow the rest of a file.
     #[arg(long, value_name = "SIZE", value_parser = parse_record_bytes_max, help_heading = INPUT)]
     pub(super) max_record_bytes: Option<usize>,
+
+    /// A row with too few fields: reject or pad [default: reject]
+    ///
+    /// `pad` makes the missing fields at its end null. What was repaired is counted in the receipt
+    /// and listed in _rejects/repairs-….csv.
+    #[arg(long, value_name = "WHAT", hide_possible_values = true, help_heading = INPUT)]
+    pub(super) too_few: Option<TooFew>,
+
+    /// A row with too many fields: reject, truncate or merge-last [default: reject]
+    ///
+    /// `truncate` leaves the last ones out; `merge-last` makes them, with the delimiters between
+    /// them, the text of the last column, unless the first of them is quoted. Counted and listed as
+    /// for --too-few.
+    #[arg(long, value_name = "WHAT", hide_possible_values = true, help_heading = INPUT)]
+    pub(super) too_many: Option<TooMany>,
 
     /// What a bad row does: reject or fail [default: reject]
     ///

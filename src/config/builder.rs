@@ -8,7 +8,7 @@ use super::nulls::NullList;
 use super::resolve::resolve;
 use super::{Config, OnBadRow, StepSpec, choice, dtype, quantity};
 use crate::base::{Error, Result};
-use crate::base::{InvalidBytes, Mode, Order, Progress};
+use crate::base::{InvalidBytes, LineEnd, Mode, Order, Progress, TooFew, TooMany};
 
 /// Builds a [`Config`] call by call. What a call gets wrong is reported by [`Builder::build`].
 ///
@@ -65,6 +65,46 @@ impl Builder {
         self.set("--quote", choice::parse_quote(&text), |options, quote| {
             options.quote = Some(quote);
         })
+    }
+
+    /// The byte that makes the next one ordinary; `None` for none.
+    pub fn escape(self, byte: Option<u8>) -> Self {
+        let text = byte.map_or_else(|| "none".to_owned(), |byte| char::from(byte).to_string());
+        self.set("--escape", choice::parse_escape(&text), |options, byte| {
+            options.escape = Some(byte);
+        })
+    }
+
+    /// What comment lines start with; `none` for no comments.
+    pub fn comment(self, prefix: &str) -> Self {
+        let parsed = choice::parse_comment(prefix);
+        self.set("--comment", parsed, |options, prefix| {
+            options.comment = Some(prefix);
+        })
+    }
+
+    /// What ends a record.
+    pub fn line_end(mut self, what: LineEnd) -> Self {
+        self.options.line_end = Some(what);
+        self
+    }
+
+    /// Spaces before a field are no part of it.
+    pub fn skip_space(mut self) -> Self {
+        self.options.skip_space = true;
+        self
+    }
+
+    /// What a row with too few fields comes to.
+    pub fn too_few(mut self, what: TooFew) -> Self {
+        self.options.too_few = Some(what);
+        self
+    }
+
+    /// What a row with too many fields comes to.
+    pub fn too_many(mut self, what: TooMany) -> Self {
+        self.options.too_many = Some(what);
+        self
     }
 
     /// The first record is data, not names.
@@ -313,6 +353,12 @@ mod tests {
             .out("lake")
             .delimiter(b';')
             .quote(None)
+            .escape(Some(b'\\'))
+            .comment("//")
+            .line_end(LineEnd::Any)
+            .skip_space()
+            .too_few(TooFew::Pad)
+            .too_many(TooMany::MergeLast)
             .no_header()
             .encoding("latin1")
             .invalid_bytes(InvalidBytes::Replace)
@@ -341,7 +387,9 @@ mod tests {
             .progress(Progress::Never)
             .build()
             .unwrap();
-        let line = "chunketl -i a.csv b.csv -o lake --delimiter ; --quote none --no-header \
+        let line = "chunketl -i a.csv b.csv -o lake --delimiter ; --quote none --escape \\ \
+                    --comment // --line-end any --skip-space --too-few pad --too-many merge-last \
+                    --no-header \
             --max-record-bytes 1000 --on-bad-row reject --max-rejects 5% --dtype id=int64 \
             --null-values NA,- --null-values region=none --key a,b --time ts --order trust \
             --impute x=mean:key --rolling x:mean:7 --rolling x:sum:1d:daily --min-samples 3 \

@@ -4,7 +4,7 @@
 use clap::ValueEnum;
 use encoding_rs::{Encoding, REPLACEMENT};
 
-use crate::base::unknown;
+use crate::base::{Prefix, unknown};
 
 /// What happens to a record or cell that cannot be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -23,6 +23,13 @@ pub(super) struct Quote(pub(super) Option<u8>);
 /// The encoding of all inputs; `None` to find it out for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TextEncoding(pub(super) Option<&'static Encoding>);
+/// The byte that makes the next one ordinary; `None` for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Escape(pub(super) Option<u8>);
+
+/// What comment lines start with; `None` for no comments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Comment(pub(super) Option<Prefix>);
 
 /// One of the words of `T`.
 pub(super) fn parse_choice<T: ValueEnum>(text: &str) -> Result<T, String> {
@@ -97,6 +104,28 @@ pub(super) fn parse_encoding(text: &str) -> Result<TextEncoding, String> {
     }
 }
 
+/// The byte that makes the next one ordinary, or `none`.
+pub(super) fn parse_escape(text: &str) -> Result<Escape, String> {
+    if text == "none" {
+        return Ok(Escape(None));
+    }
+    let byte = parse_byte(text);
+    let form = "write one ASCII character other than a line end, such as \\, or none";
+    byte.map(|byte| Escape(Some(byte)))
+        .ok_or_else(|| form.to_owned())
+}
+
+/// What comment lines start with, or `none`.
+pub(super) fn parse_comment(text: &str) -> Result<Comment, String> {
+    if text == "none" {
+        return Ok(Comment(None));
+    }
+    let prefix = Prefix::new(text.as_bytes()).filter(|_| !text.contains(['\n', '\r']));
+    let max = Prefix::BYTES_MAX;
+    let form = format!("write 1 to {max} bytes without a line end, such as # or //, or none");
+    prefix.map(|prefix| Comment(Some(prefix))).ok_or(form)
+}
+
 fn parse_byte(text: &str) -> Option<u8> {
     let byte = match text.as_bytes() {
         [byte] => *byte,
@@ -143,5 +172,11 @@ mod tests {
         assert_eq!(parse_quote("'"), Ok(Quote(Some(b'\''))));
         assert_eq!(parse_quote("none"), Ok(Quote(None)));
         assert!(parse_quote("no").is_err());
+        assert_eq!(parse_escape("\\"), Ok(Escape(Some(b'\\'))));
+        assert_eq!(parse_escape("none"), Ok(Escape(None)));
+        assert!(parse_escape("\\\\").is_err());
+        assert_eq!(parse_comment("//"), Ok(Comment(Prefix::new(b"//"))));
+        assert_eq!(parse_comment("none"), Ok(Comment(None)));
+        assert!(parse_comment("").is_err() && parse_comment("12345678").is_err());
     }
 }

@@ -30,8 +30,8 @@ pub use nulls::NullValues;
 pub use quantity::RejectsMax;
 pub use step::StepSpec;
 
-pub use crate::base::{Compression, InvalidBytes, Mode, Order, Progress};
-use crate::base::{Dialect, Result};
+pub use crate::base::{Compression, InvalidBytes, LineEnd, Mode, Order, Progress, TooFew, TooMany};
+use crate::base::{Dialect, Repair, Result};
 
 /// A run, as it is meant.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +48,8 @@ pub struct Config {
     pub invalid_bytes: InvalidBytes,
     /// The longest record taken in, in bytes.
     pub record_bytes_max: usize,
+    /// What records with too few or too many fields come to.
+    pub repair: Repair,
     /// What a bad record or cell does.
     pub on_bad_row: OnBadRow,
     /// The most rejected rows; `None` for any number.

@@ -5,11 +5,11 @@
 use std::collections::HashSet;
 
 use super::args::Options;
-use super::choice::{Quote, TextEncoding};
+use super::choice::{Comment, Escape, Quote, TextEncoding};
 use super::nulls::NullValues;
 use super::step::StepSpec;
 use super::{Config, OnBadRow, file};
-use crate::base::{Dialect, Error, Result};
+use crate::base::{Dialect, Error, Repair, Result};
 use crate::base::{Method, Window};
 
 const RECORD_BYTES_MAX: usize = 16 << 20;
@@ -32,6 +32,10 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
         dialect,
         encoding: options.encoding.and_then(|TextEncoding(encoding)| encoding),
         invalid_bytes: options.invalid_bytes.unwrap_or_default(),
+        repair: Repair {
+            too_few: options.too_few.unwrap_or_default(),
+            too_many: options.too_many.unwrap_or_default(),
+        },
         record_bytes_max: options.max_record_bytes.unwrap_or(RECORD_BYTES_MAX),
         on_bad_row: options.on_bad_row.unwrap_or_default(),
         rejects_max: options.max_rejects,
@@ -75,9 +79,15 @@ impl Options {
             config: None,
             delimiter: self.delimiter.or(file.delimiter),
             quote: self.quote.or(file.quote),
+            escape: self.escape.or(file.escape),
+            comment: self.comment.or(file.comment),
+            line_end: self.line_end.or(file.line_end),
+            skip_space: self.skip_space || file.skip_space,
             no_header: self.no_header || file.no_header,
             encoding: self.encoding.or(file.encoding),
             invalid_bytes: self.invalid_bytes.or(file.invalid_bytes),
+            too_few: self.too_few.or(file.too_few),
+            too_many: self.too_many.or(file.too_many),
             max_record_bytes: self.max_record_bytes.or(file.max_record_bytes),
             max_rejects: match self.on_bad_row {
                 Some(OnBadRow::Fail) => self.max_rejects,
@@ -116,16 +126,41 @@ impl Options {
 
 fn dialect(options: &Options) -> Result<Dialect> {
     let default = Dialect::default();
+    let quote = options.quote.map_or(default.quote, |Quote(byte)| byte);
     let dialect = Dialect {
         delimiter: options.delimiter.unwrap_or(default.delimiter),
-        quote: options.quote.map_or(default.quote, |Quote(byte)| byte),
+        quote,
+        // Only doubled quotes escape, then.
+        escape: options
+            .escape
+            .and_then(|Escape(byte)| byte)
+            .filter(|byte| Some(*byte) != quote),
+        comment: options.comment.and_then(|Comment(prefix)| prefix),
+        line_end: options.line_end.unwrap_or_default(),
+        skip_space: options.skip_space,
         header: !options.no_header,
-        ..default
     };
     if dialect.quote == Some(dialect.delimiter) {
         let byte = char::from(dialect.delimiter).escape_default();
         let message = format!("{byte} is the delimiter as well; choose another byte, or none");
         return Err(Error::usage("--quote", message));
+    }
+    if dialect.escape == Some(dialect.delimiter) {
+        let byte = char::from(dialect.delimiter).escape_default();
+        let message = format!("{byte} is the delimiter as well; choose another byte, or none");
+        return Err(Error::usage("--escape", message));
+    }
+    if let Some(comment) = dialect.comment
+        && [Some(dialect.delimiter), quote].contains(&Some(comment.bytes()[0]))
+    {
+        let message = "no line that starts with the delimiter or the quote is a comment; choose \
+                       another prefix, or none";
+        return Err(Error::usage("--comment", message));
+    }
+    let spaces = [Some(dialect.delimiter), quote, dialect.escape].contains(&Some(b' '));
+    if dialect.skip_space && spaces {
+        let message = "the space is the delimiter, the quote or the escape; leave one of them out";
+        return Err(Error::usage("--skip-space", message));
     }
     Ok(dialect)
 }
@@ -290,6 +325,12 @@ mod tests {
     fn contradictions_are_refused() {
         for (flags, expected) in [
             ("--delimiter ; --quote ;", "--quote: ; is the delimiter"),
+            ("--delimiter ; --escape ;", "--escape: ; is the delimiter"),
+            ("--comment ,", "--comment: no line that starts with"),
+            (
+                "--delimiter \\x20 --skip-space",
+                "--skip-space: the space is the delimiter",
+            ),
             (
                 "--dtype a=int64 --dtype a=utf8",
                 "--dtype a=…: the column has two types",

@@ -2,7 +2,7 @@
 //!
 //! Invariant: good and bad records together are all records of the block, each once.
 
-use crate::base::Reason;
+use crate::base::{Reason, RepairKind};
 
 /// A malformed record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,19 @@ pub struct BadRecord {
     pub fields: u32,
 }
 
+/// A record with too few or too many fields that became a row all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RepairedRecord {
+    /// Index of the record among the block's records, good and bad.
+    pub record: u32,
+    /// What was done.
+    pub kind: RepairKind,
+    /// Offset in the chunk of the record's first byte.
+    pub start: usize,
+    /// Offset in the chunk just past the record's last byte, without its line end.
+    pub end: usize,
+}
+
 /// The records of one block. Good ones (the rows) have exactly `columns` fields and are UTF-8.
 #[derive(Debug, Clone, Copy)]
 pub struct Fields<'a> {
@@ -31,16 +44,19 @@ pub struct Fields<'a> {
     pub(super) bounds: Bounds<'a>,
     pub(super) record_indices: &'a [u32],
     pub(super) bad: &'a [BadRecord],
+    pub(super) repaired: &'a [RepairedRecord],
 }
 
 /// Where the fields of a block begin and end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds<'a> {
-    /// Field `c` of row `r` starts at offset `offsets[r * stride + c]` of the chunk; the next offset
-    /// is just past what separates it from the next field.
+    /// Field `c` of row `r` starts at offset `offsets[r * stride + c * step]` of the chunk; the next
+    /// offset is just past what separates it from what is behind.
     pub offsets: &'a [u32],
-    /// Offsets from one row to the next: the number of columns where rows share the offset between
-    /// them, else one more.
+    /// Offsets from one field to the next: 1 where fields share the offset between them, else 2.
+    pub step: usize,
+    /// Offsets from one row to the next: `step` for each column, and one more unless rows share the
+    /// offset between them or fields share none.
     pub stride: usize,
     /// Whether the last field of each row is followed by a carriage return and a line feed; all
     /// others are followed by one byte.
@@ -73,7 +89,7 @@ impl<'a> Fields<'a> {
     #[inline]
     pub fn field(&self, row: usize, column: usize) -> &'a [u8] {
         assert!(column < self.columns, "a row has {} fields", self.columns);
-        let first = row * self.bounds.stride + column;
+        let first = row * self.bounds.stride + column * self.bounds.step;
         let [start, next] = [first, first + 1].map(|at| self.bounds.offsets[at] as usize);
         let carriage = self.bounds.carriage && column + 1 == self.columns;
         &self.bytes[start..next - 1 - usize::from(carriage)]
@@ -103,6 +119,12 @@ impl<'a> Fields<'a> {
     pub fn bad(&self) -> &'a [BadRecord] {
         self.bad
     }
+
+    /// Those of the rows that were repaired, in order.
+    #[inline]
+    pub fn repaired(&self) -> &'a [RepairedRecord] {
+        self.repaired
+    }
 }
 
 #[cfg(test)]
@@ -115,21 +137,30 @@ mod tests {
         rows: 2,
         bounds: Bounds {
             offsets: &[0, 3, 6, 8, 10],
+            step: 1,
             stride: 2,
             carriage: true,
         },
         record_indices: &[],
         bad: &[],
+        repaired: &[],
     };
 
     #[test]
     fn bounds_enclose_fields_without_separators() {
         let apart = Bounds {
             offsets: &[0, 3, 5, 6, 8, 9],
+            step: 1,
             stride: 3,
             carriage: false,
         };
-        for bounds in [FIELDS.bounds, apart] {
+        let free = Bounds {
+            offsets: &[0, 3, 3, 5, 6, 8, 8, 9],
+            step: 2,
+            stride: 4,
+            carriage: false,
+        };
+        for bounds in [FIELDS.bounds, apart, free] {
             let fields = Fields { bounds, ..FIELDS };
             let field = |row, column| fields.field(row, column);
             assert_eq!([field(0, 0), field(0, 1)], [&b"ab"[..], b"c"]);

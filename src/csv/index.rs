@@ -3,13 +3,14 @@
 //! The separator scan lists where fields end. Where all records of a block are alike, which is
 //! nearly always, that list is the block's bounds as it stands. Otherwise the list is cut into
 //! records and each one's number of fields is checked; a record that the scan cannot end (an illegal
-//! quote, no line end, far too many fields) goes through the plain machine.
+//! quote, no line end, far too many fields) goes through the plain machine, as all do in a dialect
+//! that the scan does not know.
 //! Invariant: good and bad records are exactly those the splitter counted, in order.
 
-use crate::base::{Dialect, Reason};
+use crate::base::{Dialect, Repair};
 
-use super::fields::{BadRecord, Bounds, Fields};
-use super::record::{Extent, walk};
+use super::fields::{Bounds, Fields};
+use super::found::Found;
 use super::separators::{Listed, SeparatorScan};
 use super::split::assert_dialect;
 use crate::base::masks::{BLOCK_BYTES, Kernel};
@@ -20,7 +21,7 @@ pub struct Indexer {
     kernel: Kernel,
     /// Where a scan started, then one past each separator it found.
     offsets: Vec<u32>,
-    block: Records,
+    block: Found,
 }
 
 /// Good records without blank lines between them, all ending with the same line end.
@@ -30,20 +31,6 @@ struct Alike {
     /// Offset just past the last of them.
     end: usize,
     carriage: bool,
-}
-
-/// The records of a block as they are found.
-#[derive(Debug)]
-struct Records {
-    dialect: Dialect,
-    columns: usize,
-    record_bytes_max: usize,
-    /// Records so far, good and bad.
-    count: usize,
-    bounds: Vec<u32>,
-    /// The index of each row's record, kept from the first bad record on.
-    indices: Vec<u32>,
-    bad: Vec<BadRecord>,
 }
 
 impl Indexer {
@@ -67,16 +54,14 @@ impl Indexer {
         Self {
             kernel,
             offsets: Vec::new(),
-            block: Records {
-                dialect,
-                columns,
-                record_bytes_max,
-                count: 0,
-                bounds: Vec::new(),
-                indices: Vec::new(),
-                bad: Vec::new(),
-            },
+            block: Found::new(dialect, columns, record_bytes_max),
         }
+    }
+
+    /// The same indexer, which repairs records of too few or too many fields as `repair` says.
+    pub fn repairing(mut self, repair: Repair) -> Self {
+        self.block.repair = repair;
+        self
     }
 
     /// Indexes up to `records_max` records of `chunk` from the record start `*at` on, and moves
@@ -94,6 +79,12 @@ impl Indexer {
         assert!(records_max > 0, "a block has a record");
         let start = *at;
         self.block.clear();
+        if !self.block.dialect.is_plain() {
+            while self.block.count < records_max && *at < chunk.len() {
+                *at = self.block.take_walked(chunk, *at);
+            }
+            return (self.block.count > 0).then(|| self.block.fields(chunk));
+        }
         self.reserve(chunk.len() - start, records_max);
         while self.block.count < records_max && *at < chunk.len() {
             let listed = self.scan(chunk, *at, records_max - self.block.count);
@@ -171,11 +162,13 @@ impl Indexer {
             rows: alike.rows,
             bounds: Bounds {
                 offsets: &self.offsets[..=alike.rows * columns],
+                step: 1,
                 stride: columns,
                 carriage: alike.carriage,
             },
             record_indices: &[],
             bad: &[],
+            repaired: &[],
         }
     }
 
@@ -190,176 +183,14 @@ impl Indexer {
 
     /// Memory held, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        let offsets =
-            self.offsets.capacity() + self.block.bounds.capacity() + self.block.indices.capacity();
-        offsets * size_of::<u32>() + self.block.bad.capacity() * size_of::<BadRecord>()
-    }
-}
-
-impl Records {
-    fn clear(&mut self) {
-        self.count = 0;
-        self.bounds.clear();
-        self.indices.clear();
-        self.bad.clear();
-    }
-
-    fn fields<'a>(&'a self, bytes: &'a [u8]) -> Fields<'a> {
-        let stride = self.columns + 1;
-        Fields {
-            bytes,
-            columns: self.columns,
-            rows: self.bounds.len() / stride,
-            bounds: Bounds {
-                offsets: &self.bounds,
-                stride,
-                carriage: false,
-            },
-            record_indices: &self.indices,
-            bad: &self.bad,
-        }
-    }
-
-    /// Takes records from the list of a scan that started at the record start `start`, until
-    /// there are `records_max`. Returns the next record start.
-    fn take_lines(
-        &mut self,
-        bytes: &[u8],
-        mut start: usize,
-        separators: &[u32],
-        line_ends: usize,
-        records_max: usize,
-    ) -> usize {
-        let is_newline = |after: &u32| bytes[*after as usize - 1] == b'\n';
-        for separators in separators.split_inclusive(is_newline).take(line_ends) {
-            if self.count == records_max {
-                break;
-            }
-            let line_end = separators[separators.len() - 1] as usize;
-            let mut end = line_end - 1;
-            if end > start && bytes[end - 1] == b'\r' {
-                end -= 1;
-            }
-            let good = separators.len() == self.columns && end - start <= self.record_bytes_max;
-            if good && end > start {
-                self.push_row(start, &separators[..self.columns - 1], end);
-            } else if end > start {
-                self.push_bad(&Extent {
-                    start,
-                    end,
-                    next: line_end,
-                    fields: separators.len(),
-                    newlines: 0,
-                    flaw: None,
-                });
-            }
-            start = line_end;
-        }
-        start
-    }
-
-    /// Takes the record at `start` through the plain machine. Returns the next record start.
-    fn take_walked(&mut self, bytes: &[u8], start: usize) -> usize {
-        let row = self.bounds.len();
-        self.bounds.push(start as u32);
-        let bounds_max = row + self.columns + 1;
-        let extent = walk(bytes, start, self.dialect, |delimiter| {
-            if self.bounds.len() < bounds_max {
-                self.bounds.push(delimiter as u32 + 1);
-            }
-        });
-        let good = extent.flaw.is_none()
-            && extent.fields == self.columns
-            && extent.bytes() <= self.record_bytes_max;
-        if good && !extent.is_blank() {
-            self.bounds.push(extent.end as u32 + 1);
-            self.count_row();
-        } else {
-            self.bounds.truncate(row);
-            if !extent.is_blank() {
-                self.push_bad(&extent);
-            }
-        }
-        extent.next
-    }
-
-    #[inline]
-    fn push_row(&mut self, start: usize, delimiters: &[u32], end: usize) {
-        self.bounds.push(start as u32);
-        self.bounds.extend_from_slice(delimiters);
-        self.bounds.push(end as u32 + 1);
-        self.count_row();
-    }
-
-    #[inline]
-    fn count_row(&mut self) {
-        if !self.bad.is_empty() {
-            self.indices.push(self.count as u32);
-        }
-        self.count += 1;
-    }
-
-    #[cold]
-    fn push_bad(&mut self, extent: &Extent) {
-        let (reason, offset) = if extent.bytes() > self.record_bytes_max {
-            (Reason::RecordTooLong, extent.start)
-        } else if let Some(flaw) = extent.flaw {
-            flaw
-        } else if extent.fields < self.columns {
-            (Reason::TooFewFields, extent.start)
-        } else {
-            (Reason::TooManyFields, extent.start)
-        };
-        if self.bad.is_empty() {
-            self.indices.extend(0..self.count as u32);
-        }
-        self.bad.push(BadRecord {
-            record: self.count as u32,
-            reason,
-            offset,
-            start: extent.start,
-            end: extent.end,
-            fields: extent.fields as u32,
-        });
-        self.count += 1;
-    }
-
-    /// Moves the rows that are not UTF-8 to the bad records.
-    #[cold]
-    fn move_invalid_utf8(&mut self, bytes: &[u8]) {
-        if self.bad.is_empty() {
-            self.indices.extend(0..self.count as u32);
-        }
-        let stride = self.columns + 1;
-        let mut kept = 0;
-        for row in 0..self.indices.len() {
-            let bounds = row * stride..(row + 1) * stride;
-            let start = self.bounds[bounds.start] as usize;
-            let end = self.bounds[bounds.end - 1] as usize - 1;
-            if simdutf8::basic::from_utf8(&bytes[start..end]).is_ok() {
-                self.bounds.copy_within(bounds, kept * stride);
-                self.indices[kept] = self.indices[row];
-                kept += 1;
-            } else {
-                self.bad.push(BadRecord {
-                    record: self.indices[row],
-                    reason: Reason::InvalidUtf8,
-                    offset: start,
-                    start,
-                    end,
-                    fields: self.columns as u32,
-                });
-            }
-        }
-        self.bounds.truncate(kept * stride);
-        self.indices.truncate(kept);
-        self.bad.sort_unstable_by_key(|bad| bad.record);
+        self.offsets.capacity() * size_of::<u32>() + self.block.memory_bytes()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{Reason, RepairKind, TooFew, TooMany};
 
     /// Rows joined by `|`, and the bad records as (record, reason, offset).
     type Indexed = (Vec<String>, Vec<(u32, Reason, usize)>);
@@ -438,6 +269,54 @@ mod tests {
         assert_eq!(fields.bounds().offsets, [0, 2, 5, 7, 9, 11]);
         let fields = indexer.next(&text[..2], &mut 0, 9).expect("a record");
         assert_eq!((fields.record_indices(), fields.records()), (None, 1));
+    }
+
+    #[test]
+    fn records_are_repaired_as_asked_for() {
+        let text = b"a,b,c\n,d\n\"e\",f,g,\"h,\n\"\ni,j,\"k\",l\n\"m\"n,o\n\xff,p\nq,r,s\r\nt";
+        let pad = Repair {
+            too_few: TooFew::Pad,
+            too_many: TooMany::Reject,
+        };
+        let truncate = Repair {
+            too_few: TooFew::Reject,
+            too_many: TooMany::Truncate,
+        };
+        let merge = Repair {
+            too_many: TooMany::MergeLast,
+            ..pad
+        };
+        for (repair, expected, kinds, rejected) in [
+            (pad, "a|b|c |d| q|r|s t||", "p1 p7", 4),
+            (truncate, "a|b|c e|f|g i|j|k q|r|s", "t2 t3", 4),
+            (merge, "a|b|c |d| e|f|g,\"h,~ q|r|s t||", "p1 m2 p7", 3),
+        ] {
+            for kernel in Kernel::available() {
+                let indexer = Indexer::with_kernel(Dialect::default(), 3, 99, kernel);
+                let mut indexer = indexer.repairing(repair);
+                let fields = indexer.next(text, &mut 0, 99).expect("there are records");
+                let row = |row| (0..3).map(move |column| (row, column));
+                let cell = |(row, column)| {
+                    let text =
+                        String::from_utf8_lossy(fields.field(row, column)).replace('\n', "~");
+                    text.trim_matches('"').to_owned()
+                };
+                let rows =
+                    (0..fields.rows()).map(|r| row(r).map(cell).collect::<Vec<_>>().join("|"));
+                assert_eq!(rows.collect::<Vec<_>>().join(" "), expected);
+                let kind = |repaired: &super::super::RepairedRecord| {
+                    let letter = match repaired.kind {
+                        RepairKind::Padded => 'p',
+                        RepairKind::Truncated => 't',
+                        RepairKind::Merged => 'm',
+                    };
+                    format!("{letter}{}", repaired.record)
+                };
+                let found: Vec<_> = fields.repaired().iter().map(kind).collect();
+                assert_eq!(found.join(" "), kinds);
+                assert_eq!((fields.bad().len(), fields.records()), (rejected, 8));
+            }
+        }
     }
 
     #[test]

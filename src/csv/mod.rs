@@ -6,6 +6,7 @@
 //! [`Dialect`](crate::base::Dialect), its exact statement is in `record.rs`.
 
 mod fields;
+mod found;
 mod index;
 mod lines;
 mod quotes;
@@ -16,7 +17,7 @@ mod split;
 mod summary;
 mod unquote;
 
-pub use fields::{BadRecord, Bounds, Fields};
+pub use fields::{BadRecord, Bounds, Fields, RepairedRecord};
 pub use index::Indexer;
 pub use record::{Record, read_record, records};
 pub use resync::{RESYNC_BYTES_MAX, resync};

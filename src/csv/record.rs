@@ -6,10 +6,23 @@
 //!     │                                 │                      │
 //!     └─────other──▶ Unquoted ◀──other──┴────────not \n────────┘     (text after the quote)
 //! ```
-//! A delimiter outside quotes leads back to `FieldStart`, a line feed outside quotes ends the
+//! A delimiter outside quotes leads back to `FieldStart`, a line end outside quotes ends the
 //! record. Input that does not end with a line end is read as if one followed.
+//!
+//! 1. The escape byte makes the next byte ordinary everywhere but in comments; before CR LF it
+//!    does so for both. As the last byte of the input it is ordinary itself.
+//! 2. A line that starts with the comment prefix where a record could start is no record.
+//! 3. With `skip_space`, spaces before a field and between its closing quote and the delimiter are
+//!    no part of it.
+//! 4. A quoted field is never closed if the input ends in it, if it grows longer than a record may
+//!    be, or if, some lines on, the quote that would close it stands where a field opens and before
+//!    what belongs in a field. Then the record ends with the line its opening quote is in. No
+//!    record of RFC 4180 within the limit is torn by that, and a chunk that ends at any later record
+//!    start tells the same: it ends inside those quotes.
+//! 5. Reading on there costs no more than reading twice: what was passed holds quotes in pairs only,
+//!    so that no field opens in it and stays open.
 
-use crate::base::{Dialect, Reason};
+use crate::base::{Dialect, LineEnd, Reason};
 
 use super::unquote::unquote_into;
 
@@ -19,20 +32,40 @@ enum State {
     Unquoted,
     Quoted,
     QuoteInQuoted,
+    /// Behind a closing quote.
+    Space,
     CarriageAfterQuote,
+    Comment,
 }
 
 /// Walks through one record. Invariant: all bytes before `pos` have been taken in.
 #[derive(Debug, Clone)]
 pub(super) struct Machine {
     dialect: Dialect,
+    /// A quoted field that is longer is never closed.
+    quoted_bytes_max: usize,
     state: State,
     start: usize,
+    /// Whether a comment may start at `start`.
+    may_be_comment: bool,
     pos: usize,
     newlines: u64,
     delimiters: usize,
+    field_start: usize,
+    /// Just past the last escaped byte.
+    escaped_end: usize,
+    /// The last one.
     opening_quote: usize,
+    /// Line feeds before it.
+    newlines_before_quote: u64,
+    /// Whether a line ended since.
+    spans_lines: bool,
+    /// Just past the quote that closed the field.
+    quote_end: usize,
+    /// End of the content, where a line end was found.
+    end: Option<usize>,
     text_after_quote: bool,
+    never_closed: bool,
     literal_quote: bool,
 }
 
@@ -47,18 +80,17 @@ pub(super) struct Extent {
     pub(super) next: usize,
     /// Number of fields.
     pub(super) fields: usize,
+    /// The last field.
+    pub(super) last: (usize, usize),
     /// Line feeds in `start..next`.
     pub(super) newlines: u64,
     /// An illegal quote, and the offset to report.
     pub(super) flaw: Option<(Reason, usize)>,
+    /// Whether it is a record: not a line without content, and no comment.
+    pub(super) is_record: bool,
 }
 
 impl Extent {
-    /// A line without content, which is no record.
-    pub(super) fn is_blank(&self) -> bool {
-        self.start == self.end
-    }
-
     /// Length without the line end, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.end - self.start
@@ -66,87 +98,215 @@ impl Extent {
 }
 
 impl Machine {
-    /// At the record that starts at `start`.
-    pub(super) fn new(dialect: Dialect, start: usize) -> Self {
+    /// At the record that starts at `start`, which may hold quoted fields up to the given length.
+    pub(super) fn new(dialect: Dialect, start: usize, quoted_bytes_max: usize) -> Self {
         Self {
             dialect,
+            quoted_bytes_max,
             state: State::FieldStart,
             start,
+            may_be_comment: true,
             pos: start,
             newlines: 0,
             delimiters: 0,
+            field_start: start,
+            escaped_end: start,
             opening_quote: start,
+            newlines_before_quote: 0,
+            spans_lines: false,
+            quote_end: start,
+            end: None,
             text_after_quote: false,
+            never_closed: false,
             literal_quote: false,
         }
     }
 
     /// At any byte, assumed to be inside quotes or not.
     pub(super) fn in_middle(dialect: Dialect, bytes: &[u8], pos: usize, inside: bool) -> Self {
-        let state = match bytes[..pos].last() {
+        let before = bytes[..pos].last();
+        let state = match before {
             _ if inside => State::Quoted,
-            Some(&byte) if byte != dialect.delimiter && byte != b'\n' => State::Unquoted,
+            Some(&byte) if byte != dialect.delimiter && !is_line_end(byte, dialect) => {
+                State::Unquoted
+            }
             _ => State::FieldStart,
         };
         Self {
             state,
-            ..Self::new(dialect, pos)
+            may_be_comment: !inside && before.is_none_or(|&byte| is_line_end(byte, dialect)),
+            ..Self::new(dialect, pos, usize::MAX)
         }
     }
 
-    /// Takes in `bytes[pos..to]` up to the line feed that ends the record; whether it was found.
-    /// Calls `delimiter` with the offset of each structural delimiter.
+    /// Takes in `bytes[pos..to]`, and two bytes more at most, up to the line end that ends the
+    /// record or the byte that shows a quote to be never closed; whether either was found.
+    /// Calls `field` with where each field but the last starts and ends.
     pub(super) fn run(
         &mut self,
         bytes: &[u8],
         to: usize,
-        mut delimiter: impl FnMut(usize),
+        mut field: impl FnMut(usize, usize),
     ) -> bool {
         let quote = self.dialect.quote;
+        self.begin(bytes);
         while self.pos < to {
             let byte = bytes[self.pos];
             let pos = self.pos;
             self.pos += 1;
             self.newlines += u64::from(byte == b'\n');
-            if self.state == State::Quoted {
-                if Some(byte) == quote {
-                    self.state = State::QuoteInQuoted;
+            if self.takes_escape(byte, bytes) {
+                if self.never_closed {
+                    return true;
                 }
                 continue;
             }
-            if byte == b'\n' {
+            if self.state == State::Quoted {
+                self.spans_lines |= is_line_end(byte, self.dialect);
+                if Some(byte) == quote {
+                    self.state = State::QuoteInQuoted;
+                    self.quote_end = self.pos;
+                } else if self.grew_too_long() {
+                    return true;
+                }
+                continue;
+            }
+            if is_line_end(byte, self.dialect) {
+                self.end_line(bytes, pos);
                 return true;
             }
-            self.state = match self.state {
-                State::CarriageAfterQuote => self.unquoted_text(byte),
-                _ if byte == self.dialect.delimiter => State::FieldStart,
-                State::FieldStart if Some(byte) == quote => {
-                    self.opening_quote = pos;
-                    State::Quoted
+            if byte == self.dialect.delimiter && self.state != State::Comment {
+                if self.state == State::CarriageAfterQuote {
+                    self.text_behind_quote(bytes);
+                    if self.never_closed {
+                        return true;
+                    }
                 }
-                State::QuoteInQuoted if Some(byte) == quote => State::Quoted,
-                State::QuoteInQuoted if byte == b'\r' => State::CarriageAfterQuote,
-                State::QuoteInQuoted => self.unquoted_text(byte),
-                _ => {
-                    self.literal_quote |= Some(byte) == quote;
-                    State::Unquoted
-                }
-            };
-            if self.state == State::FieldStart {
+                field(self.field_start, self.field_end(pos));
                 self.delimiters += 1;
-                delimiter(pos);
+                self.field_start = self.pos;
+                self.state = State::FieldStart;
+            } else {
+                self.state = self.after(byte, bytes, pos);
+                if self.never_closed {
+                    return true;
+                }
             }
         }
         false
     }
 
-    /// What stands between a closing quote and the delimiter reads on as an unquoted field.
-    fn unquoted_text(&mut self, byte: u8) -> State {
+    fn begin(&mut self, bytes: &[u8]) {
+        if self.pos == self.start
+            && self.may_be_comment
+            && let Some(prefix) = &self.dialect.comment
+            && bytes[self.pos..].starts_with(prefix.bytes())
+        {
+            self.state = State::Comment;
+        }
+    }
+
+    /// The state after a byte outside quotes that neither ends a field nor is escaped.
+    fn after(&mut self, byte: u8, bytes: &[u8], pos: usize) -> State {
+        let quote = self.dialect.quote;
+        let is_skipped = byte == b' ' && self.dialect.skip_space;
+        match self.state {
+            State::Comment => State::Comment,
+            State::FieldStart if is_skipped => {
+                self.field_start = pos + 1;
+                State::FieldStart
+            }
+            State::FieldStart if Some(byte) == quote => {
+                self.opening_quote = pos;
+                self.newlines_before_quote = self.newlines;
+                self.spans_lines = false;
+                State::Quoted
+            }
+            State::QuoteInQuoted if Some(byte) == quote => State::Quoted,
+            State::QuoteInQuoted | State::Space if is_skipped => State::Space,
+            State::QuoteInQuoted | State::Space if byte == b'\r' => State::CarriageAfterQuote,
+            State::QuoteInQuoted | State::Space | State::CarriageAfterQuote => {
+                self.text_behind_quote(bytes);
+                State::Unquoted
+            }
+            _ => {
+                self.literal_quote |= Some(byte) == quote;
+                State::Unquoted
+            }
+        }
+    }
+
+    /// Takes in what the escape byte `byte` escapes, if it does.
+    fn takes_escape(&mut self, byte: u8, bytes: &[u8]) -> bool {
+        if self.dialect.escape != Some(byte) || self.state == State::Comment {
+            return false;
+        }
+        let escaped = match bytes[self.pos..] {
+            [b'\r', b'\n', ..] => b"\r\n".len(),
+            [_, ..] => 1,
+            [] => return false,
+        };
+        for &byte in &bytes[self.pos..self.pos + escaped] {
+            self.newlines += u64::from(byte == b'\n');
+            self.spans_lines |= is_line_end(byte, self.dialect);
+        }
+        self.pos += escaped;
+        self.escaped_end = self.pos;
+        match self.state {
+            State::Quoted => {
+                self.grew_too_long();
+            }
+            State::QuoteInQuoted | State::Space | State::CarriageAfterQuote => {
+                self.text_behind_quote(bytes);
+                self.state = State::Unquoted;
+            }
+            _ => self.state = State::Unquoted,
+        }
+        true
+    }
+
+    fn grew_too_long(&mut self) -> bool {
+        self.never_closed = self.pos - self.opening_quote > self.quoted_bytes_max;
+        self.never_closed
+    }
+
+    /// What stands between a closing quote and the delimiter reads on as an unquoted field, unless
+    /// it shows that the quote opens a field, so that the one before was never closed.
+    fn text_behind_quote(&mut self, bytes: &[u8]) {
         self.text_after_quote = true;
-        if byte == self.dialect.delimiter {
-            State::FieldStart
+        let mut before = &bytes[self.opening_quote..self.quote_end - 1];
+        while self.dialect.skip_space
+            && let [rest @ .., b' '] = before
+        {
+            before = rest;
+        }
+        let opens = |byte: &u8| *byte == self.dialect.delimiter || is_line_end(*byte, self.dialect);
+        self.never_closed = self.spans_lines && before.last().is_some_and(opens);
+    }
+
+    fn end_line(&mut self, bytes: &[u8], pos: usize) {
+        let mut end = pos;
+        if bytes[pos] == b'\r' {
+            if bytes.get(self.pos) == Some(&b'\n') {
+                self.pos += 1;
+                self.newlines += 1;
+            }
         } else {
-            State::Unquoted
+            end = self.without_carriage(bytes, pos);
+        }
+        self.end = Some(end);
+    }
+
+    /// `end` without a carriage return before it that is no part of the record.
+    fn without_carriage(&self, bytes: &[u8], end: usize) -> usize {
+        let has_carriage = bytes[self.start..end].ends_with(b"\r");
+        end - usize::from(has_carriage && self.escaped_end < end)
+    }
+
+    fn field_end(&self, end: usize) -> usize {
+        match self.state {
+            State::QuoteInQuoted | State::Space | State::CarriageAfterQuote => self.quote_end,
+            _ => end,
         }
     }
 
@@ -165,48 +325,79 @@ impl Machine {
         self.pos
     }
 
-    /// The record that ends with the byte last taken in (its line feed, or the last of the input).
+    /// Where nothing before will be looked at again.
+    pub(super) fn settled(&self) -> usize {
+        match self.state {
+            State::Quoted | State::QuoteInQuoted => self.opening_quote,
+            _ => self.pos,
+        }
+    }
+
+    /// The record that ends with the byte last taken in (its line end, or the last of the input),
+    /// or with the line of the quote that is never closed.
     pub(super) fn finish(&self, bytes: &[u8]) -> Extent {
-        let unclosed = self.state == State::Quoted;
-        let record = &bytes[self.start..self.pos];
-        let content = if unclosed {
-            record
-        } else {
-            without_line_end(record)
-        };
-        let flaw = if unclosed {
-            Some((Reason::UnclosedQuote, self.opening_quote))
-        } else if self.text_after_quote {
-            Some((Reason::TextAfterQuote, self.start))
-        } else {
-            None
-        };
+        if self.never_closed || self.state == State::Quoted {
+            return self.finish_unclosed(bytes);
+        }
+        let end = self
+            .end
+            .unwrap_or_else(|| self.without_carriage(bytes, self.pos));
+        let flaw = (Reason::TextAfterQuote, self.start);
         Extent {
             start: self.start,
-            end: self.start + content.len(),
+            end,
             next: self.pos,
             fields: self.delimiters + 1,
+            last: (self.field_start.min(end), self.field_end(end)),
             newlines: self.newlines,
-            flaw,
+            flaw: self.text_after_quote.then_some(flaw),
+            is_record: end > self.start && self.state != State::Comment,
+        }
+    }
+
+    fn finish_unclosed(&self, bytes: &[u8]) -> Extent {
+        let behind = &bytes[self.opening_quote..];
+        let line_end = behind
+            .iter()
+            .position(|&byte| is_line_end(byte, self.dialect));
+        let (mut end, mut next) = (bytes.len(), bytes.len());
+        if let Some(at) = line_end {
+            end = self.opening_quote + at;
+            next = end + 1;
+            if behind[at..].starts_with(b"\r\n") {
+                next += 1;
+            } else if behind[..at].ends_with(b"\r") {
+                end -= 1;
+            }
+        }
+        let newlines = u64::from(bytes[end..next].ends_with(b"\n"));
+        Extent {
+            start: self.start,
+            end,
+            next,
+            fields: self.delimiters + 1,
+            last: (self.field_start, end),
+            newlines: self.newlines_before_quote + newlines,
+            flaw: Some((Reason::UnclosedQuote, self.opening_quote)),
+            is_record: true,
         }
     }
 }
 
-/// `record` without LF, CRLF or (at the end of the input) CR.
-fn without_line_end(record: &[u8]) -> &[u8] {
-    let record = record.strip_suffix(b"\n").unwrap_or(record);
-    record.strip_suffix(b"\r").unwrap_or(record)
+fn is_line_end(byte: u8, dialect: Dialect) -> bool {
+    byte == b'\n' || (byte == b'\r' && dialect.line_end == LineEnd::Any)
 }
 
-/// The record that starts at `start`, which may be a blank line.
+/// The record that starts at `start`, which may be none.
 pub(super) fn walk(
     bytes: &[u8],
     start: usize,
     dialect: Dialect,
-    delimiter: impl FnMut(usize),
+    quoted_bytes_max: usize,
+    field: impl FnMut(usize, usize),
 ) -> Extent {
-    let mut machine = Machine::new(dialect, start);
-    machine.run(bytes, bytes.len(), delimiter);
+    let mut machine = Machine::new(dialect, start, quoted_bytes_max);
+    machine.run(bytes, bytes.len(), field);
     machine.finish(bytes)
 }
 
@@ -227,8 +418,30 @@ pub struct Record {
     pub flaw: Option<(Reason, usize)>,
 }
 
+impl Record {
+    /// The record of `extent` whose fields but the last are at `spans`.
+    fn new(bytes: &[u8], dialect: Dialect, extent: &Extent, spans: Vec<(usize, usize)>) -> Self {
+        let mut fields = Vec::new();
+        if extent.flaw.is_none() {
+            for (start, end) in spans.into_iter().chain([extent.last]) {
+                let mut field = Vec::new();
+                unquote_into(&bytes[start..end], dialect.quoting(), &mut field);
+                fields.push(field);
+            }
+        }
+        Self {
+            fields,
+            field_count: extent.fields,
+            start: extent.start,
+            end: extent.end,
+            next: extent.next,
+            flaw: extent.flaw,
+        }
+    }
+}
+
 /// Reads the first record at or after `at`, which must be a record start. `None` when only blank
-/// lines are left.
+/// lines and comments are left.
 ///
 /// A record longer than `record_bytes_max` has the flaw [`Reason::RecordTooLong`] and is not read
 /// to its end: its `end` and `next` then say how far it was read.
@@ -239,42 +452,31 @@ pub fn read_record(
     record_bytes_max: usize,
 ) -> Option<Record> {
     while at < bytes.len() {
-        let mut delimiters = Vec::new();
-        let mut machine = Machine::new(dialect, at);
+        let mut spans = Vec::new();
+        let mut machine = Machine::new(dialect, at, record_bytes_max);
         let line_bytes_max = record_bytes_max.saturating_add(b"\r\n".len());
         let to = at.saturating_add(line_bytes_max).min(bytes.len());
-        let ended = machine.run(bytes, to, |pos| delimiters.push(pos));
-        let mut extent = machine.finish(bytes);
+        let ended = machine.run(bytes, to, |start, end| spans.push((start, end)));
+        let cut = !ended && to < bytes.len();
+        let mut extent = machine.finish(&bytes[..if cut { machine.pos() } else { bytes.len() }]);
         at = extent.next;
-        if extent.is_blank() {
+        if !extent.is_record {
+            if cut {
+                // A comment may be of any length.
+                at = walk(bytes, extent.start, dialect, record_bytes_max, |_, _| {}).next;
+            }
             continue;
         }
-        if extent.bytes() > record_bytes_max || (!ended && to < bytes.len()) {
+        if extent.bytes() > record_bytes_max || cut {
             extent.flaw = Some((Reason::RecordTooLong, extent.start));
         }
-        let mut fields = Vec::new();
-        if extent.flaw.is_none() {
-            let mut start = extent.start;
-            for end in delimiters.into_iter().chain([extent.end]) {
-                let mut field = Vec::new();
-                unquote_into(&bytes[start..end], dialect.quote, &mut field);
-                fields.push(field);
-                start = end + 1;
-            }
-        }
-        return Some(Record {
-            fields,
-            field_count: extent.fields,
-            start: extent.start,
-            end: extent.end,
-            next: extent.next,
-            flaw: extent.flaw,
-        });
+        return Some(Record::new(bytes, dialect, &extent, spans));
     }
     None
 }
 
-/// All records of `bytes`, one byte at a time: what every fast path must equal.
+/// All records of `bytes`, one byte at a time: what every fast path must equal. A quoted field
+/// longer than `record_bytes_max` is never closed; other records may be longer.
 pub fn records(
     bytes: &[u8],
     dialect: Dialect,
@@ -282,9 +484,16 @@ pub fn records(
 ) -> impl Iterator<Item = Record> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let record = read_record(bytes, at, dialect, record_bytes_max)?;
-        at = record.next;
-        Some(record)
+        while at < bytes.len() {
+            let mut spans = Vec::new();
+            let push = |start, end| spans.push((start, end));
+            let extent = walk(bytes, at, dialect, record_bytes_max, push);
+            at = extent.next;
+            if extent.is_record {
+                return Some(Record::new(bytes, dialect, &extent, spans));
+            }
+        }
+        None
     })
 }
 
@@ -360,11 +569,104 @@ mod tests {
     }
 
     #[test]
-    fn an_unclosed_quote_is_reported_where_it_opens() {
+    fn an_unclosed_quote_is_reported_where_it_opens_and_costs_its_line() {
         let flaw = Some((Reason::UnclosedQuote, 4));
-        assert_eq!(flaws("a\nb,\"c\nd\n"), [None, flaw]);
+        assert_eq!(flaws("a\nb,\"c\nd\n"), [None, flaw, None]);
         assert_eq!(flaws("a\nb,\""), [None, flaw]);
         assert_eq!(flaws("a\nb,\"\"\"\n"), [None, flaw]);
+        assert_eq!(flaws("a\nb,\"c\r\nd\ne,\"f\"\n"), [None, flaw, None, None]);
+        let lost = "a\nb,\"c\n".to_owned() + &"\"d\",\"e\"\n".repeat(3);
+        assert_eq!(flaws(&lost), [None, flaw, None, None, None]);
+        // Here the closing quote stands where no field opens.
+        assert_eq!(
+            flaws("\"a\nb\" ,c\nd\n"),
+            [Some((Reason::TextAfterQuote, 0)), None]
+        );
+    }
+
+    #[test]
+    fn a_quoted_field_longer_than_a_record_is_never_closed() {
+        let text = "\"a\nb\nc\"\nd\n";
+        let read = |max| records(text.as_bytes(), Dialect::default(), max);
+        assert_eq!(read(6).count(), 2);
+        let ends: Vec<_> = read(5).map(|record| record.next).collect();
+        assert_eq!(ends, [3, 5, 8, 10]);
+    }
+
+    /// The fields of all records under a dialect, and their flaws.
+    fn read(text: &str, change: impl Fn(&mut Dialect)) -> Vec<String> {
+        let mut dialect = Dialect::default();
+        change(&mut dialect);
+        let read = records(text.as_bytes(), dialect, usize::MAX);
+        let texts = read.map(|record| match record.flaw {
+            Some((reason, offset)) => format!("{reason} at {offset}"),
+            None => String::from_utf8(record.fields.join(&b'|')).expect("tests use UTF-8"),
+        });
+        texts.collect()
+    }
+
+    #[test]
+    fn an_escape_makes_any_byte_ordinary() {
+        for (text, expected) in [
+            ("a\\,b,c\n", vec!["a,b|c"]),
+            ("\\\"a,b\n", vec!["\"a|b"]),
+            ("\"a\\\",b\",c\n", vec!["a\",b|c"]),
+            ("\"a\\\\\",b\n", vec!["a\\|b"]),
+            ("a\\\nb,c\\\r\nd\r\ne", vec!["a\nb|c\r\nd", "e"]),
+            ("\\n,\\N\n", vec!["n|N"]),
+            ("a\\", vec!["a\\"]),
+            ("a\\\r", vec!["a\r"]),
+            ("\"a\\", vec!["unclosed_quote at 0"]),
+            ("\"a\"\\b\nc\n", vec!["text_after_quote at 0", "c"]),
+            ("\"a\"\"b\"\n", vec!["a\"b"]),
+        ] {
+            let found = read(text, |dialect| dialect.escape = Some(b'\\'));
+            assert_eq!(found, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn comments_are_no_records() {
+        let text = "#a \"b\n\nc\n#\r\nd\n#e\\\n\"f\n#g\"\n h#\n#";
+        let found = read(text, |dialect| {
+            dialect.comment = crate::base::Prefix::new(b"#");
+            dialect.escape = Some(b'\\');
+        });
+        assert_eq!(found, ["c", "d", "f\n#g", " h#"]);
+        let found = read("// a\n/b\n//", |dialect| {
+            dialect.comment = crate::base::Prefix::new(b"//");
+        });
+        assert_eq!(found, ["/b"]);
+    }
+
+    #[test]
+    fn a_lone_carriage_return_may_end_a_record() {
+        for (text, expected) in [
+            ("a,b\rc,d\r", vec!["a|b", "c|d"]),
+            ("a\r\r\r\nb\n\rc", vec!["a", "b", "c"]),
+            ("\"a\rb\"\r\"c\"\r\n", vec!["a\rb", "c"]),
+            ("\"a\rb\r", vec!["unclosed_quote at 0", "b"]),
+        ] {
+            let found = read(text, |dialect| dialect.line_end = LineEnd::Any);
+            assert_eq!(found, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn spaces_before_fields_and_behind_quotes_are_skipped() {
+        for (text, expected) in [
+            ("a,  b ,c\n", vec!["a|b |c"]),
+            (" \"a\",  \"b,\" ,c\n", vec!["a|b,|c"]),
+            ("a, \"b\" \r\nc,  \n", vec!["a|b", "c|"]),
+            ("a, \"b\" c\nd\n", vec!["text_after_quote at 0", "d"]),
+            (
+                "a, \"b\nc\nd, \"e\"\n",
+                vec!["unclosed_quote at 3", "c", "d|e"],
+            ),
+        ] {
+            let found = read(text, |dialect| dialect.skip_space = true);
+            assert_eq!(found, expected, "{text:?}");
+        }
     }
 
     #[test]

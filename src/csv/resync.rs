@@ -56,15 +56,17 @@ impl Run {
 /// The longest run of regular records if `at` is `inside` quotes or not; cut at `RUN_MAX`.
 fn longest_run(bytes: &[u8], at: usize, columns: usize, dialect: Dialect, inside: bool) -> Run {
     let mut machine = Machine::in_middle(dialect, bytes, at, inside);
-    let mut ended = machine.run(bytes, bytes.len(), |_| {});
-    let mut run = Run::new(machine.pos());
+    let mut ended = machine.run(bytes, bytes.len(), |_, _| {});
+    let mut next = machine.finish(bytes).next;
+    let mut run = Run::new(next);
     let mut best = run;
     // The last record may be cut off by the end of the window, so it does not count.
     while ended && best.records < RUN_MAX {
-        machine = Machine::new(dialect, machine.pos());
-        ended = machine.run(bytes, bytes.len(), |_| {});
+        machine = Machine::new(dialect, next, usize::MAX);
+        ended = machine.run(bytes, bytes.len(), |_, _| {});
         let extent = machine.finish(bytes);
-        if extent.is_blank() {
+        next = extent.next;
+        if !extent.is_record {
             continue;
         }
         if ended && extent.flaw.is_none() && extent.fields == columns {

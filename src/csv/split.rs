@@ -54,7 +54,7 @@ impl RecordSplit for Splitter {
         let (mut end, mut records, mut newlines) = (at, 0, 0);
         let mut full = false;
         while !full && end < bytes.len() {
-            if limits.record_bytes_max >= BLOCK_BYTES {
+            if self.dialect.is_plain() && limits.record_bytes_max >= BLOCK_BYTES {
                 let lines = self.kernel.run(LineScan {
                     bytes,
                     from: end,
@@ -72,7 +72,7 @@ impl RecordSplit for Splitter {
             }
             if !full && end < bytes.len() {
                 let extent = self.walk_record(bytes, end, limits.record_bytes_max, passed);
-                if extent.bytes() > limits.record_bytes_max {
+                if extent.is_record && extent.bytes() > limits.record_bytes_max {
                     return Split {
                         end,
                         records: records as u32,
@@ -81,7 +81,7 @@ impl RecordSplit for Splitter {
                     };
                 }
                 end = extent.next;
-                records += u64::from(!extent.is_blank());
+                records += u64::from(extent.is_record);
                 newlines += extent.newlines;
                 full = records >= records_max || end >= end_goal;
             }
@@ -109,15 +109,15 @@ impl Splitter {
         record_bytes_max: usize,
         passed: &mut dyn FnMut(usize),
     ) -> Extent {
-        let mut machine = Machine::new(self.dialect, start);
+        let mut machine = Machine::new(self.dialect, start, record_bytes_max);
         loop {
             let to = machine.pos().saturating_add(PASSED_BYTES).min(bytes.len());
-            if machine.run(bytes, to, |_| {}) || to == bytes.len() {
+            if machine.run(bytes, to, |_, _| {}) || to == bytes.len() {
                 return machine.finish(bytes);
             }
             // The last bytes may yet turn out to be a line end.
             if machine.walked() > record_bytes_max.saturating_add(b"\r\n".len()) {
-                passed(machine.pos());
+                passed(machine.settled());
             }
         }
     }
@@ -139,13 +139,14 @@ fn oversize(extent: &Extent) -> Stop {
 /// Masks tell the structural bytes apart only if they differ, and cutting at them leaves UTF-8
 /// whole only if they are ASCII.
 pub(super) fn assert_dialect(dialect: Dialect) {
-    let Dialect {
-        delimiter, quote, ..
-    } = dialect;
-    let structural = |byte: u8| byte.is_ascii() && byte != b'\n' && byte != b'\r';
+    let special = [Some(dialect.delimiter), dialect.quote, dialect.escape];
+    let special: Vec<u8> = special.into_iter().flatten().collect();
+    let structural = |byte: &u8| byte.is_ascii() && *byte != b'\n' && *byte != b'\r';
+    let differ = (1..special.len()).all(|index| !special[..index].contains(&special[index]));
     assert!(
-        structural(delimiter) && quote.is_none_or(|quote| structural(quote) && quote != delimiter),
-        "the configuration was validated: delimiter, quote and line ends differ and are ASCII"
+        special.iter().all(structural) && differ,
+        "the configuration was validated: delimiter, quote, escape and line ends differ and are \
+         ASCII"
     );
 }
 
@@ -182,6 +183,7 @@ mod tests {
         assert_eq!(split(b"\n\r\n", &LIMITS), expected(3, 0, 2));
         assert_eq!(split(b"a,\"\n\"\nb", &LIMITS), expected(7, 2, 2));
         assert_eq!(split(b"a\n\"b\n", &LIMITS), expected(5, 2, 2));
+        assert_eq!(split(b"a\n\"b\nc\n", &LIMITS), expected(7, 3, 3));
     }
 
     #[test]
@@ -211,7 +213,7 @@ mod tests {
     #[test]
     fn an_oversize_record_is_walked_through_and_left_out() {
         let long = "x".repeat(3 * PASSED_BYTES);
-        let text = format!("a\n\nb,\"{long}\n\"\r\nc\n");
+        let text = format!("a\n\nb,{long},\"\n\"\r\nc\n");
         let mut passed = Vec::new();
         let splitter = Splitter::new(Dialect::default());
         let split = splitter.split(text.as_bytes(), 0, &LIMITS, &mut |offset| {
@@ -221,7 +223,7 @@ mod tests {
         let expected = Stop::Oversize {
             resume: text.len() - 2,
             newlines: 2,
-            record_bytes: long.len() as u64 + 5,
+            record_bytes: long.len() as u64 + 6,
             unclosed: None,
         };
         assert_eq!(split.stop, expected);
@@ -229,8 +231,8 @@ mod tests {
     }
 
     #[test]
-    fn an_unclosed_quote_can_take_the_rest_of_the_input() {
-        let text = format!("a\nb,\"{}\n", "x".repeat(200));
+    fn an_unclosed_quote_can_take_a_long_line() {
+        let text = format!("a\nb,\"{}\nc\n", "x".repeat(200));
         let split =
             Splitter::new(Dialect::default()).split(text.as_bytes(), 0, &LIMITS, &mut |_| {});
         let Stop::Oversize {
@@ -239,7 +241,7 @@ mod tests {
         else {
             panic!("{split:?}");
         };
-        assert_eq!((split.end, resume, unclosed), (2, text.len(), Some(4)));
+        assert_eq!((split.end, resume, unclosed), (2, text.len() - 2, Some(4)));
     }
 
     #[test]
@@ -257,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "delimiter, quote and line ends differ")]
+    #[should_panic(expected = "delimiter, quote, escape and line ends differ")]
     fn equal_delimiter_and_quote_are_a_bug() {
         let dialect = Dialect {
             quote: Some(b','),

@@ -108,7 +108,8 @@ impl Splitter {
             let index = pos / block_bytes;
             let block_end = (index + 1) * block_bytes;
             // The longest record of a block is not summarized.
-            if block_end < bytes.len() && block_bytes <= limits.record_bytes_max {
+            let is_summarized = self.dialect.is_plain() && block_bytes <= limits.record_bytes_max;
+            if block_end < bytes.len() && is_summarized {
                 let lines = match context {
                     Context::RecordStart => self.lines(bytes, pos, block_end, context),
                     Context::Middle { inside: false } => blocks[index].outside,

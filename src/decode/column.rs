@@ -15,7 +15,7 @@ use super::field::{Field, FieldColumn, GROUP_ROWS, Group, trim};
 use super::null::TokenSet;
 use super::validity::Validity;
 use crate::base::masks::Kernel;
-use crate::base::{DataType, Reason, Reject};
+use crate::base::{DataType, Quoting, Reason, Reject};
 use crate::csv::unquote;
 
 /// Why a text is no cell of a column.
@@ -154,11 +154,12 @@ pub trait ColumnBuilder: Send {
 /// The builder of every column that is not text.
 pub(super) struct Typed<L: Leaf> {
     slot: usize,
-    quote: Option<u8>,
+    quoting: Quoting,
     leaf: L,
     kernel: Kernel,
     tokens: TokenSet,
-    /// Whether some null token also reads as a value, so that no field may skip the tokens.
+    /// Whether some null token also reads as a value, so that no field may skip the tokens, or an
+    /// escaped field may.
     tokens_first: bool,
     cells: Vec<L::Cell>,
     validity: Validity,
@@ -166,13 +167,21 @@ pub(super) struct Typed<L: Leaf> {
 }
 
 impl<L: Leaf> Typed<L> {
-    pub(super) fn new(slot: usize, quote: Option<u8>, mut leaf: L, tokens: TokenSet) -> Self {
-        let tokens_first = tokens
-            .iter()
-            .any(|token| leaf.fast(Field::new(token)).is_some());
+    /// `plain_only` says that no field may be read before it is unquoted.
+    pub(super) fn new(
+        slot: usize,
+        quoting: Quoting,
+        mut leaf: L,
+        tokens: TokenSet,
+        plain_only: bool,
+    ) -> Self {
+        let tokens_first = plain_only
+            || tokens
+                .iter()
+                .any(|token| leaf.fast(Field::new(token)).is_some());
         Self {
             slot,
-            quote,
+            quoting,
             leaf,
             kernel: Kernel::best(),
             tokens,
@@ -226,12 +235,15 @@ impl<L: Leaf> Typed<L> {
     /// The value of a field; `None` if it is null.
     fn value(&mut self, field: Field<'_>, scratch: &Bump) -> Result<Option<L::Cell>, Misfit> {
         if !self.tokens_first
-            && let Some(inner) = self.quote.and_then(|quote| field.within_quotes(quote))
+            && let Some(inner) = self
+                .quoting
+                .quote
+                .and_then(|quote| field.within_quotes(quote))
             && let Some(cell) = self.leaf.fast(inner)
         {
             return Ok(Some(cell));
         }
-        let text = trim(unquote(field.text(), self.quote, scratch).text);
+        let text = trim(unquote(field.text(), self.quoting, scratch).text);
         if self.tokens.contains(text) {
             return Ok(None);
         }

@@ -3,7 +3,7 @@
 //! load eight or sixteen bytes at once and mask off what is not its own.
 
 use crate::base::masks;
-use crate::csv::{BadRecord, Bounds, Fields};
+use crate::csv::{BadRecord, Bounds, Fields, RepairedRecord};
 
 /// The raw bytes of one field, and the chunk around them.
 #[derive(Debug, Clone, Copy)]
@@ -289,6 +289,7 @@ pub(super) struct Block<'a> {
     /// For each row its record's index in the block; `None` when row i is record i.
     pub(super) record_indices: Option<&'a [u32]>,
     pub(super) bad: &'a [BadRecord],
+    pub(super) repaired: &'a [RepairedRecord],
 }
 
 impl<'a> Block<'a> {
@@ -301,11 +302,13 @@ impl<'a> Block<'a> {
             rows: offsets.len() / stride,
             bounds: Bounds {
                 offsets,
+                step: 1,
                 stride,
                 carriage: false,
             },
             record_indices: None,
             bad: &[],
+            repaired: &[],
         }
     }
 
@@ -317,9 +320,10 @@ impl<'a> Block<'a> {
     pub(super) fn column(&self, column: usize) -> FieldColumn<'a> {
         assert!(column < self.columns, "a column of the block");
         let carriage = self.bounds.carriage && column + 1 == self.columns;
+        let first = column * self.bounds.step;
         FieldColumn {
             bytes: self.bytes,
-            offsets: &self.bounds.offsets[column.min(self.bounds.offsets.len())..],
+            offsets: &self.bounds.offsets[first.min(self.bounds.offsets.len())..],
             stride: self.bounds.stride,
             gap: 1 + u32::from(carriage),
             rows: self.rows,
@@ -336,6 +340,7 @@ impl<'a> From<&'a Fields<'a>> for Block<'a> {
             bounds: fields.bounds(),
             record_indices: fields.record_indices(),
             bad: fields.bad(),
+            repaired: fields.repaired(),
         }
     }
 }

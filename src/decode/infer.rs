@@ -10,7 +10,7 @@ use super::class::{Class, classify};
 use super::field::{Block, trim};
 use super::null::{NullTokens, TokenSet};
 use super::pattern::check_format;
-use crate::base::{Column, DataType, Origin, TimeUnit};
+use crate::base::{Column, DataType, Origin, Quoting, TimeUnit};
 use crate::csv::{Fields, unquote};
 
 /// Below this many cells no misfit is tolerated.
@@ -235,16 +235,16 @@ pub struct Inferred {
 pub struct Inference {
     columns: Vec<Evidence>,
     tokens: Vec<TokenSet>,
-    quote: Option<u8>,
+    quoting: Quoting,
 }
 
 impl Inference {
     /// Nothing seen yet of `columns` columns.
-    pub fn new(columns: usize, nulls: &NullTokens, quote: Option<u8>) -> Self {
+    pub fn new(columns: usize, nulls: &NullTokens, quoting: Quoting) -> Self {
         Self {
             columns: vec![Evidence::default(); columns],
             tokens: (0..columns).map(|slot| nulls.of_typed(slot)).collect(),
-            quote,
+            quoting,
         }
     }
 
@@ -257,7 +257,7 @@ impl Inference {
         let scratch = Bump::new();
         for (slot, evidence) in self.columns.iter_mut().enumerate() {
             for field in block.column(slot).iter() {
-                let text = trim(unquote(field.text(), self.quote, &scratch).text);
+                let text = trim(unquote(field.text(), self.quoting, &scratch).text);
                 if self.tokens[slot].contains(text) {
                     evidence.nulls += 1;
                 } else {
@@ -319,7 +319,7 @@ mod tests {
 
     fn observe(raw: &[&str]) -> Inference {
         let (bytes, bounds) = bounds_of(raw);
-        let mut inference = Inference::new(1, &NullTokens::default(), Some(b'"'));
+        let mut inference = Inference::new(1, &NullTokens::default(), Quoting::doubled(Some(b'"')));
         for bounds in bounds.chunks(6) {
             inference.observe_block(Block::apart(&bytes, bounds, 1));
         }

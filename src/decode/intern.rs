@@ -188,10 +188,10 @@ impl Interner {
         })
     }
 
-    /// The id of a text that stood in quotes.
+    /// The id of a text that stood in quotes or had escapes.
     fn read_unquoted(&mut self, text: &[u8], cells: &TextCells) -> i32 {
         let mut key = self.key(text);
-        if text.is_empty() || cells.is_quoted(text) {
+        if cells.differs_raw(text) {
             key.len |= BARE;
         }
         self.find(&key, text).unwrap_or_else(|| {

@@ -38,7 +38,7 @@ use self::field::Block;
 use self::pattern::Pattern;
 use self::text::{Text, TextCells};
 use self::timestamp::{Iso, ReadMoment, Timestamps};
-use crate::base::{Batch, Column, DataType, Origin, Reject, Schema};
+use crate::base::{Batch, Column, DataType, Origin, Quoting, Reject, Repaired, Schema};
 use crate::csv::Fields;
 
 /// How columns are decoded; shared by all workers.
@@ -52,8 +52,8 @@ pub struct DecodePlan {
     pub needed: Vec<bool>,
     /// What stands for a missing cell.
     pub nulls: NullTokens,
-    /// The dialect's quote byte; ASCII.
-    pub quote: Option<u8>,
+    /// How fields become text; its bytes are ASCII.
+    pub quoting: Quoting,
 }
 
 /// What became of one chunk.
@@ -63,6 +63,8 @@ pub struct Decoded {
     pub batch: Batch,
     /// Bad records and cells that did not fit, in file order.
     pub rejects: Vec<Reject>,
+    /// Records that became rows only by a repair, in file order.
+    pub repaired: Vec<Repaired>,
     /// For each input column; zeros where it was not needed.
     pub columns: Vec<ColumnCounts>,
     /// The first cell in file order that asks for a wider type. It is among the rejects too.
@@ -75,6 +77,7 @@ pub struct Decoder {
     /// For each input column; `None` where it is not needed.
     builders: Vec<Option<Box<dyn ColumnBuilder>>>,
     misfits: Misfits,
+    repaired: Vec<Repaired>,
     rows: usize,
     records: usize,
     /// For each row its record's index in the chunk, from the first bad record on.
@@ -88,8 +91,11 @@ impl Decoder {
     /// If the plan contradicts itself: the options were checked before.
     pub fn new(plan: Arc<DecodePlan>) -> Self {
         assert!(
-            plan.quote.is_none_or(|quote| quote.is_ascii()),
-            "the quote is ASCII"
+            [plan.quoting.quote, plan.quoting.escape]
+                .iter()
+                .flatten()
+                .all(u8::is_ascii),
+            "quote and escape are ASCII"
         );
         assert!(
             plan.needed.len() <= plan.schema.columns.len() && plan.needed.len() <= plan.slots,
@@ -98,13 +104,14 @@ impl Decoder {
         let needed = plan.needed.iter().enumerate();
         let builders = needed.map(|(slot, &needed)| {
             let column = &plan.schema.columns[slot];
-            needed.then(|| column_builder(column, slot, &plan.nulls, plan.quote))
+            needed.then(|| column_builder(column, slot, &plan.nulls, plan.quoting))
         });
         let builders = builders.collect();
         Self {
             builders,
             plan,
             misfits: Misfits::default(),
+            repaired: Vec::new(),
             rows: 0,
             records: 0,
             record_indices: None,
@@ -117,6 +124,7 @@ impl Decoder {
             builder.begin(rows_expected);
         }
         self.misfits = Misfits::default();
+        self.repaired.clear();
         (self.rows, self.records, self.record_indices) = (0, 0, None);
     }
 
@@ -145,6 +153,10 @@ impl Decoder {
                 bad.offset,
                 &block.bytes[bad.start..bad.end],
             )
+        }));
+        self.repaired.extend(block.repaired.iter().map(|&repaired| {
+            let raw = &block.bytes[repaired.start..repaired.end];
+            Repaired::new(repaired.kind, repaired.start, raw)
         }));
     }
 
@@ -186,6 +198,7 @@ impl Decoder {
                 columns,
             },
             rejects,
+            repaired: std::mem::take(&mut self.repaired),
             columns: counts,
             widen,
         }
@@ -199,6 +212,12 @@ impl Decoder {
             .map(|builder| builder.memory_bytes())
             .sum::<usize>()
             + self.misfits.memory_bytes()
+            + self
+                .repaired
+                .iter()
+                .map(|repaired| repaired.raw.len())
+                .sum::<usize>()
+            + self.repaired.capacity() * size_of::<Repaired>()
             + records
     }
 }
@@ -208,11 +227,20 @@ pub fn column_builder(
     column: &Column,
     slot: usize,
     nulls: &NullTokens,
-    quote: Option<u8>,
+    quoting: Quoting,
 ) -> Box<dyn ColumnBuilder> {
     let declared = column.origin == Origin::Declared;
-    let setup = Setup { slot, nulls, quote };
-    let text = || TextCells::new(slot, quote, nulls);
+    // No value holds a backslash, unless its format does.
+    let plain_only = quoting
+        .escape
+        .is_some_and(|escape| escape != b'\\' || column.format.is_some());
+    let setup = Setup {
+        slot,
+        nulls,
+        quoting,
+        plain_only,
+    };
+    let text = || TextCells::new(slot, quoting, nulls);
     match (&column.data_type, declared) {
         (DataType::Int64, false) => setup.typed(integer::Inferred),
         (DataType::Int64, true) => setup.typed(integer::Declared),
@@ -235,13 +263,20 @@ pub fn column_builder(
 struct Setup<'a> {
     slot: usize,
     nulls: &'a NullTokens,
-    quote: Option<u8>,
+    quoting: Quoting,
+    plain_only: bool,
 }
 
 impl Setup<'_> {
     fn typed(&self, leaf: impl Leaf + 'static) -> Box<dyn ColumnBuilder> {
         let tokens = self.nulls.of_typed(self.slot);
-        Box::new(Typed::new(self.slot, self.quote, leaf, tokens))
+        Box::new(Typed::new(
+            self.slot,
+            self.quoting,
+            leaf,
+            tokens,
+            self.plain_only,
+        ))
     }
 
     fn moments(
@@ -353,7 +388,7 @@ mod tests {
             slots: types.len() + 1,
             needed: vec![true; types.len()],
             nulls: NullTokens::default(),
-            quote: Some(b'"'),
+            quoting: Quoting::doubled(Some(b'"')),
         }
     }
 

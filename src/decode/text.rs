@@ -20,6 +20,7 @@ use super::intern::{Interner, NULL};
 use super::null::{NullTokens, TokenSet};
 use super::strings::Strings;
 use super::validity::Validity;
+use crate::base::Quoting;
 use crate::base::masks::Kernel;
 use crate::csv::unquote;
 
@@ -34,7 +35,7 @@ const CELLS_PER_VALUE_MIN: usize = 4;
 
 /// Says which fields of a text column are null, and what the others mean.
 pub(super) struct TextCells {
-    quote: Option<u8>,
+    quoting: Quoting,
     /// The tokens set for this column.
     tokens: TokenSet,
     /// The tokens of other columns.
@@ -45,17 +46,17 @@ pub(super) struct TextCells {
 }
 
 impl TextCells {
-    pub(super) fn new(slot: usize, quote: Option<u8>, tokens: &NullTokens) -> Self {
+    pub(super) fn new(slot: usize, quoting: Quoting, tokens: &NullTokens) -> Self {
         let (tokens, lookalikes) = (tokens.of_text(slot), tokens.lookalikes());
         let mut suspects = Box::new([0; 256]);
         for token in tokens.iter().chain(lookalikes.iter()) {
             suspects[usize::from(token[0])] |= 1 << token.len().min(63);
         }
-        if let Some(quote) = quote {
+        if let Some(quote) = quoting.quote {
             suspects[usize::from(quote)] = u64::MAX << 1;
         }
         Self {
-            quote,
+            quoting,
             tokens,
             lookalikes,
             suspects,
@@ -91,8 +92,14 @@ impl TextCells {
         quoted
     }
 
-    pub(super) fn is_quoted(&self, raw: &[u8]) -> bool {
-        self.quote.is_some() && self.quote == raw.first().copied()
+    fn is_quoted(&self, raw: &[u8]) -> bool {
+        self.quoting.quote.is_some() && self.quoting.quote == raw.first().copied()
+    }
+
+    /// Whether a raw field of these bytes would mean another text, or none.
+    pub(super) fn differs_raw(&self, text: &[u8]) -> bool {
+        let escape = |escape| memchr::memchr(escape, text).is_some();
+        text.is_empty() || self.is_quoted(text) || self.quoting.escape.is_some_and(escape)
     }
 
     pub(super) fn looks_null(&self, text: &[u8]) -> bool {
@@ -104,7 +111,7 @@ impl TextCells {
         if field.len() == 0 {
             return None;
         }
-        let text = unquote(field.text(), self.quote, scratch).text;
+        let text = unquote(field.text(), self.quoting, scratch).text;
         (!self.tokens.contains(text)).then_some(text)
     }
 }
@@ -189,11 +196,14 @@ impl Text {
 
     /// Appends a group's cells as strings.
     #[inline]
-    fn copy_group(&mut self, group: &mut Group<'_>) {
+    fn copy_group(&mut self, group: &mut Group<'_>, scratch: &Bump) {
+        if self.cells.quoting.escape.is_some() {
+            return self.copy_each(group, scratch);
+        }
         let (empty, suspect) = self.cells.look(group);
         let quoted = self.cells.strip_quotes(group, suspect);
         let first = self.strings.len();
-        match self.cells.quote {
+        match self.cells.quoting.quote {
             Some(quote) if quoted != 0 => {
                 self.strings.push_halved(self.kernel, group, quote, quoted);
             }
@@ -204,6 +214,18 @@ impl Text {
             self.strings.make_empty(first, nulls);
         }
         let valid = group.all() & !empty & !nulls;
+        self.validity.push(valid, group.rows());
+    }
+
+    /// [`Self::copy_group`], a field at a time: any of them may hold an escape.
+    fn copy_each(&mut self, group: &Group<'_>, scratch: &Bump) {
+        let mut valid = 0;
+        for (row, field) in group.iter().enumerate() {
+            let text = self.cells.text(field, scratch);
+            valid |= u64::from(text.is_some()) << row;
+            self.null_lookalikes += u64::from(text.is_some_and(|text| self.cells.looks_null(text)));
+            self.strings.push(text.unwrap_or_default());
+        }
         self.validity.push(valid, group.rows());
     }
 
@@ -245,8 +267,8 @@ impl Text {
         self.bytes_expected = strings.bytes_len();
         let nulls = std::mem::take(&mut self.validity).finish();
         // SAFETY: every string is a field of the scanner's, which hands out UTF-8 only, or such a
-        // field unquoted: quotes are ASCII, so taking some away leaves whole characters. Every
-        // string was pushed along with a bit of the validity.
+        // field unquoted: quotes and escapes are ASCII, so taking some away leaves whole characters.
+        // Every string was pushed along with a bit of the validity.
         let array = unsafe { strings.into_array(nulls) };
         shared(array)
     }
@@ -269,7 +291,7 @@ impl ColumnBuilder for Text {
             fields.fill(first, &mut group);
             match self.form {
                 Form::Interned => self.intern_group(&group, scratch),
-                Form::Plain => self.copy_group(&mut group),
+                Form::Plain => self.copy_group(&mut group, scratch),
             }
         }
     }
@@ -312,7 +334,10 @@ mod tests {
     use super::*;
 
     fn text(tokens: &NullTokens, categorical: bool) -> Text {
-        Text::new(TextCells::new(0, Some(b'"'), tokens), categorical)
+        Text::new(
+            TextCells::new(0, Quoting::doubled(Some(b'"')), tokens),
+            categorical,
+        )
     }
 
     /// What the builder makes of one column of raw fields, in blocks of three rows or of a hundred.
@@ -342,7 +367,7 @@ mod tests {
 
     /// The plain twin: a field at a time.
     fn plain(tokens: &NullTokens, raw: &[&str]) -> (Vec<Option<String>>, ColumnCounts) {
-        let read = TextCells::new(0, Some(b'"'), tokens);
+        let read = TextCells::new(0, Quoting::doubled(Some(b'"')), tokens);
         let scratch = Bump::new();
         let texts = raw
             .iter()

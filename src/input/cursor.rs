@@ -106,14 +106,13 @@ impl Chunks {
         if !self.header {
             return start;
         }
+        // Whoever plans the columns has read the header, so it ends, however long it is.
         let limits = SplitLimits {
             records_max: 1,
             bytes_max: usize::MAX,
-            ..self.limits
+            record_bytes_max: usize::MAX,
         };
         let split = self.split(source, data.start, &limits);
-        // Whoever plans the columns has read the header and so refuses an oversize one; here it
-        // is passed over like any other.
         let after = after(start, &split);
         source.release(data.start..after.offset);
         Place { record: 0, ..after }

@@ -28,6 +28,11 @@ pub(super) fn old_receipt_name(index: usize) -> String {
     format!("_receipt-{index:05}.json")
 }
 
+/// The path of the list of a run's repairs within the lake.
+pub(super) fn repairs_path(index: usize) -> PathBuf {
+    Path::new(REJECTS).join(format!("repairs-{index:05}.csv"))
+}
+
 /// The path of a run's rejects within the lake.
 pub(super) fn rejects_path(index: usize) -> PathBuf {
     Path::new(REJECTS).join(format!("rejects-{index:05}.csv"))
@@ -112,6 +117,11 @@ impl Contents {
         self.next_index(REJECTS_FILE)
     }
 
+    /// One more than the highest index of repairs.
+    pub(super) fn next_repairs_index(&self) -> usize {
+        self.next_index(REPAIRS_FILE)
+    }
+
     /// One more than the highest index of an earlier run's receipt.
     pub(super) fn next_old_receipt_index(&self) -> usize {
         self.next_index(OLD_RECEIPT)
@@ -126,11 +136,12 @@ impl Contents {
 const PART: (&str, &str) = ("part-", ".parquet");
 const OLD_RECEIPT: (&str, &str) = ("_receipt-", ".json");
 const REJECTS_FILE: (&str, &str) = ("_rejects/rejects-", ".csv");
+const REPAIRS_FILE: (&str, &str) = ("_rejects/repairs-", ".csv");
 
 fn is_our_name(path: &str) -> bool {
     let path_buf = Path::new(path);
     path == RECEIPT
-        || [PART, OLD_RECEIPT, REJECTS_FILE]
+        || [PART, OLD_RECEIPT, REJECTS_FILE, REPAIRS_FILE]
             .iter()
             .any(|&pattern| index_of(path_buf, pattern).is_some())
 }
@@ -195,6 +206,7 @@ mod tests {
             "_receipt-00003.json",
             "_receipt.json",
             "_rejects/rejects-00001.csv",
+            "_rejects/repairs-00004.csv",
             "part-00009.parquet",
             "part-100000.parquet",
         ];
@@ -221,6 +233,7 @@ mod tests {
         assert_eq!(contents.parts().count(), 2);
         assert_eq!(contents.next_part_index(), 100_001);
         assert_eq!(contents.next_rejects_index(), 2);
+        assert_eq!(contents.next_repairs_index(), 5);
         assert_eq!(contents.next_old_receipt_index(), 4);
         assert!(!contents.has_foreign_directory());
 

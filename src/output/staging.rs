@@ -11,7 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::contents::{
-    Contents, RECEIPT, REJECTS, old_receipt_name, part_name, rejects_path, staged_files,
+    Contents, RECEIPT, REJECTS, old_receipt_name, part_name, rejects_path, repairs_path,
+    staged_files,
 };
 use super::exchange::exchange;
 use super::journal::{self, Journal, sync_directory};
@@ -122,6 +123,19 @@ impl Staging {
     pub fn lake_rejects_path(&self) -> PathBuf {
         rejects_path(match self.mode {
             Mode::Append => self.contents.next_rejects_index(),
+            Mode::Error | Mode::Overwrite => 0,
+        })
+    }
+
+    /// Where the list of this run's repairs goes; only to be created if there are any.
+    pub fn repairs_path(&self) -> PathBuf {
+        self.directory.join(self.lake_repairs_path())
+    }
+
+    /// Where the list of this run's repairs will be within the lake.
+    pub fn lake_repairs_path(&self) -> PathBuf {
+        repairs_path(match self.mode {
+            Mode::Append => self.contents.next_repairs_index(),
             Mode::Error | Mode::Overwrite => 0,
         })
     }

@@ -20,7 +20,7 @@ use super::stages::{Inline, Work};
 use super::tally::Tally;
 use super::travel::{Place, Travel};
 use super::worker::{Timed, Worker, WorkerTime};
-use crate::base::{Dialect, Error, Result};
+use crate::base::{Dialect, Error, Repair, Result};
 use crate::decode::{DecodePlan, Widen};
 use crate::input::{Chunk, Chunks, Outline, RecordSplit};
 use crate::report::{self, ProgressState};
@@ -71,6 +71,7 @@ pub(crate) struct RowCost {
 pub(crate) struct BeltParts {
     pub(crate) splitter: Arc<dyn RecordSplit>,
     pub(crate) dialect: Dialect,
+    pub(crate) repair: Repair,
     pub(crate) decode: Arc<DecodePlan>,
     pub(crate) stages: Vec<BeltStage>,
     pub(crate) sink: Option<Sink>,
@@ -197,7 +198,7 @@ impl Belt {
 
     fn work(&self) -> WorkerTime {
         let parts = &self.parts;
-        let mut worker = Worker::new(&parts.decode, parts.dialect, parts.record_bytes_max);
+        let mut worker = Worker::new(parts);
         while !self.stopped() {
             let outcome = if let Ok(task) = self.encode.1.try_recv() {
                 self.perform(task, &mut worker)

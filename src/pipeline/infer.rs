@@ -168,7 +168,7 @@ pub(crate) fn infer(
         })
         .collect();
     let empty = || Sample {
-        inference: Inference::new(names.len(), nulls, dialect.quote),
+        inference: Inference::new(names.len(), nulls, dialect.quoting()),
         records: 0,
         bytes: 0,
     };

@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::{Decimal128Type, DecimalType};
+use clap::ValueEnum;
 
 use super::budget::Budget;
 use super::infer::Table;
 use super::plan::Plan;
-use crate::base::{Column, DataType, TimeUnit, Value};
+use crate::base::{Column, DataType, Dialect, TimeUnit, Value};
 use crate::config::Config;
 use crate::input::Source;
 use crate::output::PartInfo;
 use crate::report::{
     BudgetTerm, ColumnReceipt, Counters, InputReceipt, MemoryReceipt, PartReceipt, Receipt,
-    RejectsReceipt, SourceCounters, StageLatency, StepReceipt, Throughput, WorkersReceipt,
-    peak_rss_bytes,
+    RejectsReceipt, RepairsReceipt, SourceCounters, StageLatency, StepReceipt, Throughput,
+    WorkersReceipt, peak_rss_bytes,
 };
 use crate::steps::Fitted;
 
@@ -29,6 +30,7 @@ pub(crate) struct Outcome<'a> {
     pub(crate) parts: Vec<PartInfo>,
     pub(crate) counters: &'a Counters,
     pub(crate) rejects_file: Option<String>,
+    pub(crate) repairs_file: Option<String>,
     pub(crate) restarts: Vec<String>,
     pub(crate) passes: usize,
     pub(crate) latency: &'a StageLatency,
@@ -65,6 +67,10 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         columns: columns(&outcome),
         steps: steps(&outcome),
         rejects: RejectsReceipt::new(counters, outcome.rejects_file),
+        repaired: RepairsReceipt {
+            counts: totals.repaired.into(),
+            file: outcome.repairs_file,
+        },
         output_bytes: outcome.parts.iter().map(|part| part.bytes).sum(),
         parts: outcome
             .parts
@@ -121,6 +127,9 @@ fn options(config: &Config) -> serde_json::Value {
     serde_json::json!({
         "input": config.input,
         "out": config.out.display().to_string(),
+        "dialect": dialect(config.dialect),
+        "too_few": choice(config.repair.too_few),
+        "too_many": choice(config.repair.too_many),
         "key": config.key,
         "time": config.time,
         "steps": steps,
@@ -128,6 +137,28 @@ fn options(config: &Config) -> serde_json::Value {
         "threads": config.threads,
         "memory_limit": config.memory_limit,
     })
+}
+
+/// How the input was read.
+fn dialect(dialect: Dialect) -> serde_json::Value {
+    let text = |byte: u8| char::from(byte).to_string();
+    let comment = dialect.comment.as_ref();
+    let comment = comment.map(|prefix| String::from_utf8_lossy(prefix.bytes()).into_owned());
+    serde_json::json!({
+        "delimiter": text(dialect.delimiter),
+        "quote": dialect.quote.map(text),
+        "escape": dialect.escape.map(text),
+        "comment": comment,
+        "line_end": choice(dialect.line_end),
+        "skip_space": dialect.skip_space,
+        "header": dialect.header,
+    })
+}
+
+/// The word that the flag takes.
+fn choice(value: impl ValueEnum) -> String {
+    let value = value.to_possible_value();
+    value.expect("no choice is hidden").get_name().to_owned()
 }
 
 fn columns(outcome: &Outcome<'_>) -> Vec<ColumnReceipt> {

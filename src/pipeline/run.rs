@@ -18,7 +18,7 @@ use super::plan::{self, Plan};
 use super::receipt::{self, Outcome};
 use super::sink::Sink;
 use super::stages::{self, Inline, PassPlan};
-use super::tally::Totals;
+use super::tally::{Kept, Totals};
 use super::travel::Place;
 use super::worker::Timed;
 use crate::base::{Error, ErrorKind, Result};
@@ -66,7 +66,7 @@ struct Attempt {
     fitted: Vec<Option<Fitted>>,
     parts: Vec<PartInfo>,
     counters: Counters,
-    has_rejects: bool,
+    has: Kept,
     budget: Arc<Budget>,
 }
 
@@ -100,10 +100,11 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         fitted,
         parts,
         counters,
-        has_rejects,
+        has,
         budget,
     } = attempt;
     let rejects_file = staging.lake_rejects_path().display().to_string();
+    let repairs_file = staging.lake_repairs_path().display().to_string();
     let outcome = Outcome {
         config,
         sources: &run.sources,
@@ -112,7 +113,8 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         fitted: &fitted,
         parts,
         counters: &counters,
-        rejects_file: has_rejects.then_some(rejects_file),
+        rejects_file: has.rejects.then_some(rejects_file),
+        repairs_file: has.repairs.then_some(repairs_file),
         restarts,
         passes: run.passes,
         latency: &run.latency,
@@ -288,14 +290,14 @@ impl Run<'_> {
             match parts.sink {
                 Some(sink) => {
                     let (files, totals) = sink.finish()?;
-                    let (mut counters, has_rejects) = totals.finish(&self.paths)?;
+                    let (mut counters, has) = totals.finish(&self.paths)?;
                     count_skipped(parts.stages, &budget, &mut counters);
                     return Ok(Attempt {
                         plan,
                         fitted,
                         parts: files,
                         counters,
-                        has_rejects,
+                        has,
                         budget,
                     });
                 }
@@ -328,7 +330,7 @@ impl Run<'_> {
             self.sources.len(),
             plan.schema.clone(),
             plan.fills.clone(),
-            staging.rejects_path(),
+            [staging.rejects_path(), staging.repairs_path()],
             self.config.rejects_max,
         );
         Ok(Sink::new(layout, encoder, parts, totals, budget))
@@ -348,7 +350,7 @@ impl Run<'_> {
             slots: plan.schema.columns.len(),
             needed: pass.needed,
             nulls: self.nulls.clone(),
-            quote: self.config.dialect.quote,
+            quoting: self.config.dialect.quoting(),
         };
         let stages = pass.stages.into_iter().map(|stage| BeltStage {
             inline: stage.inline,
@@ -358,6 +360,7 @@ impl Run<'_> {
         BeltParts {
             splitter: Arc::clone(&self.splitter),
             dialect: self.config.dialect,
+            repair: self.config.repair,
             decode: Arc::new(decode),
             stages: stages.collect(),
             sink,

@@ -6,11 +6,11 @@
 
 use std::path::PathBuf;
 
-use crate::base::{Batch, Error, ErrorKind, Position, Reject, Result, Schema};
+use crate::base::{Batch, Error, ErrorKind, Position, Reject, Repaired, Result, Schema};
 use crate::config::RejectsMax;
 use crate::decode::{ColumnCounts, Decoded};
 use crate::input::Chunk;
-use crate::report::{Counters, RejectRow, RejectsFile, encode_raw};
+use crate::report::{Counters, RejectRow, RejectsFile, RepairsFile, encode_raw};
 use crate::steps::Effect;
 
 /// A reject and its place.
@@ -28,29 +28,37 @@ pub(crate) struct Tally {
     pub(crate) effects: Vec<(usize, Effect)>,
     /// Rejected records and cells, in file order.
     rejects: Vec<Rejected>,
+    /// Repaired records and their places, in file order.
+    repaired: Vec<(Position, Repaired)>,
+}
+
+/// The places of ascending offsets into a chunk.
+fn positions(chunk: &Chunk, offsets: &[usize]) -> Vec<Position> {
+    let bytes = chunk.bytes();
+    let (mut line, mut counted) = (chunk.first_line, 0);
+    let place = |&offset: &usize| {
+        line += memchr::memchr_iter(b'\n', &bytes[counted..offset]).count() as u64;
+        counted = offset;
+        Position {
+            line: Some(line),
+            ..chunk.source.position(chunk.offset + offset as u64)
+        }
+    };
+    offsets.iter().map(place).collect()
 }
 
 impl Tally {
     /// What decoding a chunk found, with the position of each reject worked out.
     pub(crate) fn of(chunk: &Chunk, decoded: &mut Decoded) -> Self {
-        let bytes = chunk.bytes();
         let mut rejects: Vec<Reject> = std::mem::take(&mut decoded.rejects);
         rejects.sort_by_key(|reject| reject.chunk_offset);
-        let (mut line, mut counted) = (chunk.first_line, 0);
-        let placed = rejects.into_iter().map(|reject| {
-            let offset = reject.chunk_offset;
-            line += memchr::memchr_iter(b'\n', &bytes[counted..offset]).count() as u64;
-            counted = offset;
-            let position = chunk.source.position(chunk.offset + offset as u64);
-            Rejected {
-                position: Position {
-                    line: Some(line),
-                    ..position
-                },
-                reject,
-            }
-        });
+        let offsets: Vec<usize> = rejects.iter().map(|reject| reject.chunk_offset).collect();
+        let placed = positions(chunk, &offsets).into_iter().zip(rejects);
+        let placed = placed.map(|(position, reject)| Rejected { position, reject });
         let mut rejects: Vec<Rejected> = placed.collect();
+        let repaired = std::mem::take(&mut decoded.repaired);
+        let offsets: Vec<usize> = repaired.iter().map(|record| record.chunk_offset).collect();
+        let repaired = positions(chunk, &offsets).into_iter().zip(repaired);
         if let (Some(oversize), Some(reject)) = (&chunk.oversize, chunk.oversize_reject()) {
             let position = chunk.source.position(oversize.offset);
             rejects.push(Rejected {
@@ -66,6 +74,7 @@ impl Tally {
             columns: std::mem::take(&mut decoded.columns),
             effects: Vec::new(),
             rejects,
+            repaired: repaired.collect(),
         }
     }
 
@@ -109,18 +118,28 @@ pub(crate) struct Totals {
     /// For each step, the slot whose nulls it fills.
     fills: Vec<Option<usize>>,
     rejects_path: PathBuf,
+    repairs_path: PathBuf,
     rejects_max: Option<RejectsMax>,
     rejected: u64,
     first: Option<Rejected>,
     writer: Option<RejectsFile>,
+    repairs: Option<RepairsFile>,
+}
+
+/// Which files there are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept {
+    pub(crate) rejects: bool,
+    pub(crate) repairs: bool,
 }
 
 impl Totals {
+    /// Rejects go to the first of the two paths, the list of repairs to the second.
     pub(crate) fn new(
         sources: usize,
         schema: Schema,
         fills: Vec<Option<usize>>,
-        rejects_path: PathBuf,
+        [rejects_path, repairs_path]: [PathBuf; 2],
         rejects_max: Option<RejectsMax>,
     ) -> Self {
         Self {
@@ -128,10 +147,12 @@ impl Totals {
             schema,
             fills,
             rejects_path,
+            repairs_path,
             rejects_max,
             rejected: 0,
             first: None,
             writer: None,
+            repairs: None,
         }
     }
 
@@ -159,9 +180,13 @@ impl Totals {
             sum.nulled += counts.nulled;
             sum.null_lookalikes += counts.null_lookalikes;
         }
+        for (_, record) in &tally.repaired {
+            self.counters.sources[batch.source as usize].count_repair(record.kind);
+        }
         for rejected in tally.rejects {
             self.keep(rejected)?;
         }
+        self.list(&tally.repaired)?;
         match self.rejects_max {
             Some(RejectsMax::Count(max)) if self.rejected > max => Err(self.past_gate()),
             _ => Ok(()),
@@ -192,12 +217,23 @@ impl Totals {
         Ok(())
     }
 
-    /// Closes the rejects file and checks the sums; the counters and whether there are rejects.
+    fn list(&mut self, repaired: &[(Position, Repaired)]) -> Result<()> {
+        for (position, record) in repaired {
+            let file = match &mut self.repairs {
+                Some(file) => file,
+                none => none.insert(RepairsFile::create(&self.repairs_path)?),
+            };
+            file.write(position, record)?;
+        }
+        Ok(())
+    }
+
+    /// Closes the files and checks the sums; the counters and which files there are.
     ///
     /// # Errors
     /// [`ErrorKind::Gate`] when too many were rejected, [`ErrorKind::Balance`] when a row is
     /// unaccounted for.
-    pub(crate) fn finish(mut self, paths: &[PathBuf]) -> Result<(Counters, bool)> {
+    pub(crate) fn finish(mut self, paths: &[PathBuf]) -> Result<(Counters, Kept)> {
         let read = self.counters.totals().read;
         if let Some(RejectsMax::Share(share)) = self.rejects_max
             && self.rejected as f64 > share * read as f64
@@ -206,11 +242,17 @@ impl Totals {
         }
         let paths: Vec<_> = paths.iter().map(PathBuf::as_path).collect();
         self.counters.check_balance(&paths)?;
-        let any = self.writer.is_some();
+        let kept = Kept {
+            rejects: self.writer.is_some(),
+            repairs: self.repairs.is_some(),
+        };
         if let Some(writer) = self.writer.take() {
             writer.finish()?;
         }
-        Ok((self.counters, any))
+        if let Some(repairs) = self.repairs.take() {
+            repairs.finish()?;
+        }
+        Ok((self.counters, kept))
     }
 
     fn past_gate(&self) -> Error {

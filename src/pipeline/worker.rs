@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 
-use crate::base::{Dialect, ErrorKind, Result};
+use super::belt::BeltParts;
+use crate::base::{ErrorKind, Result};
 use crate::csv::Indexer;
-use crate::decode::{DecodePlan, Decoded, Decoder};
+use crate::decode::{Decoded, Decoder};
 use crate::input::Chunk;
 use crate::report::StageLatency;
 
@@ -63,10 +64,12 @@ pub(crate) struct WorkerTime {
 }
 
 impl Worker {
-    pub(crate) fn new(plan: &Arc<DecodePlan>, dialect: Dialect, record_bytes_max: usize) -> Self {
+    pub(crate) fn new(parts: &BeltParts) -> Self {
+        let columns = parts.decode.needed.len();
+        let indexer = Indexer::new(parts.dialect, columns, parts.record_bytes_max);
         Self {
-            indexer: Indexer::new(dialect, plan.needed.len(), record_bytes_max),
-            decoder: Decoder::new(Arc::clone(plan)),
+            indexer: indexer.repairing(parts.repair),
+            decoder: Decoder::new(Arc::clone(&parts.decode)),
             scratch: Bump::new(),
             latency: Timed::latency(),
             started: Instant::now(),

@@ -6,7 +6,7 @@
 use std::ops::AddAssign;
 use std::path::Path;
 
-use crate::base::{ErrorKind, Reason, Result};
+use crate::base::{ErrorKind, Reason, RepairKind, Result};
 
 /// The counts of a pass, or of one worker's share of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,6 +34,8 @@ pub struct SourceCounters {
     pub duplicate: u64,
     /// Records that could not be read as rows.
     pub rejected: u64,
+    /// Rows that were repaired, in the order of [`RepairKind::ALL`]; they go on like all others.
+    pub repaired: [u64; RepairKind::ALL.len()],
 }
 
 /// What happened to the cells of one column.
@@ -135,6 +137,12 @@ impl Counters {
 }
 
 impl SourceCounters {
+    /// Counts one repaired row.
+    pub fn count_repair(&mut self, kind: RepairKind) {
+        let index = RepairKind::ALL.iter().position(|other| *other == kind);
+        self.repaired[index.expect("ALL lists every kind")] += 1;
+    }
+
     /// Rows whose way is known.
     pub fn accounted(&self) -> u64 {
         self.written + self.filtered + self.duplicate + self.rejected
@@ -159,6 +167,9 @@ impl AddAssign for SourceCounters {
         self.filtered += other.filtered;
         self.duplicate += other.duplicate;
         self.rejected += other.rejected;
+        for (ours, theirs) in self.repaired.iter_mut().zip(other.repaired) {
+            *ours += theirs;
+        }
     }
 }
 
@@ -191,6 +202,7 @@ mod tests {
             filtered: 3,
             duplicate: 2,
             rejected: 1,
+            repaired: [0, 2, 1],
         };
         counters.sources[1] = SourceCounters {
             read: 5,
@@ -223,6 +235,7 @@ mod tests {
         empty.merge(&two);
         assert_eq!(empty, two);
         assert_eq!(two.totals().read, 30);
+        assert_eq!(two.totals().repaired, [0, 4, 2]);
         assert_eq!(two.totals().accounted(), 30);
         let column = ColumnCounters {
             nulls_in: 2,

@@ -13,6 +13,7 @@ mod progress;
 mod receipt;
 mod rejects;
 mod render;
+mod repairs;
 mod units;
 
 pub use counters::{ColumnCounters, Counters, SourceCounters, StepCounters};
@@ -24,6 +25,7 @@ pub use memory::{
 pub use progress::{Progress, ProgressState, wants_color};
 pub use receipt::{
     BudgetTerm, ColumnReceipt, InputReceipt, MemoryReceipt, PartReceipt, Receipt, RejectsReceipt,
-    StepReceipt, Throughput, Totals, WorkersReceipt, now_rfc3339,
+    RepairCounts, RepairsReceipt, StepReceipt, Throughput, Totals, WorkersReceipt, now_rfc3339,
 };
 pub use rejects::{RejectRow, RejectsFile, RejectsWriter};
+pub use repairs::RepairsFile;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Counters, SourceCounters, StageSummary};
-use crate::base::{Error, Result};
+use crate::base::{Error, RepairKind, Result};
 
 /// What a run did.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub struct Receipt {
     pub steps: Vec<StepReceipt>,
     /// What was rejected.
     pub rejects: RejectsReceipt,
+    /// What was repaired.
+    pub repaired: RepairsReceipt,
     /// The files of the lake, in row order.
     pub parts: Vec<PartReceipt>,
     /// Why the run started over, each time it did.
@@ -87,6 +89,31 @@ pub struct InputReceipt {
     pub duplicate: u64,
     /// Records that could not be read as rows.
     pub rejected: u64,
+    /// Records that became rows only by a repair; they are counted among the rows too.
+    pub repaired: RepairCounts,
+}
+
+/// Records that became rows by a repair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RepairCounts {
+    /// Missing fields at their end became null.
+    pub padded: u64,
+    /// Fields beyond the last column were left out.
+    pub truncated: u64,
+    /// Fields from the last column on became its text.
+    pub merged: u64,
+}
+
+/// What was repaired.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RepairsReceipt {
+    /// How often, by kind.
+    #[serde(flatten)]
+    pub counts: RepairCounts,
+    /// Where they are listed, relative to the lake; `None` when there are none.
+    pub file: Option<String>,
 }
 
 /// The balance: `read = written + filtered + duplicate + rejected`.
@@ -268,6 +295,7 @@ impl InputReceipt {
             filtered: counters.filtered,
             duplicate: counters.duplicate,
             rejected: counters.rejected,
+            repaired: counters.repaired.into(),
             ..Self::default()
         }
     }
@@ -276,6 +304,24 @@ impl InputReceipt {
     pub fn is_plain(&self) -> bool {
         let is_utf_8 = self.encoding.is_empty() || self.encoding == "UTF-8";
         self.compression.is_none() && is_utf_8 && self.replacements == 0
+    }
+}
+
+impl From<[u64; RepairKind::ALL.len()]> for RepairCounts {
+    fn from([padded, truncated, merged]: [u64; RepairKind::ALL.len()]) -> Self {
+        Self {
+            padded,
+            truncated,
+            merged,
+        }
+    }
+}
+
+impl RepairCounts {
+    /// Each kind with its number, in one order.
+    pub fn by_kind(&self) -> impl Iterator<Item = (RepairKind, u64)> {
+        let counts = [self.padded, self.truncated, self.merged];
+        RepairKind::ALL.into_iter().zip(counts)
     }
 }
 
@@ -381,6 +427,7 @@ pub(super) mod tests {
             filtered: 150_000,
             duplicate: 37_990,
             rejected: 9,
+            repaired: [1, 0, 2],
         };
         let mut counters = Counters::new(1, 2, 1);
         counters.sources[0] = source;
@@ -406,6 +453,10 @@ pub(super) mod tests {
                 rows_without_time: 0,
             }],
             rejects: RejectsReceipt::new(&counters, Some("_rejects/rejects.csv".into())),
+            repaired: RepairsReceipt {
+                counts: source.repaired.into(),
+                file: Some("_rejects/repairs.csv".into()),
+            },
             parts: vec![PartReceipt {
                 file: "part-00000.parquet".into(),
                 rows: 9_812_001,

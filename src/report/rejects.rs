@@ -115,13 +115,18 @@ impl<W: Write> RejectsWriter<W> {
     }
 
     fn error(&self, error: csv::Error) -> Error {
-        // Taken apart rather than converted, to keep the system's kind: a full disk is told apart.
-        let source = match error.into_kind() {
-            csv::ErrorKind::Io(source) => source,
-            other => std::io::Error::other(format!("{other:?}")),
-        };
-        Error::io("write", &self.path, source)
+        write_error(&self.path, error)
     }
+}
+
+/// The file at `path` cannot be written.
+pub(super) fn write_error(path: &Path, error: csv::Error) -> Error {
+    // Taken apart rather than converted, to keep the system's kind: a full disk is told apart.
+    let source = match error.into_kind() {
+        csv::ErrorKind::Io(source) => source,
+        other => std::io::Error::other(format!("{other:?}")),
+    };
+    Error::io("write", path, source)
 }
 
 #[cfg(test)]
