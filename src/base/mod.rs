@@ -19,7 +19,7 @@ mod window;
 
 pub use batch::Batch;
 pub use choice::{Compression, Mode, Order, Progress};
-pub use dialect::{Dialect, LineEnd, Prefix};
+pub use dialect::{Dialect, Known, LineEnd, Prefix};
 pub use error::{Error, ErrorKind, Result};
 pub use method::{Method, Statistic};
 pub use names::{nearest, unknown};

@@ -49,7 +49,7 @@ pub(super) fn unquote_into(field: &[u8], quote: Option<u8>, text: &mut Vec<u8>) 
 
 /// What is between the outer quotes, and the quote, if the field is quoted.
 #[inline]
-fn strip(field: &[u8], quote: Option<u8>) -> Option<(&[u8], u8)> {
+pub(super) fn strip(field: &[u8], quote: Option<u8>) -> Option<(&[u8], u8)> {
     let quote = quote?;
     let inner = field.strip_prefix(&[quote])?;
     Some((inner.strip_suffix(&[quote]).unwrap_or(inner), quote))
