@@ -15,5 +15,6 @@ mod expected;
 mod full_disk;
 mod interrupted;
 mod memory;
+mod sniff;
 mod tidy;
 mod truth;

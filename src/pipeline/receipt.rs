@@ -6,15 +6,17 @@ use std::time::Duration;
 use arrow::datatypes::{Decimal128Type, DecimalType};
 
 use super::budget::Budget;
+use super::dialect::SourceFormat;
 use super::infer::Table;
 use super::plan::Plan;
 use crate::base::{Column, DataType, TimeUnit, Value};
 use crate::config::Config;
-use crate::input::Source;
+use crate::input::{self, Source};
 use crate::output::PartInfo;
 use crate::report::{
-    BudgetTerm, ColumnReceipt, Counters, InputReceipt, MemoryReceipt, PartReceipt, Receipt,
-    RejectsReceipt, StageLatency, StepReceipt, Throughput, WorkersReceipt, peak_rss_bytes,
+    BudgetTerm, ColumnReceipt, Counters, DialectReceipt, InputReceipt, MemoryReceipt, PartReceipt,
+    Receipt, RejectsReceipt, SkippedLine, SniffColumn, SniffReceipt, StageLatency, StepReceipt,
+    TableReceipt, Throughput, WorkersReceipt, peak_rss_bytes,
 };
 use crate::steps::Fitted;
 
@@ -22,6 +24,7 @@ use crate::steps::Fitted;
 pub(crate) struct Outcome<'a> {
     pub(crate) config: &'a Config,
     pub(crate) sources: &'a [Arc<Source>],
+    pub(crate) formats: &'a [SourceFormat],
     pub(crate) table: &'a Table,
     pub(crate) plan: &'a Plan,
     pub(crate) fitted: &'a [Option<Fitted>],
@@ -47,7 +50,7 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         budget,
         ..
     } = outcome;
-    let inputs = sources.iter().zip(&counters.sources);
+    let inputs = sources.iter().zip(&counters.sources).zip(outcome.formats);
     let input_bytes = sources.iter().map(|source| source.length()).sum();
     let seconds = outcome.elapsed.as_secs_f64();
     let totals = counters.totals();
@@ -57,7 +60,10 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         seconds,
         options: options(config),
         inputs: inputs
-            .map(|(source, counters)| InputReceipt::new(source.path(), source.length(), counters))
+            .map(|((source, counters), format)| InputReceipt {
+                dialect: Some(dialect(source, format)),
+                ..InputReceipt::new(source.path(), source.length(), counters)
+            })
             .collect(),
         totals: totals.into(),
         columns: columns(&outcome),
@@ -86,6 +92,58 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         },
         throughput: Throughput::new(input_bytes, totals.read, seconds),
         started: outcome.started,
+    }
+}
+
+/// What was understood of `source`.
+fn dialect(source: &Source, format: &SourceFormat) -> DialectReceipt {
+    const LINES_MAX: usize = 20;
+    let bytes = source.bytes();
+    let mut skipped = Vec::new();
+    let mut lines = 0;
+    for part in &format.skipped {
+        let first = input::line_number(source, part.range.start as u64);
+        let texts = bytes[part.range.clone()].split_inclusive(|byte| *byte == b'\n');
+        for (number, text) in (first..).zip(texts) {
+            lines += 1;
+            if skipped.len() < LINES_MAX {
+                skipped.push(SkippedLine::new(number, part.what.in_words(), text));
+            }
+        }
+    }
+    let tables = format.tables.iter().map(|table| TableReceipt {
+        line: input::line_number(source, table.range.start as u64),
+        columns: table.fields,
+        records: table.records,
+        loaded: table.is_chosen,
+    });
+    DialectReceipt {
+        tables: tables.collect(),
+        skipped,
+        skipped_lines: lines,
+        columns: format.columns,
+        header_rows: format.header_rows,
+        is_plain: format.is_plain,
+        evidence: format.evidence.clone(),
+        ..DialectReceipt::new(format.dialect)
+    }
+}
+
+/// What was found out about `source`.
+pub(crate) fn sniffed(source: &Source, format: &SourceFormat, table: &Table) -> SniffReceipt {
+    let columns = table.inferred.iter().map(|found| SniffColumn {
+        name: found.column.name.to_string(),
+        data_type: found.column.data_type.to_string(),
+        cells: found.cells,
+        fits: found.fits,
+        example: found.example.clone(),
+        why: found.why.clone(),
+    });
+    SniffReceipt {
+        path: source.path().to_string_lossy().into_owned(),
+        bytes: source.length(),
+        dialect: dialect(source, format),
+        columns: columns.collect(),
     }
 }
 

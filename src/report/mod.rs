@@ -13,6 +13,7 @@ mod progress;
 mod receipt;
 mod rejects;
 mod render;
+mod sniffed;
 mod units;
 
 pub use counters::{ColumnCounters, Counters, SourceCounters, StepCounters};
@@ -27,3 +28,4 @@ pub use receipt::{
     StepReceipt, Throughput, Totals, WorkersReceipt, now_rfc3339,
 };
 pub use rejects::{RejectRow, RejectsFile, RejectsWriter};
+pub use sniffed::{DialectReceipt, SkippedLine, SniffColumn, SniffReceipt, TableReceipt};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counters, SourceCounters, StageSummary};
+use super::{Counters, DialectReceipt, SourceCounters, StageSummary};
 use crate::base::{Error, Result};
 
 /// What a run did.
@@ -75,6 +75,8 @@ pub struct InputReceipt {
     pub duplicate: u64,
     /// Records that could not be read as rows.
     pub rejected: u64,
+    /// How it was understood.
+    pub dialect: Option<DialectReceipt>,
 }
 
 /// The balance: `read = written + filtered + duplicate + rejected`.
@@ -253,6 +255,7 @@ impl InputReceipt {
             filtered: counters.filtered,
             duplicate: counters.duplicate,
             rejected: counters.rejected,
+            dialect: None,
         }
     }
 }

@@ -14,8 +14,9 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 const WEAK_DELIMITERS: [u8; 7] = [b':', b' ', b'=', b'#', b'&', b'*', b'!'];
 /// Bytes that are tried only where most lines have one.
 const RARE_DELIMITERS: [u8; 2] = [b'~', b'^'];
-/// Of any other byte, such as `^` or 0x01, so many records in ten must have one.
-const OTHER_DELIMITER_TENTHS: usize = 9;
+/// Of any other byte, such as `^` or 0x01, so many lines in ten must have one; titles and lines
+/// within quotes have none.
+const OTHER_DELIMITER_TENTHS: usize = 5;
 /// Scores this close are settled by the order of candidates.
 const TIE: f64 = 0.99;
 /// Records that a candidate reads.

@@ -219,25 +219,7 @@ fn place(sniffed: &mut Sniffed, grid: &Grid<'_>, start: usize, known: &Known) {
             .evidence
             .push(format!("preamble: {lines} of other width before the table"));
     }
-    let width = grid.width;
-    let of_first = records[first].fields;
-    let trails = trails(grid, first);
-    let is_short = of_first + 1 == width && is_short_header(grid, first);
-    if !trails && of_first != width && !is_short {
-        // Whoever reads the records says which of them do not fit the header.
-        sniffed.fields = of_first.max(1);
-        sniffed.columns = sniffed.fields;
-    } else if trails && width > 1 {
-        sniffed.columns = width - 1;
-        sniffed
-            .evidence
-            .push("trailing delimiter: the last field of every record is empty".into());
-    } else if is_short {
-        sniffed.lacks_first_name = true;
-        sniffed
-            .evidence
-            .push("the header has a name less than the records have fields".into());
-    }
+    fit(sniffed, grid, first);
     let (is_header, why) = header::decide(grid, first, known.header);
     sniffed.evidence.push(why);
     sniffed.header_rows = match (is_header, known.header_rows) {
@@ -251,6 +233,9 @@ fn place(sniffed: &mut Sniffed, grid: &Grid<'_>, start: usize, known: &Known) {
             .push("header of 2 records: groups above names".into());
     }
     sniffed.lacks_first_name &= is_header;
+    if !is_header && sniffed.columns == sniffed.fields {
+        (sniffed.fields, sniffed.columns) = (grid.width, grid.width);
+    }
     let next = first + sniffed.header_rows;
     // Blank lines behind the header come with the records, so that every line is counted once.
     sniffed.data = match next {
@@ -269,6 +254,29 @@ fn place(sniffed: &mut Sniffed, grid: &Grid<'_>, start: usize, known: &Known) {
             .evidence
             .push(format!("units: {cells} below the names"));
         sniffed.data = units.next;
+    }
+}
+
+/// Finds out how the fields of the record `first`, which may be the header, go with the records'.
+fn fit(sniffed: &mut Sniffed, grid: &Grid<'_>, first: usize) {
+    let width = grid.width;
+    let of_first = grid.records[first].fields;
+    let trails = trails(grid, first);
+    let is_short = of_first + 1 == width && is_short_header(grid, first);
+    if !trails && of_first != width && !is_short {
+        // Whoever reads the records says which of them do not fit the header.
+        sniffed.fields = of_first.max(1);
+        sniffed.columns = sniffed.fields;
+    } else if trails && width > 1 {
+        sniffed.columns = width - 1;
+        sniffed
+            .evidence
+            .push("trailing delimiter: the last field of every record is empty".into());
+    } else if is_short {
+        sniffed.lacks_first_name = true;
+        sniffed
+            .evidence
+            .push("the header has a name less than the records have fields".into());
     }
 }
 
@@ -294,15 +302,22 @@ fn first_of_table(grid: &Grid<'_>) -> usize {
     {
         return short;
     }
-    let titles = (0..records.len().min(PREAMBLE_MAX)).take_while(|index| is_title(*index));
-    let titles = titles.count();
-    let is_table = |index: usize| {
-        records
-            .get(index)
-            .is_some_and(|record| record.fields == width)
+    // Beside titles there may be notes of a few cells, if a blank line follows.
+    let is_part = |index: usize| {
+        let cells = grid.cells(index);
+        let is_gappy = width > 2
+            && cells
+                .last()
+                .is_some_and(|cell| cell.trim_ascii().is_empty());
+        is_title(index) || (is_gappy && records[index].fields == width)
     };
-    if titles > found && is_table(titles) && grid.reads_as_names(titles) {
-        return titles;
+    let before = (0..records.len().min(PREAMBLE_MAX)).take_while(|index| is_part(*index));
+    let before = before.count();
+    if before > found && before < records.len() && records[before].fields == width {
+        let is_set_off = records[before].blank_before || (0..before).all(is_title);
+        if is_set_off && grid.reads_as_names(before) {
+            return before;
+        }
     }
     let is_wide = records[..found].iter().any(|record| record.fields > width);
     let has_blank = records[..=found]
