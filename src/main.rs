@@ -1,4 +1,4 @@
-//! Arguments in, exit code out: parses, runs, prints the receipt, nothing else.
+//! Arguments in, exit code out: parses, runs or sniffs, prints what comes out, nothing else.
 
 #[cfg(target_os = "linux")]
 mod allocator;
@@ -7,8 +7,8 @@ use std::io::{ErrorKind as IoErrorKind, Write, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use chunketl::config::{self, Args, Command};
-use chunketl::report::wants_color;
+use chunketl::config::{self, Args, Command, Config};
+use chunketl::report::{SniffReceipt, wants_color};
 use chunketl::{Error, Pipeline, Result};
 use clap::Parser;
 
@@ -24,8 +24,10 @@ fn main() -> ExitCode {
 }
 
 fn perform(args: Args) -> Result<()> {
-    if let Some(Command::Completions { shell }) = args.command {
-        return print(&config::completions(shell));
+    match args.command {
+        Some(Command::Completions { shell }) => return print(&config::completions(shell)),
+        Some(Command::Sniff(args)) => return sniff(config::from_sniff_args(args)?),
+        None => {}
     }
     let config = config::from_args(args)?;
     let (json, quiet) = (config.json, config.quiet);
@@ -43,6 +45,18 @@ fn perform(args: Args) -> Result<()> {
         (false, true) => Ok(()),
         (false, false) => print(receipt.render(wants_color(&stdout())).as_bytes()),
     }
+}
+
+/// Prints what the files of `config` hold.
+fn sniff(config: Config) -> Result<()> {
+    let json = config.json;
+    let sniffed = Pipeline::new(config).sniff()?;
+    if json {
+        return print(SniffReceipt::to_json_pretty(&sniffed).as_bytes());
+    }
+    let color = wants_color(&stdout());
+    let pages: Vec<String> = sniffed.iter().map(|file| file.render(color)).collect();
+    print(pages.join("\n").as_bytes())
 }
 
 /// Writes to standard output; a reader that has left is no error.

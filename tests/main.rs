@@ -16,6 +16,7 @@ mod expected;
 mod full_disk;
 mod interrupted;
 mod memory;
+mod sniff;
 mod sources;
 mod tidy;
 mod truth;

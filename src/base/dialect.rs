@@ -44,6 +44,31 @@ impl Dialect {
     }
 }
 
+/// What is known of how a source is laid out before looking at it; `None` where nothing is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The byte between two fields.
+    pub delimiter: Option<u8>,
+    /// The byte around quoted fields, if any quotes.
+    pub quote: Option<Option<u8>>,
+    /// The byte that makes the next one ordinary, if any does.
+    pub escape: Option<Option<u8>>,
+    /// What lines start with that are no records, if any do.
+    pub comment: Option<Option<Prefix>>,
+    /// What ends a record.
+    pub line_end: Option<LineEnd>,
+    /// Whether spaces behind a delimiter are no part of the field.
+    pub skip_space: Option<bool>,
+    /// Whether the first record names the columns.
+    pub header: Option<bool>,
+    /// Lines before the header, or before the first record where there is none.
+    pub skip_rows: Option<usize>,
+    /// Records that name the columns together.
+    pub header_rows: Option<usize>,
+    /// Which of several tables in a source to load, from 1.
+    pub table: Option<usize>,
+}
+
 /// How a field becomes text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quoting {

@@ -12,6 +12,7 @@ use super::choice::{
     parse_escape, parse_quote,
 };
 use super::dtype::{DtypeSpec, parse_column_dtype};
+use super::layout::LayoutOptions;
 use super::nulls::{NullList, parse_null_list};
 use super::quantity::{
     RejectsMax, parse_count, parse_min_samples, parse_record_bytes_max, parse_rejects_max,
@@ -68,6 +69,52 @@ pub enum Command {
         /// The shell.
         shell: Shell,
     },
+    /// Print what files hold: dialect, columns, types, and what speaks for them
+    Sniff(SniffArgs),
+}
+
+/// What `sniff` is asked.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SniffArgs {
+    /// Files, globs, or - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<String>,
+
+    /// The byte between fields
+    #[arg(long, value_name = "BYTE", value_parser = parse_delimiter, help_heading = INPUT)]
+    pub(super) delimiter: Option<u8>,
+
+    /// The byte around quoted fields, or none
+    #[arg(long, value_name = "BYTE", value_parser = parse_quote, help_heading = INPUT)]
+    pub(super) quote: Option<Quote>,
+
+    /// The first record is data, not names
+    #[arg(long, help_heading = INPUT)]
+    pub(super) no_header: bool,
+
+    /// How the files are laid out.
+    #[command(flatten)]
+    pub(super) layout: LayoutOptions,
+
+    /// Print JSON
+    #[arg(long, help_heading = REPORTING)]
+    pub(super) json: bool,
+}
+
+impl From<SniffArgs> for Options {
+    /// A run over the same files, of which only the finding out is done.
+    fn from(args: SniffArgs) -> Self {
+        Self {
+            input: args.files,
+            out: Some("lake".into()),
+            delimiter: args.delimiter,
+            quote: args.quote,
+            no_header: args.no_header,
+            layout: args.layout,
+            json: args.json,
+            ..Self::default()
+        }
+    }
 }
 
 /// A completion script for `shell`.
@@ -87,7 +134,7 @@ pub(super) fn option_names() -> Vec<String> {
         .collect()
 }
 
-const INPUT: &str = "Input";
+pub(super) const INPUT: &str = "Input";
 const TYPES: &str = "Types";
 const STEPS: &str = "Steps";
 const OUTPUT: &str = "Output";
@@ -112,13 +159,13 @@ pub struct Options {
     #[arg(long, value_name = "FILE.toml", help_heading = INPUT)]
     pub(super) config: Option<PathBuf>,
 
-    /// The byte between fields [default: ,]
+    /// The byte between fields [default: found out]
     ///
     /// One ASCII character, or \t for a tab, or \xNN.
     #[arg(long, value_name = "BYTE", value_parser = parse_delimiter, help_heading = INPUT)]
     pub(super) delimiter: Option<u8>,
 
-    /// The byte around quoted fields, or none [default: "]
+    /// The byte around quoted fields, or none [default: found out]
     #[arg(long, value_name = "BYTE", value_parser = parse_quote, help_heading = INPUT)]
     pub(super) quote: Option<Quote>,
 
@@ -165,6 +212,9 @@ pub struct Options {
     /// and the receipt counts them.
     #[arg(long, value_name = "WHAT", hide_possible_values = true, help_heading = INPUT)]
     pub(super) invalid_bytes: Option<InvalidBytes>,
+    /// How the files are laid out.
+    #[command(flatten)]
+    pub(super) layout: LayoutOptions,
 
     /// Longest record taken in [default: 16MiB]
     ///

@@ -130,6 +130,40 @@ impl Builder {
         self
     }
 
+    /// The first record names the columns, whatever it looks like.
+    pub fn header(mut self) -> Self {
+        self.options.layout.header = true;
+        self
+    }
+
+    /// Lines before the header.
+    pub fn skip_rows(mut self, lines: usize) -> Self {
+        self.options.layout.skip_rows = Some(lines);
+        self
+    }
+
+    /// Records that name the columns together.
+    pub fn header_rows(self, rows: usize) -> Self {
+        let parsed = quantity::parse_count(&rows.to_string());
+        self.set("--header-rows", parsed, |options, rows| {
+            options.layout.header_rows = Some(rows);
+        })
+    }
+
+    /// Which of several tables in a file to load, from 1.
+    pub fn table(self, number: usize) -> Self {
+        let parsed = quantity::parse_count(&number.to_string());
+        self.set("--table", parsed, |options, number| {
+            options.layout.table = Some(number);
+        })
+    }
+
+    /// Finds out nothing about dialect and layout.
+    pub fn no_sniff(mut self) -> Self {
+        self.options.layout.no_sniff = true;
+        self
+    }
+
     /// The longest record taken in, in bytes.
     pub fn record_bytes_max(self, bytes: usize) -> Self {
         let parsed = quantity::parse_record_bytes_max(&bytes.to_string());

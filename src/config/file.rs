@@ -11,7 +11,7 @@ use node::Node;
 use super::args::{self, Options};
 use super::nulls::NullList;
 use super::step::{StepSpec, parse_impute, parse_rolling};
-use super::{choice, dtype, quantity};
+use super::{choice, dtype, layout, quantity};
 use crate::base::{Error, Result};
 
 /// Reads the options of the file at `path`.
@@ -48,6 +48,11 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "no-header" => options.no_header = entry.boolean()?,
         "encoding" => options.encoding = Some(entry.parsed(choice::parse_encoding)?),
         "invalid-bytes" => options.invalid_bytes = Some(entry.parsed(choice::parse_choice)?),
+        "header" => options.layout.header = entry.boolean()?,
+        "skip-rows" => options.layout.skip_rows = Some(entry.parsed(layout::parse_rows)?),
+        "header-rows" => options.layout.header_rows = Some(entry.parsed(quantity::parse_count)?),
+        "table" => options.layout.table = Some(entry.parsed(quantity::parse_count)?),
+        "no-sniff" => options.layout.no_sniff = entry.boolean()?,
         "max-record-bytes" => {
             options.max_record_bytes = Some(entry.parsed(quantity::parse_record_bytes_max)?);
         }
@@ -205,7 +210,9 @@ mod tests {
     #[test]
     fn every_flag_has_its_key() {
         let value = |name: &str| match name {
-            "no-header" | "skip-space" | "json" | "quiet" | "verbose" => "true",
+            "header" | "no-header" | "no-sniff" | "skip-space" | "json" | "quiet" | "verbose" => {
+                "true"
+            }
             "dtype" => "{ a = 'int64' }",
             "impute" => "['a=mean']",
             "rolling" => "['a:mean:7']",

@@ -11,6 +11,7 @@ mod check;
 mod choice;
 mod dtype;
 mod file;
+mod layout;
 mod names;
 mod nulls;
 mod quantity;
@@ -19,19 +20,18 @@ mod step;
 
 use std::path::PathBuf;
 
-use encoding_rs::Encoding;
-
-pub use args::{Args, Command, Options, completions};
+pub use args::{Args, Command, Options, SniffArgs, completions};
 pub use builder::Builder;
 pub use check::check_columns;
 pub use choice::OnBadRow;
 pub use dtype::DtypeSpec;
+use encoding_rs::Encoding;
 pub use nulls::NullValues;
 pub use quantity::RejectsMax;
 pub use step::StepSpec;
 
 pub use crate::base::{Compression, InvalidBytes, LineEnd, Mode, Order, Progress, TooFew, TooMany};
-use crate::base::{Dialect, Repair, Result};
+use crate::base::{Dialect, Known, Repair, Result};
 
 /// A run, as it is meant.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,12 +40,16 @@ pub struct Config {
     pub input: Vec<String>,
     /// The lake's directory.
     pub out: PathBuf,
-    /// How records and fields are read.
+    /// How records and fields are read where that is not found out.
     pub dialect: Dialect,
     /// The encoding of all inputs; `None` to find it out for each.
     pub encoding: Option<&'static Encoding>,
     /// What becomes of bytes that are no text in their encoding.
     pub invalid_bytes: InvalidBytes,
+    /// Whether dialect and layout of each source are found out.
+    pub sniff: bool,
+    /// What of them is known.
+    pub known: Known,
     /// The longest record taken in, in bytes.
     pub record_bytes_max: usize,
     /// What records with too few or too many fields come to.
@@ -104,4 +108,12 @@ pub struct Config {
 /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) naming the flag or key and what to write instead.
 pub fn from_args(args: Args) -> Result<Config> {
     resolve::resolve(args.options)
+}
+
+/// Settles what `sniff` is asked: a run of which only the finding out is done.
+///
+/// # Errors
+/// As [`from_args`].
+pub fn from_sniff_args(args: SniffArgs) -> Result<Config> {
+    resolve::resolve(args.into())
 }

@@ -9,7 +9,7 @@ use super::choice::{Comment, Escape, Quote, TextEncoding};
 use super::nulls::NullValues;
 use super::step::StepSpec;
 use super::{Config, OnBadRow, file};
-use crate::base::{Dialect, Error, Repair, Result};
+use crate::base::{Dialect, Error, Known, Repair, Result};
 use crate::base::{Method, Window};
 
 const RECORD_BYTES_MAX: usize = 16 << 20;
@@ -21,6 +21,7 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
         options = options.over(file);
     }
     let dialect = dialect(&options)?;
+    let known = known(&options)?;
     let mut steps = options.steps;
     steps.extend(options.impute);
     steps.extend(options.rolling);
@@ -36,6 +37,8 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
             too_few: options.too_few.unwrap_or_default(),
             too_many: options.too_many.unwrap_or_default(),
         },
+        sniff: !options.layout.no_sniff,
+        known,
         record_bytes_max: options.max_record_bytes.unwrap_or(RECORD_BYTES_MAX),
         on_bad_row: options.on_bad_row.unwrap_or_default(),
         rejects_max: options.max_rejects,
@@ -83,11 +86,12 @@ impl Options {
             comment: self.comment.or(file.comment),
             line_end: self.line_end.or(file.line_end),
             skip_space: self.skip_space || file.skip_space,
-            no_header: self.no_header || file.no_header,
             encoding: self.encoding.or(file.encoding),
             invalid_bytes: self.invalid_bytes.or(file.invalid_bytes),
             too_few: self.too_few.or(file.too_few),
             too_many: self.too_many.or(file.too_many),
+            layout: self.layout.clone().over(file.layout, self.no_header),
+            no_header: self.no_header || (file.no_header && !self.layout.header),
             max_record_bytes: self.max_record_bytes.or(file.max_record_bytes),
             max_rejects: match self.on_bad_row {
                 Some(OnBadRow::Fail) => self.max_rejects,
@@ -163,6 +167,34 @@ fn dialect(options: &Options) -> Result<Dialect> {
         return Err(Error::usage("--skip-space", message));
     }
     Ok(dialect)
+}
+
+/// What the options say about dialect and layout.
+fn known(options: &Options) -> Result<Known> {
+    let layout = &options.layout;
+    let no_header = options.no_header;
+    if no_header && (layout.header || layout.header_rows.is_some()) {
+        let flag = if layout.header {
+            "--header"
+        } else {
+            "--header-rows"
+        };
+        let message = "contradicts --no-header; drop one of the two";
+        return Err(Error::usage(flag, message));
+    }
+    if layout.no_sniff && layout.table.is_some() {
+        let message = "tables are found by looking; drop --no-sniff";
+        return Err(Error::usage("--table", message));
+    }
+    Ok(Known {
+        delimiter: options.delimiter,
+        quote: options.quote.map(|Quote(byte)| byte),
+        escape: options.escape.map(|Escape(byte)| byte),
+        comment: options.comment.map(|Comment(prefix)| prefix),
+        line_end: options.line_end,
+        skip_space: options.skip_space.then_some(true),
+        ..layout.known(no_header)
+    })
 }
 
 fn cores() -> usize {

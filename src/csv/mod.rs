@@ -2,7 +2,7 @@
 //!
 //! [`Splitter`] cuts a source at record boundaries, [`Indexer`] finds the fields of a chunk block
 //! by block, [`unquote`] turns a field's raw bytes into its text, and [`read_record`] is the plain
-//! reader that all of them equal. Pure functions over byte slices; the grammar is that of
+//! reader that all of them equal. [`sniff`] finds out which dialect a source is in. Pure functions over byte slices; the grammar is that of
 //! [`Dialect`](crate::base::Dialect), its exact statement is in `record.rs`.
 
 mod fields;
@@ -13,6 +13,7 @@ mod quotes;
 mod record;
 mod resync;
 mod separators;
+pub mod sniff;
 mod split;
 mod summary;
 mod unquote;

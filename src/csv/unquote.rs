@@ -50,7 +50,7 @@ pub(super) fn unquote_into(field: &[u8], quoting: Quoting, text: &mut Vec<u8>) {
 
 /// What is between the outer quotes, and the quote, if the field is quoted; else all of it.
 #[inline]
-fn strip(field: &[u8], quote: Option<u8>) -> (&[u8], Option<u8>) {
+pub(super) fn strip(field: &[u8], quote: Option<u8>) -> (&[u8], Option<u8>) {
     let inner = quote.and_then(|quote| field.strip_prefix(&[quote]));
     match (inner, quote) {
         (Some(inner), Some(quote)) => (inner.strip_suffix(&[quote]).unwrap_or(inner), Some(quote)),

@@ -108,6 +108,25 @@ impl Evidence {
         }
     }
 
+    /// How many of the cells a column of `data_type` takes.
+    fn fits(&self, data_type: &DataType) -> u64 {
+        match data_type.is_text() {
+            true => self.cells(),
+            false => self.cells() - self.count(&[Class::Text]),
+        }
+    }
+
+    /// One of those, cut.
+    fn example_of(&self, data_type: &DataType) -> Option<String> {
+        let examples = CLASSES.iter().zip(&self.examples);
+        let is_text = data_type.is_text();
+        let mut fitting = examples.filter(|(class, _)| is_text || **class != Class::Text);
+        // Classes that say more come last.
+        let last = { &mut fitting }.filter_map(|(_, example)| example.as_deref());
+        let text = String::from_utf8_lossy(last.last()?).into_owned();
+        Some(text.chars().take(EXAMPLE_CHARS_MAX).collect())
+    }
+
     /// The type of an inferred column, and why.
     fn decide(&self) -> (DataType, String) {
         let cells = self.cells();
@@ -228,6 +247,12 @@ pub struct Inferred {
     pub column: Column,
     /// One sentence with counts.
     pub why: String,
+    /// Sampled cells that have a value.
+    pub cells: u64,
+    /// How many of them the type takes.
+    pub fits: u64,
+    /// One of them, cut to a few characters.
+    pub example: Option<String>,
 }
 
 /// Gathers what sampled fields look like.
@@ -299,11 +324,14 @@ impl Inference {
             Inferred {
                 column: Column {
                     name,
-                    data_type,
+                    data_type: data_type.clone(),
                     format,
                     origin,
                 },
                 why,
+                cells: evidence.cells(),
+                fits: evidence.fits(&data_type),
+                example: evidence.example_of(&data_type),
             }
         });
         decided.collect()

@@ -1,8 +1,9 @@
 //! Sources -> their chunks, in file order.
 //!
-//! Invariant: a source's header, chunks and oversize records, laid end to end, are its data, save
-//! for blank lines between them; `seq`, record indices and line numbers have no gaps.
+//! Invariant: a source's chunks and oversize records, laid end to end, are its [`Records`], save for
+//! blank lines between them; `seq`, record indices and line numbers have no gaps.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Source;
@@ -14,16 +15,27 @@ use crate::base::{Reason, Reject};
 /// Chunks that an outline holds; a walk over more leaves none behind.
 const CUTS_MAX: usize = 1 << 15;
 
+/// Where the records of a source lie, and how they are told apart.
+#[derive(Clone)]
+pub struct Records {
+    /// The source.
+    pub source: Arc<Source>,
+    /// Knows where records end.
+    pub splitter: Arc<dyn RecordSplit>,
+    /// The offsets of the records, without header and whatever else is around them.
+    pub range: Range<usize>,
+    /// Number, from 1, of the line that the first of these offsets is in.
+    pub first_line: u64,
+}
+
 /// Walks over sources chunk by chunk; each source starts a chunk of its own. A source without
 /// records gives none.
 pub struct Chunks {
-    sources: Vec<Arc<Source>>,
-    splitter: Arc<dyn RecordSplit>,
-    header: bool,
+    sources: Vec<Records>,
     limits: SplitLimits,
     seq: u64,
     source_index: usize,
-    /// Where the next chunk of the current source starts; `None` before its header.
+    /// Where the next chunk of the current source starts; `None` before its first.
     place: Option<Place>,
     /// Every chunk so far, unless there are too many or one has more to it than its place.
     outline: Option<Vec<Cut>>,
@@ -57,17 +69,10 @@ struct Place {
 }
 
 impl Chunks {
-    /// A walk over `sources` in order. With `header` the first record of each is passed over.
-    pub fn new(
-        sources: Vec<Arc<Source>>,
-        splitter: Arc<dyn RecordSplit>,
-        header: bool,
-        limits: SplitLimits,
-    ) -> Self {
+    /// A walk over the records of `sources` in order.
+    pub fn new(sources: Vec<Records>, limits: SplitLimits) -> Self {
         Self {
             sources,
-            splitter,
-            header,
             limits,
             seq: 0,
             source_index: 0,
@@ -95,44 +100,25 @@ impl Chunks {
         })
     }
 
-    /// The place after the header of `source`.
-    fn start(&self, source: &Source) -> Place {
-        let data = source.data();
-        let start = Place {
-            offset: data.start,
-            line: 1,
-            record: 0,
-        };
-        if !self.header {
-            return start;
-        }
-        // Whoever plans the columns has read the header, so it ends, however long it is.
-        let limits = SplitLimits {
-            records_max: 1,
-            bytes_max: usize::MAX,
-            record_bytes_max: usize::MAX,
-        };
-        let split = self.split(source, data.start, &limits);
-        let after = after(start, &split);
-        source.release(data.start..after.offset);
-        Place { record: 0, ..after }
-    }
-
-    fn split(&self, source: &Source, at: usize, limits: &SplitLimits) -> Split {
+    fn split(&self, records: &Records, at: usize) -> Split {
+        let source = &records.source;
         let mut released = at;
         let mut passed = |offset| {
             source.release(released..offset);
             released = offset;
         };
-        let split = self.splitter.split(source.bytes(), at, limits, &mut passed);
+        let bytes = &source.bytes()[..records.range.end];
+        let splitter = &records.splitter;
+        let split = splitter.split(bytes, at, &self.limits, &mut passed);
         let moved = split.end > at || split.stop != Stop::Full;
         assert!(moved, "a splitter that is not at the end moves on");
         split
     }
 
     /// The chunk of `source` that starts at `place`, unless only blank lines are left there.
-    fn cut(&mut self, source: &Arc<Source>, place: Place) -> Option<Chunk> {
-        let split = self.split(source, place.offset, &self.limits);
+    fn cut(&mut self, records: &Records, place: Place) -> Option<Chunk> {
+        let source = &records.source;
+        let split = self.split(records, place.offset);
         let next = after(place, &split);
         self.place = Some(next);
         let oversize = oversize(source, place, &split);
@@ -160,7 +146,7 @@ impl Chunks {
         self.seq += 1;
         Chunk {
             seq,
-            source: Arc::clone(&self.sources[cut.source_index as usize]),
+            source: Arc::clone(&self.sources[cut.source_index as usize].source),
             source_index: cut.source_index,
             offset: cut.place.offset as u64,
             length: cut.length,
@@ -180,13 +166,17 @@ impl Iterator for Chunks {
             let cut = *known.get(self.seq as usize)?;
             return Some(self.chunk(cut, None));
         }
-        while let Some(source) = self.sources.get(self.source_index) {
-            let source = Arc::clone(source);
-            let place = self.place.unwrap_or_else(|| self.start(&source));
-            if place.offset >= source.data().end {
+        while let Some(records) = self.sources.get(self.source_index) {
+            let records = records.clone();
+            let place = self.place.unwrap_or(Place {
+                offset: records.range.start,
+                line: records.first_line,
+                record: 0,
+            });
+            if place.offset >= records.range.end {
                 self.source_index += 1;
                 self.place = None;
-            } else if let Some(chunk) = self.cut(&source, place) {
+            } else if let Some(chunk) = self.cut(&records, place) {
                 return Some(chunk);
             }
         }
@@ -272,10 +262,45 @@ mod tests {
         sources.collect()
     }
 
+    /// The records of `sources` behind their headers, if they have any.
+    fn records(sources: &[Arc<Source>], header: bool) -> Vec<Records> {
+        let records = sources.iter().map(|source| {
+            let data = source.data();
+            let limits = SplitLimits {
+                records_max: 1,
+                bytes_max: usize::MAX,
+                record_bytes_max: usize::MAX,
+            };
+            let bytes = source.bytes();
+            let split = LineSplit.split(bytes, data.start, &limits, &mut |_| {});
+            let (start, newlines) = match header {
+                true => (split.end, split.newlines),
+                false => (data.start, 0),
+            };
+            Records {
+                source: Arc::clone(source),
+                splitter: Arc::new(LineSplit),
+                range: start..data.end,
+                first_line: 1 + newlines,
+            }
+        });
+        records.collect()
+    }
+
     fn walk(contents: &[&[u8]], header: bool, limits: SplitLimits) -> Vec<Chunk> {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let sources = open(dir.path(), contents);
-        Chunks::new(sources, Arc::new(LineSplit), header, limits).collect()
+        Chunks::new(records(&sources, header), limits).collect()
+    }
+
+    #[test]
+    fn what_is_around_the_records_is_left_alone() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut records = records(&open(dir.path(), &[b"title\nh\na\nb\nc\nnote\n"]), false);
+        (records[0].range, records[0].first_line) = (8..14, 3);
+        let chunks: Vec<Chunk> = Chunks::new(records, LIMITS).collect();
+        let expected = [(0, 0, "a\nb\n", 0, 3, 2), (1, 0, "c\n", 2, 5, 1)];
+        assert_eq!(seen(&chunks), expected);
     }
 
     /// seq, source, bytes, first record, first line, records
@@ -321,7 +346,7 @@ mod tests {
         let contents: [&[u8]; 4] = [b"h\na\n\nb\nc\n", b"h\n", b"", b"h\n\nd\nee\nf"];
         let dir = tempfile::tempdir().expect("a temporary directory");
         let sources = open(dir.path(), &contents);
-        let walk = |limits| Chunks::new(sources.clone(), Arc::new(LineSplit), true, limits);
+        let walk = |limits| Chunks::new(records(&sources, true), limits);
         let mut first = walk(LIMITS);
         let found: Vec<Chunk> = first.by_ref().collect();
         let outline = first.into_outline().expect("nothing oversize");

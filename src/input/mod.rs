@@ -1,8 +1,8 @@
 //! Files -> [`Chunk`]: finds the input files, maps them into memory and cuts them into chunks of
 //! whole records.
 //!
-//! The contract: every byte of a source after its byte order mark and header lies in exactly one
-//! chunk or is one chunk's [`Oversize`] record, in file order, whatever the limits. A mapped page
+//! The contract: every byte of a source's [`Records`] lies in exactly one chunk or is one chunk's
+//! [`Oversize`] record, in file order, whatever the limits. A mapped page
 //! stays resident only while a chunk over it is alive, so memory does not grow with the input. A
 //! source that shrinks or changes while it is read is an error from [`Source::check`], never a
 //! crash. What a record is, only a [`RecordSplit`] knows.
@@ -28,7 +28,7 @@ mod transcode;
 mod unpack;
 
 pub use chunk::{Chunk, Oversize};
-pub use cursor::{Chunks, Outline};
+pub use cursor::{Chunks, Outline, Records};
 pub use discover::discover;
 pub use intake::Intake;
 pub use lines::line_number;

@@ -13,25 +13,16 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::budget::{Budget, Permit, Term};
-use super::cancel::Cancel;
+use super::cancel::{CalledOff, Cancel};
 use super::lanes::Lanes;
 use super::sink::{RowGroup, Sink};
 use super::stages::{Inline, Work};
 use super::tally::Tally;
 use super::travel::{Place, Travel};
-use super::worker::{Timed, Worker, WorkerTime};
-use crate::base::{Dialect, Error, Repair, Result};
-use crate::decode::{DecodePlan, Widen};
+use super::worker::{Formats, Timed, Worker, WorkerTime};
+use crate::base::{Repair, Result, Schema};
 use crate::input::{Chunk, Chunks, Outline, RecordSplit};
 use crate::report::{self, ProgressState};
-
-/// Why a pass was called off.
-pub(crate) enum CalledOff {
-    /// The run failed.
-    Failed(Error),
-    /// A column must be wider; the run starts over.
-    Widen(Widen, Box<Place>),
-}
 
 /// Work that waits in a channel.
 enum Task {
@@ -69,10 +60,11 @@ pub(crate) struct RowCost {
 
 /// What a belt is made of.
 pub(crate) struct BeltParts {
-    pub(crate) splitter: Arc<dyn RecordSplit>,
-    pub(crate) dialect: Dialect,
+    pub(crate) formats: Arc<Formats>,
+    /// For each source, what knows where its records end.
+    pub(crate) splitters: Vec<Arc<dyn RecordSplit>>,
+    pub(crate) schema: Arc<Schema>,
     pub(crate) repair: Repair,
-    pub(crate) decode: Arc<DecodePlan>,
     pub(crate) stages: Vec<BeltStage>,
     pub(crate) sink: Option<Sink>,
     pub(crate) budget: Arc<Budget>,
@@ -198,7 +190,7 @@ impl Belt {
 
     fn work(&self) -> WorkerTime {
         let parts = &self.parts;
-        let mut worker = Worker::new(parts);
+        let mut worker = Worker::new(&parts.formats, parts.repair, parts.record_bytes_max);
         while !self.stopped() {
             let outcome = if let Ok(task) = self.encode.1.try_recv() {
                 self.perform(task, &mut worker)
@@ -311,18 +303,20 @@ impl Belt {
     fn take_in(&self, chunk: Chunk, mut permit: Permit, worker: &mut Worker) -> Result<()> {
         let started = Instant::now();
         let chunk_bytes = chunk.length;
-        let place = Place::of(&chunk, &self.parts.splitter);
+        let place = Place::of(&chunk, &self.parts.splitters[chunk.source_index as usize]);
         let mut decoded = worker.decode(&chunk)?;
         chunk.source.check()?;
         if let Some(widen) = decoded.widen {
             self.call_off(CalledOff::Widen(widen, Box::new(place)));
             return Ok(());
         }
+        if let Some(chunk_offset) = worker.behind() {
+            self.call_off(CalledOff::Behind(chunk_offset, Box::new(place)));
+            return Ok(());
+        }
         let tally = Tally::of(&chunk, &mut decoded);
         if self.parts.fail_on_reject {
-            tally
-                .first_reject(&self.parts.decode.schema)
-                .map_or(Ok(()), Err)?;
+            tally.first_reject(&self.parts.schema).map_or(Ok(()), Err)?;
         }
         self.parts
             .progress

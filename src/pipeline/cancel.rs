@@ -3,6 +3,21 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::travel::Place;
+use crate::base::Error;
+use crate::decode::Widen;
+
+/// Why a pass was called off.
+pub(crate) enum CalledOff {
+    /// The run failed.
+    Failed(Error),
+    /// A column must be wider; the run starts over.
+    Widen(Widen, Box<Place>),
+    /// A field that was taken for the empty one behind a trailing delimiter holds something, so
+    /// many bytes into its chunk; the run starts over.
+    Behind(usize, Box<Place>),
+}
+
 /// Holds why a pass was called off, if it was.
 #[derive(Debug)]
 pub(crate) struct Cancel<E> {

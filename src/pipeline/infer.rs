@@ -1,16 +1,18 @@
-//! What the sources look like before the first pass: column names, sampled types, record length.
+//! What the sources hold before the first pass: sampled types, record length.
 //!
 //! In: the open sources. Out: a [`Table`]. Samples are taken at places spread over all sources, so
 //! that a column which changes its nature late is seen; they decide types only, never rows.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::base::{Column, Dialect, ErrorKind, Position, Result};
-use crate::csv::{Indexer, read_record, resync};
-use crate::decode::{Declared, Inference, NullTokens};
+use super::dialect::{Formats, Names, SourceFormat};
+use crate::base::{Column, Dialect, ErrorKind, Position, Quoting, Result};
+use crate::csv::{Indexer, Splitter, read_record, resync};
+use crate::decode::{Declared, Inference, Inferred, NullTokens};
 use crate::input::{RecordSplit, Source, SplitLimits, sample_ranges};
 
 /// Places at which types are sampled, over all sources.
@@ -29,51 +31,15 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
     /// Per column, why it has its type.
     pub(crate) why: Vec<String>,
+    /// Per column, what the samples say.
+    pub(crate) inferred: Vec<Inferred>,
     /// Mean length of the sampled records, in bytes.
     pub(crate) record_bytes: usize,
 }
 
-/// Reads the column names: from the first record of each source, which must agree, or made up.
-pub(crate) fn column_names(sources: &[Arc<Source>], dialect: Dialect) -> Result<Vec<String>> {
-    let mut first: Option<(&Source, Vec<String>)> = None;
-    for source in sources {
-        let record = first_record(source, dialect);
-        source.release(source.data());
-        let Some(fields) = record? else {
-            continue;
-        };
-        match &first {
-            None => first = Some((source, fields)),
-            Some((with, expected)) if dialect.header && *expected != fields => {
-                return Err(differs(source, with, &fields, expected));
-            }
-            Some(_) => {}
-        }
-    }
-    let Some((_, fields)) = first else {
-        let source = sources
-            .first()
-            .expect("discovery yields at least one source");
-        let message = if dialect.header {
-            "there is not even a header; nothing to do".into()
-        } else {
-            "the file is empty; nothing to do".into()
-        };
-        return Err(data_error(source, message));
-    };
-    if dialect.header {
-        Ok(unique_names(fields))
-    } else {
-        Ok((1..=fields.len())
-            .map(|number| format!("column_{number}"))
-            .collect())
-    }
-}
-
-fn first_record(source: &Source, dialect: Dialect) -> Result<Option<Vec<String>>> {
-    let bytes = source.bytes();
-    let record = read_record(bytes, source.data().start, dialect, HEADER_BYTES_MAX);
-    let Some(record) = record else {
+/// The record at or behind `at` of `source`, which may name the columns.
+pub(crate) fn first_record(source: &Source, at: usize, dialect: Dialect) -> Result<Option<Names>> {
+    let Some(record) = read_record(source.bytes(), at, dialect, HEADER_BYTES_MAX) else {
         return Ok(None);
     };
     if let Some((reason, _)) = record.flaw {
@@ -81,20 +47,16 @@ fn first_record(source: &Source, dialect: Dialect) -> Result<Option<Vec<String>>
             format!("the first record cannot be read ({reason}); check --delimiter and --quote");
         return Err(data_error(source, message));
     }
-    let fields = record
-        .fields
-        .into_iter()
-        .map(String::from_utf8)
-        .collect::<Result<_, _>>();
-    fields.map(Some).map_err(|_| {
-        data_error(
+    match Names::new(record) {
+        Some(names) => Ok(Some(names)),
+        None => Err(data_error(
             source,
             "the first record is not UTF-8; convert the file to UTF-8 first".into(),
-        )
-    })
+        )),
+    }
 }
 
-fn data_error(source: &Source, message: String) -> crate::Error {
+pub(crate) fn data_error(source: &Source, message: String) -> crate::Error {
     let position = Position {
         path: source.path().to_path_buf(),
         byte_offset: source.data().start as u64,
@@ -103,7 +65,12 @@ fn data_error(source: &Source, message: String) -> crate::Error {
     ErrorKind::Data { position, message }.into()
 }
 
-fn differs(source: &Source, with: &Source, found: &[String], expected: &[String]) -> crate::Error {
+pub(crate) fn differs(
+    source: &Source,
+    with: &Source,
+    found: &[String],
+    expected: &[String],
+) -> crate::Error {
     let at = (0..found.len().max(expected.len()))
         .find(|&index| found.get(index) != expected.get(index))
         .expect("the headers differ");
@@ -124,7 +91,7 @@ fn differs(source: &Source, with: &Source, found: &[String], expected: &[String]
 }
 
 /// Gives empty names a number and repeated names a suffix, so that each is unique.
-fn unique_names(fields: Vec<String>) -> Vec<String> {
+pub(crate) fn unique_names(fields: Vec<String>) -> Vec<String> {
     let given: HashSet<String> = fields.iter().cloned().collect();
     let mut taken = HashSet::new();
     let mut names = Vec::with_capacity(fields.len());
@@ -149,51 +116,45 @@ fn unique_names(fields: Vec<String>) -> Vec<String> {
 /// Finds each column's type from samples, or takes the declared one.
 pub(crate) fn infer(
     sources: &[Arc<Source>],
+    formats: &Formats,
     names: &[Arc<str>],
     declared: &[Option<Declared>],
     nulls: &NullTokens,
-    splitter: &dyn RecordSplit,
-    dialect: Dialect,
 ) -> Table {
     let step = sources.len().div_ceil(SAMPLE_SOURCES_MAX);
-    let sampled: Vec<&Arc<Source>> = sources.iter().step_by(step).collect();
-    let places: Vec<(&Source, usize, usize)> = sampled
+    let pairs = sources.iter().zip(&formats.sources);
+    let sampled: Vec<(&Arc<Source>, &SourceFormat)> = pairs.step_by(step).collect();
+    let places: Vec<(&Source, &SourceFormat, Range<usize>)> = sampled
         .iter()
-        .flat_map(|source| {
+        .flat_map(|(source, format)| {
             let places = (SAMPLE_PLACES / sampled.len()).max(1);
-            let ranges = sample_ranges(source.data(), places, SAMPLE_BYTES);
-            ranges
-                .into_iter()
-                .map(|range| (&***source, range.start, range.end))
+            let ranges = sample_ranges(format.range.clone(), places, SAMPLE_BYTES);
+            ranges.into_iter().map(|range| (&***source, *format, range))
         })
         .collect();
-    let empty = || Sample {
-        inference: Inference::new(names.len(), nulls, dialect.quoting()),
+    let empty = |quoting: Quoting| Sample {
+        inference: Inference::new(names.len(), nulls, quoting),
         records: 0,
         bytes: 0,
     };
     let sample = places
         .into_par_iter()
-        .map(|(source, start, end)| {
-            let mut sample = empty();
-            sample.observe(source, start..end, names.len(), splitter, dialect);
+        .map(|(source, format, range)| {
+            let mut sample = empty(format.dialect.quoting());
+            sample.observe(source, format, range.clone());
             // Records reach past the end of the sample.
-            source.release(start..end + SAMPLE_BYTES);
+            source.release(range.start..range.end + SAMPLE_BYTES);
             sample
         })
-        .reduce(empty, Sample::merge);
+        .reduce(|| empty(Quoting::doubled(None)), Sample::merge);
     sampled
         .iter()
-        .for_each(|source| source.release(source.data()));
-    let (columns, why) = sample
-        .inference
-        .decide(names, declared)
-        .into_iter()
-        .map(|found| (found.column, found.why))
-        .unzip();
+        .for_each(|(source, _)| source.release(source.data()));
+    let inferred = sample.inference.decide(names, declared);
     Table {
-        columns,
-        why,
+        columns: inferred.iter().map(|found| found.column.clone()).collect(),
+        why: inferred.iter().map(|found| found.why.clone()).collect(),
+        inferred,
         record_bytes: sample.bytes / sample.records.max(1),
     }
 }
@@ -205,27 +166,15 @@ struct Sample {
 }
 
 impl Sample {
-    fn observe(
-        &mut self,
-        source: &Source,
-        range: std::ops::Range<usize>,
-        columns: usize,
-        splitter: &dyn RecordSplit,
-        dialect: Dialect,
-    ) {
-        let bytes = source.bytes();
-        let start = source.data().start;
-        let at = if range.start <= start {
-            if dialect.header {
-                after_first_record(bytes, start, splitter)
-            } else {
-                start
-            }
-        } else {
-            match resync(bytes, range.start, columns, dialect) {
+    fn observe(&mut self, source: &Source, format: &SourceFormat, range: Range<usize>) {
+        let bytes = &source.bytes()[..format.range.end];
+        let (dialect, fields) = (format.dialect, format.fields);
+        let at = match range.start <= format.range.start {
+            true => format.range.start,
+            false => match resync(bytes, range.start, fields, dialect) {
                 Some(at) => at,
                 None => return,
-            }
+            },
         };
         let window = range.end.saturating_sub(at).max(1);
         let limits = SplitLimits {
@@ -233,8 +182,8 @@ impl Sample {
             bytes_max: window,
             record_bytes_max: 16 * window,
         };
-        let split = splitter.split(bytes, at, &limits, &mut |_| {});
-        let mut indexer = Indexer::new(dialect, columns, limits.record_bytes_max);
+        let split = Splitter::new(dialect).split(bytes, at, &limits, &mut |_| {});
+        let mut indexer = Indexer::new(dialect, fields, limits.record_bytes_max);
         let mut from = 0;
         while let Some(fields) = indexer.next(&bytes[at..split.end], &mut from, BLOCK_RECORDS) {
             self.inference.observe(&fields);
@@ -249,15 +198,6 @@ impl Sample {
         self.bytes += other.bytes;
         self
     }
-}
-
-fn after_first_record(bytes: &[u8], start: usize, splitter: &dyn RecordSplit) -> usize {
-    let limits = SplitLimits {
-        records_max: 1,
-        bytes_max: usize::MAX,
-        record_bytes_max: usize::MAX,
-    };
-    splitter.split(bytes, start, &limits, &mut |_| {}).end
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@
 mod belt;
 mod budget;
 mod cancel;
+mod dialect;
 mod inbox;
 mod infer;
 mod keys;
@@ -46,7 +47,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::base::Result;
 use crate::config::Config;
-use crate::report::Receipt;
+use crate::report::{Receipt, SniffReceipt};
 
 /// A run that is ready to go.
 ///
@@ -88,6 +89,14 @@ impl Pipeline {
     /// run then ends with [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
     pub fn interrupt_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.interrupted)
+    }
+
+    /// Finds out what the sources hold, without a run; each is looked at on its own.
+    ///
+    /// # Errors
+    /// Whatever keeps a source from being read.
+    pub fn sniff(&self) -> Result<Vec<SniffReceipt>> {
+        run::sniff(&self.config, &self.interrupted)
     }
 
     /// Runs to the end and publishes the lake.

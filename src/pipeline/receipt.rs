@@ -7,16 +7,18 @@ use arrow::datatypes::{Decimal128Type, DecimalType};
 use clap::ValueEnum;
 
 use super::budget::Budget;
+use super::dialect::SourceFormat;
 use super::infer::Table;
 use super::plan::Plan;
-use crate::base::{Column, DataType, Dialect, TimeUnit, Value};
+use crate::base::{Column, DataType, TimeUnit, Value};
 use crate::config::Config;
-use crate::input::Source;
+use crate::input::{self, Source};
 use crate::output::PartInfo;
 use crate::report::{
-    BudgetTerm, ColumnReceipt, Counters, InputReceipt, MemoryReceipt, PartReceipt, Receipt,
-    RejectsReceipt, RepairsReceipt, SourceCounters, StageLatency, StepReceipt, Throughput,
-    WorkersReceipt, peak_rss_bytes,
+    BudgetTerm, ColumnReceipt, Counters, DialectReceipt, InputReceipt, MemoryReceipt, PartReceipt,
+    Receipt, RejectsReceipt, RepairsReceipt, SkippedLine, SniffColumn, SniffReceipt,
+    SourceCounters, StageLatency, StepReceipt, TableReceipt, Throughput, WorkersReceipt,
+    peak_rss_bytes,
 };
 use crate::steps::Fitted;
 
@@ -24,6 +26,7 @@ use crate::steps::Fitted;
 pub(crate) struct Outcome<'a> {
     pub(crate) config: &'a Config,
     pub(crate) sources: &'a [Arc<Source>],
+    pub(crate) formats: &'a [SourceFormat],
     pub(crate) table: &'a Table,
     pub(crate) plan: &'a Plan,
     pub(crate) fitted: &'a [Option<Fitted>],
@@ -50,7 +53,7 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         budget,
         ..
     } = outcome;
-    let inputs = sources.iter().zip(&counters.sources);
+    let inputs = sources.iter().zip(&counters.sources).zip(outcome.formats);
     let disk_bytes = |source: &Arc<Source>| source.reading().disk_bytes;
     let input_bytes = sources.iter().map(disk_bytes).sum();
     let seconds = outcome.elapsed.as_secs_f64();
@@ -61,7 +64,10 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         seconds,
         options: options(config),
         inputs: inputs
-            .map(|(source, counters)| input(source, counters))
+            .map(|((source, counters), format)| InputReceipt {
+                dialect: Some(dialect(source, format)),
+                ..input(source, counters)
+            })
             .collect(),
         totals: totals.into(),
         columns: columns(&outcome),
@@ -118,6 +124,58 @@ fn input(source: &Source, counters: &SourceCounters) -> InputReceipt {
     }
 }
 
+/// What was understood of `source`.
+fn dialect(source: &Source, format: &SourceFormat) -> DialectReceipt {
+    const LINES_MAX: usize = 20;
+    let bytes = source.bytes();
+    let mut skipped = Vec::new();
+    let mut lines = 0;
+    for part in &format.skipped {
+        let first = input::line_number(source, part.range.start as u64);
+        let texts = bytes[part.range.clone()].split_inclusive(|byte| *byte == b'\n');
+        for (number, text) in (first..).zip(texts) {
+            lines += 1;
+            if skipped.len() < LINES_MAX {
+                skipped.push(SkippedLine::new(number, part.what.in_words(), text));
+            }
+        }
+    }
+    let tables = format.tables.iter().map(|table| TableReceipt {
+        line: input::line_number(source, table.range.start as u64),
+        columns: table.fields,
+        records: table.records,
+        loaded: table.is_chosen,
+    });
+    DialectReceipt {
+        tables: tables.collect(),
+        skipped,
+        skipped_lines: lines,
+        columns: format.columns,
+        header_rows: format.header_rows,
+        is_plain: format.is_plain,
+        evidence: format.evidence.clone(),
+        ..DialectReceipt::new(format.dialect)
+    }
+}
+
+/// What was found out about `source`.
+pub(crate) fn sniffed(source: &Source, format: &SourceFormat, table: &Table) -> SniffReceipt {
+    let columns = table.inferred.iter().map(|found| SniffColumn {
+        name: found.column.name.to_string(),
+        data_type: found.column.data_type.to_string(),
+        cells: found.cells,
+        fits: found.fits,
+        example: found.example.clone(),
+        why: found.why.clone(),
+    });
+    SniffReceipt {
+        path: source.path().to_string_lossy().into_owned(),
+        bytes: source.length(),
+        dialect: dialect(source, format),
+        columns: columns.collect(),
+    }
+}
+
 fn options(config: &Config) -> serde_json::Value {
     let steps = config
         .steps
@@ -127,7 +185,7 @@ fn options(config: &Config) -> serde_json::Value {
     serde_json::json!({
         "input": config.input,
         "out": config.out.display().to_string(),
-        "dialect": dialect(config.dialect),
+        "dialect": given_dialect(config),
         "too_few": choice(config.repair.too_few),
         "too_many": choice(config.repair.too_many),
         "key": config.key,
@@ -139,20 +197,57 @@ fn options(config: &Config) -> serde_json::Value {
     })
 }
 
-/// How the input was read.
-fn dialect(dialect: Dialect) -> serde_json::Value {
+/// What was given of how to read the inputs; what is null is found out for each.
+fn given_dialect(config: &Config) -> serde_json::Value {
+    use serde_json::Value;
+    let (dialect, known) = (config.dialect, &config.known);
     let text = |byte: u8| char::from(byte).to_string();
     let comment = dialect.comment.as_ref();
     let comment = comment.map(|prefix| String::from_utf8_lossy(prefix.bytes()).into_owned());
-    serde_json::json!({
-        "delimiter": text(dialect.delimiter),
-        "quote": dialect.quote.map(text),
-        "escape": dialect.escape.map(text),
-        "comment": comment,
-        "line_end": choice(dialect.line_end),
-        "skip_space": dialect.skip_space,
-        "header": dialect.header,
-    })
+    let found = [
+        (
+            "delimiter",
+            known.delimiter.is_some(),
+            text(dialect.delimiter).into(),
+        ),
+        (
+            "quote",
+            known.quote.is_some(),
+            or_none(dialect.quote.map(text)),
+        ),
+        (
+            "escape",
+            known.escape.is_some(),
+            or_none(dialect.escape.map(text)),
+        ),
+        ("comment", known.comment.is_some(), or_none(comment)),
+        (
+            "line_end",
+            known.line_end.is_some(),
+            choice(dialect.line_end).into(),
+        ),
+        (
+            "skip_space",
+            known.skip_space.is_some(),
+            dialect.skip_space.into(),
+        ),
+        ("header", known.header.is_some(), dialect.header.into()),
+    ];
+    let given = found
+        .into_iter()
+        .map(|(name, is_given, value): (&str, bool, Value)| {
+            let value = if is_given || !config.sniff {
+                value
+            } else {
+                Value::Null
+            };
+            (name.to_owned(), value)
+        });
+    Value::Object(given.collect())
+}
+
+fn or_none(text: Option<String>) -> serde_json::Value {
+    text.unwrap_or_else(|| "none".to_owned()).into()
 }
 
 /// The word that the flag takes.

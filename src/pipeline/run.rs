@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::belt::{Belt, BeltParts, BeltStage, CalledOff, RowCost};
+use super::belt::{Belt, BeltParts, BeltStage, RowCost};
 use super::budget::Budget;
+use super::cancel::CalledOff;
+use super::dialect::Formats;
 use super::infer::{self, Table};
 use super::lanes::Lanes;
 use super::layout::{Layout, LayoutRequest};
@@ -23,11 +25,10 @@ use super::travel::Place;
 use super::worker::Timed;
 use crate::base::{Error, ErrorKind, Result};
 use crate::config::{self, Config, OnBadRow};
-use crate::csv::Splitter;
-use crate::decode::{Declared, DecodePlan, NullTokens, Widen};
-use crate::input::{self, Chunks, Outline, RecordSplit, Source, SplitLimits};
+use crate::decode::{Declared, NullTokens, Widen};
+use crate::input::{self, Chunks, Outline, Source, SplitLimits};
 use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
-use crate::report::{self, Counters, Progress, ProgressState, Receipt, StageLatency};
+use crate::report::{self, Counters, Progress, ProgressState, Receipt, SniffReceipt, StageLatency};
 use crate::steps::rolling::Skipped;
 use crate::steps::{Fit, FitOutcome, Fitted};
 
@@ -45,7 +46,7 @@ struct Run<'c> {
     interrupted: Arc<AtomicBool>,
     sources: Vec<Arc<Source>>,
     paths: Vec<PathBuf>,
-    splitter: Arc<dyn RecordSplit>,
+    formats: Formats,
     nulls: NullTokens,
     limit_bytes: usize,
     shards: usize,
@@ -74,12 +75,11 @@ struct Attempt {
 pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Receipt> {
     let started = Instant::now();
     let started_at = report::now_rfc3339();
-    let (mut run, names) = open(config, interrupted)?;
+    let mut run = open(config, interrupted)?;
     let paths = run.paths.clone();
     let stage = || Staging::begin(&config.out, config.mode, &paths);
     let mut staging = stage()?;
-    let names: Vec<Arc<str>> = names.iter().map(|name| name.as_str().into()).collect();
-    let mut table = run.infer(&names)?;
+    let mut table = run.infer()?;
     let mut restarts = Vec::new();
     let attempt = loop {
         match run.attempt(&table, &staging) {
@@ -90,6 +90,17 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
                 run.progress.note(&text);
                 restarts.push(text);
                 // Parts of the attempt must not be published.
+                drop(staging);
+                staging = stage()?;
+            }
+            Err(CalledOff::Behind(chunk_offset, place)) => {
+                run.formats.keep_last_fields(&run.sources, config)?;
+                run.nulls = plan::null_tokens(config, &run.formats.names);
+                table = run.infer()?;
+                let place = place.position_at(chunk_offset);
+                let text = format!("the last column is kept for the value at {place}");
+                run.progress.note(&format!("{text}; starting over"));
+                restarts.push(text);
                 drop(staging);
                 staging = stage()?;
             }
@@ -108,6 +119,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     let outcome = Outcome {
         config,
         sources: &run.sources,
+        formats: &run.formats.sources,
         table: &table,
         plan: &plan,
         fitted: &fitted,
@@ -132,22 +144,39 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     Ok(receipt)
 }
 
-fn open<'c>(config: &'c Config, interrupted: &Arc<AtomicBool>) -> Result<(Run<'c>, Vec<String>)> {
+/// Opens the sources and finds out what is in them, column by column, without a run.
+pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Vec<SniffReceipt>> {
+    let paths = input::discover(&config.input)?;
+    let each = paths.iter().map(|path| {
+        let input = vec![path.to_string_lossy().into_owned()];
+        let one = Config {
+            input,
+            ..config.clone()
+        };
+        let run = open(&one, interrupted)?;
+        let table = run.infer()?;
+        let (source, format) = (&run.sources[0], &run.formats.sources[0]);
+        Ok(receipt::sniffed(source, format, &table))
+    });
+    each.collect()
+}
+
+fn open<'c>(config: &'c Config, interrupted: &Arc<AtomicBool>) -> Result<Run<'c>> {
     let paths = input::discover(&config.input)?;
     let machine = report::machine_memory_bytes().unwrap_or(FALLBACK_MEMORY_BYTES) as usize;
     let limit_bytes = config
         .memory_limit
         .map_or(machine / 4 * 3, |bytes| bytes as usize);
     let sources = open::sources(config, &paths, limit_bytes, interrupted)?;
-    let names = infer::column_names(&sources, config.dialect);
+    let formats = Formats::find(&sources, config);
     check_sources(&sources)?;
-    let names = names?;
-    config::check_columns(config, &names)?;
+    let formats = formats?;
+    config::check_columns(config, &formats.names)?;
     plan::check_formats(config)?;
-    let nulls = plan::null_tokens(config, &names);
+    let nulls = plan::null_tokens(config, &formats.names);
     let run = Run {
         limit_bytes,
-        splitter: Arc::new(Splitter::new(config.dialect)),
+        formats,
         shards: config.threads.next_power_of_two().min(64),
         progress: Progress::new(config.progress, config.quiet),
         state: Arc::default(),
@@ -162,7 +191,7 @@ fn open<'c>(config: &'c Config, interrupted: &Arc<AtomicBool>) -> Result<(Run<'c
         paths,
         nulls,
     };
-    Ok((run, names))
+    Ok(run)
 }
 
 pub(super) fn check(interrupted: &AtomicBool) -> Result<()> {
@@ -205,7 +234,9 @@ impl Run<'_> {
         check(&self.interrupted)
     }
 
-    fn infer(&self, names: &[Arc<str>]) -> Result<Table> {
+    fn infer(&self) -> Result<Table> {
+        let names = self.formats.names.iter();
+        let names: Vec<Arc<str>> = names.map(|name| name.as_str().into()).collect();
         let declared: Vec<Option<Declared>> = names
             .iter()
             .map(|name| {
@@ -225,14 +256,11 @@ impl Run<'_> {
         let pool = pool(self.config.threads)?;
         let Self {
             sources,
+            formats,
             nulls,
-            splitter,
-            config,
             ..
         } = self;
-        let (splitter, dialect) = (&**splitter, config.dialect);
-        let table =
-            pool.install(|| infer::infer(sources, names, &declared, nulls, splitter, dialect));
+        let table = pool.install(|| infer::infer(sources, formats, &names, &declared, nulls));
         check_sources(sources)?;
         Ok(table)
     }
@@ -345,23 +373,19 @@ impl Run<'_> {
         sink: Option<Sink>,
     ) -> BeltParts {
         let row_cost = row_cost(plan, &pass);
-        let decode = DecodePlan {
-            schema: Arc::new(plan.schema.clone()),
-            slots: plan.schema.columns.len(),
-            needed: pass.needed,
-            nulls: self.nulls.clone(),
-            quoting: self.config.dialect.quoting(),
-        };
+        let schema = Arc::new(plan.schema.clone());
+        let formats = self.formats.readers(&schema, &pass.needed, &self.nulls);
+        let records = self.formats.records(&self.sources).into_iter();
         let stages = pass.stages.into_iter().map(|stage| BeltStage {
             inline: stage.inline,
             lanes: (!stage.keyed.is_empty())
                 .then(|| Lanes::new(stage.keyed, &plan.key, self.shards, stage.new_keys)),
         });
         BeltParts {
-            splitter: Arc::clone(&self.splitter),
-            dialect: self.config.dialect,
+            formats: Arc::new(formats),
+            splitters: records.map(|records| records.splitter).collect(),
+            schema,
             repair: self.config.repair,
-            decode: Arc::new(decode),
             stages: stages.collect(),
             sink,
             budget: Arc::clone(budget),
@@ -379,14 +403,7 @@ impl Run<'_> {
             bytes_max: layout.chunk_bytes_max,
             record_bytes_max: layout.record_bytes_max,
         };
-        let splitter = Arc::clone(&self.splitter);
-        Chunks::new(
-            self.sources.clone(),
-            splitter,
-            self.config.dialect.header,
-            limits,
-        )
-        .along(self.outline.as_ref())
+        Chunks::new(self.formats.records(&self.sources), limits).along(self.outline.as_ref())
     }
 
     /// Runs one pass to its end.

@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 
-use super::belt::BeltParts;
-use crate::base::{ErrorKind, Result};
-use crate::csv::Indexer;
-use crate::decode::{Decoded, Decoder};
+use crate::base::{Dialect, ErrorKind, Repair, Result};
+use crate::csv::{Fields, Indexer};
+use crate::decode::{DecodePlan, Decoded, Decoder};
 use crate::input::Chunk;
 use crate::report::StageLatency;
 
@@ -47,9 +46,35 @@ impl Timed {
     }
 }
 
-pub(crate) struct Worker {
+/// How the records of some sources are read.
+pub(crate) struct Format {
+    pub(crate) dialect: Dialect,
+    /// Fields of a record; those behind the plan's columns must be empty.
+    pub(crate) fields: usize,
+    pub(crate) decode: Arc<DecodePlan>,
+}
+
+/// What reads the records of one format.
+struct Reader {
     indexer: Indexer,
     decoder: Decoder,
+}
+
+/// The formats of a run, and which of them each source has.
+pub(crate) struct Formats {
+    pub(crate) all: Vec<Format>,
+    pub(crate) of_source: Vec<usize>,
+}
+
+pub(crate) struct Worker {
+    formats: Arc<Formats>,
+    /// For each format, once there is something to read.
+    readers: Vec<Option<Reader>>,
+    repair: Repair,
+    record_bytes_max: usize,
+    /// Where in the last chunk a field is not empty that was taken for one behind a trailing
+    /// delimiter.
+    behind: Option<usize>,
     scratch: Bump,
     latency: StageLatency,
     started: Instant,
@@ -64,12 +89,13 @@ pub(crate) struct WorkerTime {
 }
 
 impl Worker {
-    pub(crate) fn new(parts: &BeltParts) -> Self {
-        let columns = parts.decode.needed.len();
-        let indexer = Indexer::new(parts.dialect, columns, parts.record_bytes_max);
+    pub(crate) fn new(formats: &Arc<Formats>, repair: Repair, record_bytes_max: usize) -> Self {
         Self {
-            indexer: indexer.repairing(parts.repair),
-            decoder: Decoder::new(Arc::clone(&parts.decode)),
+            readers: formats.all.iter().map(|_| None).collect(),
+            formats: Arc::clone(formats),
+            repair,
+            record_bytes_max,
+            behind: None,
             scratch: Bump::new(),
             latency: Timed::latency(),
             started: Instant::now(),
@@ -93,13 +119,25 @@ impl Worker {
     /// Indexes and decodes one chunk.
     pub(crate) fn decode(&mut self, chunk: &Chunk) -> Result<Decoded> {
         let bytes = chunk.bytes();
-        self.decoder.begin(chunk.records as usize);
+        let index = self.formats.of_source[chunk.source_index as usize];
+        let format = &self.formats.all[index];
+        let columns = format.decode.needed.len();
+        let reader = self.readers[index].get_or_insert_with(|| Reader {
+            indexer: Indexer::new(format.dialect, format.fields, self.record_bytes_max)
+                .repairing(self.repair),
+            decoder: Decoder::new(Arc::clone(&format.decode)),
+        });
+        self.behind = None;
+        reader.decoder.begin(chunk.records as usize);
         let mut at = 0;
-        while let Some(fields) = self.indexer.next(bytes, &mut at, BLOCK_RECORDS) {
-            self.decoder.push(&fields, &self.scratch);
+        while let Some(fields) = reader.indexer.next(bytes, &mut at, BLOCK_RECORDS) {
+            if format.fields > columns && self.behind.is_none() {
+                self.behind = behind(bytes, &fields, columns);
+            }
+            reader.decoder.push(&fields, &self.scratch);
             self.scratch.reset();
         }
-        let decoded = self.decoder.finish(chunk.seq, chunk.source_index);
+        let decoded = reader.decoder.finish(chunk.seq, chunk.source_index);
         let bad = decoded
             .rejects
             .iter()
@@ -116,6 +154,11 @@ impl Worker {
         Ok(decoded)
     }
 
+    /// Where in the chunk just decoded something stands behind the last column.
+    pub(crate) fn behind(&self) -> Option<usize> {
+        self.behind
+    }
+
     pub(crate) fn into_time(self) -> WorkerTime {
         WorkerTime {
             busy: self.started.elapsed().saturating_sub(self.waited),
@@ -123,4 +166,15 @@ impl Worker {
             latency: self.latency,
         }
     }
+}
+
+/// The offset in `bytes` of the first field behind `columns` that is not empty.
+fn behind(bytes: &[u8], fields: &Fields<'_>, columns: usize) -> Option<usize> {
+    let rows = 0..fields.rows();
+    let mut behind = rows.flat_map(|row| {
+        let columns = columns..fields.columns();
+        columns.map(move |column| fields.field(row, column))
+    });
+    let found = behind.find(|field| !field.is_empty())?;
+    Some(found.as_ptr() as usize - bytes.as_ptr() as usize)
 }

@@ -14,6 +14,7 @@ mod receipt;
 mod rejects;
 mod render;
 mod repairs;
+mod sniffed;
 mod units;
 
 pub use counters::{ColumnCounters, Counters, SourceCounters, StepCounters};
@@ -29,3 +30,4 @@ pub use receipt::{
 };
 pub use rejects::{RejectRow, RejectsFile, RejectsWriter};
 pub use repairs::RepairsFile;
+pub use sniffed::{DialectReceipt, SkippedLine, SniffColumn, SniffReceipt, TableReceipt};

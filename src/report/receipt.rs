@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counters, SourceCounters, StageSummary};
+use super::{Counters, DialectReceipt, SourceCounters, StageSummary};
 use crate::base::{Error, RepairKind, Result};
 
 /// What a run did.
@@ -91,6 +91,8 @@ pub struct InputReceipt {
     pub rejected: u64,
     /// Records that became rows only by a repair; they are counted among the rows too.
     pub repaired: RepairCounts,
+    /// How it was understood.
+    pub dialect: Option<DialectReceipt>,
 }
 
 /// Records that became rows by a repair.

@@ -61,6 +61,7 @@ impl Receipt {
             units::count(totals.rows_duplicate),
             units::count(totals.rows_rejected),
         ));
+        self.render_dialects(page);
         page.line(&format!(
             "{} in {} {}",
             units::bytes(self.output_bytes),
@@ -71,6 +72,28 @@ impl Receipt {
                 "parts"
             },
         ));
+    }
+
+    /// A line for each source that is not as plain as can be.
+    fn render_dialects(&self, page: &mut Page) {
+        let is_one = self.inputs.len() == 1;
+        let odd = self.inputs.iter().filter_map(|input| {
+            let dialect = input.dialect.as_ref()?;
+            let path = if is_one {
+                String::new()
+            } else {
+                format!("{}: ", short_name(&input.path))
+            };
+            (!dialect.is_plain).then(|| format!("{path}read with {}", dialect.in_words()))
+        });
+        let odd: Vec<String> = odd.collect();
+        odd.iter().take(LINES_MAX).for_each(|line| page.line(line));
+        if odd.len() > LINES_MAX {
+            page.line(&format!(
+                "… and {} more read in their own way",
+                odd.len() - LINES_MAX
+            ));
+        }
     }
 
     fn render_columns(&self, page: &mut Page) {
@@ -229,7 +252,7 @@ fn step_line(step: &StepReceipt) -> String {
 }
 
 /// A name that fits its table column.
-fn short_name(name: &str) -> String {
+pub(super) fn short_name(name: &str) -> String {
     let name = printable(name);
     if name.chars().count() <= NAME_CHARS_MAX {
         return name.into_owned();
@@ -243,13 +266,13 @@ const DIM: &str = "2";
 const GREEN: &str = "32";
 const RED: &str = "31;1";
 
-struct Page {
-    text: String,
-    color: bool,
+pub(super) struct Page {
+    pub(super) text: String,
+    pub(super) color: bool,
 }
 
 impl Page {
-    fn paint(&self, style: &str, text: &str) -> String {
+    pub(super) fn paint(&self, style: &str, text: &str) -> String {
         if self.color {
             format!("\x1b[{style}m{text}\x1b[0m")
         } else {
@@ -257,7 +280,7 @@ impl Page {
         }
     }
 
-    fn line(&mut self, line: &str) {
+    pub(super) fn line(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
     }
@@ -282,7 +305,7 @@ impl Page {
     /// Aligned columns: figures, which start with a digit, to the right, words to the left. The
     /// first row is the heading; the first column is aligned to the left, and so is the last
     /// where it holds words.
-    fn table<const N: usize>(&mut self, rows: &[[String; N]]) {
+    pub(super) fn table<const N: usize>(&mut self, rows: &[[String; N]]) {
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
         let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or(0));
         let is_figure = |cell: &String| cell.starts_with(|first: char| first.is_ascii_digit());
