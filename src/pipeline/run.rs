@@ -131,7 +131,11 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
 }
 
 fn open<'c>(config: &'c Config, interrupted: &Arc<AtomicBool>) -> Result<(Run<'c>, Vec<String>)> {
-    let paths = input::discover(&config.input)?;
+    let paths = input::discover(
+        &config.input,
+        config.files_from.as_deref(),
+        config.files_max,
+    )?;
     let machine = report::machine_memory_bytes().unwrap_or(FALLBACK_MEMORY_BYTES) as usize;
     let limit_bytes = config
         .memory_limit
