@@ -5,8 +5,15 @@ use std::fs::File;
 use std::io::Write;
 use std::process::Stdio;
 
+use proptest::prelude::*;
+
 use crate::lake;
 use crate::program::{Home, message};
+
+#[path = "../fuzz/checks/sources.rs"]
+mod checks;
+
+use checks::packed;
 
 fn table() -> String {
     let rows = (0..5000).map(|row| format!("{row},{},Zoë\n", row * 7 % 1000));
@@ -17,22 +24,6 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(text).expect("memory");
     encoder.finish().expect("memory")
-}
-
-fn packed(text: &[u8]) -> [(&'static str, Vec<u8>); 5] {
-    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
-    bzip2.write_all(text).expect("memory");
-    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 3);
-    xz.write_all(text).expect("memory");
-    let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
-    lz4.write_all(text).expect("memory");
-    [
-        ("gzip", gzip(text)),
-        ("zstd", zstd::encode_all(text, 1).expect("memory")),
-        ("bzip2", bzip2.finish().expect("memory")),
-        ("xz", xz.finish().expect("memory")),
-        ("lz4", lz4.finish().expect("memory")),
-    ]
 }
 
 #[test]
@@ -189,6 +180,69 @@ fn message_of_page(home: &Home) -> String {
 }
 
 #[test]
+fn directories_and_lists_are_inputs() {
+    let home = Home::new();
+    for (index, name) in [
+        "in/part-10.csv",
+        "in/part-9.csv",
+        "in/_note",
+        "in/sub/x.csv",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let path = home.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        std::fs::write(path, format!("a\n{index}\n")).expect("written");
+    }
+    home.write("list.txt", "in/sub/x.csv\n\nin/part-9.csv\n");
+    let rows = |line: &str| {
+        home.receipt(&format!("{line} -o lake --mode overwrite"));
+        let table = lake::read(&home.lake());
+        let column = table.column("a").into_iter();
+        column
+            .map(|cell| cell.expect("a cell").to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(rows("-i in"), ["1", "0"]);
+    assert_eq!(rows("-i 'in/**/*.csv'"), ["1", "0", "3"]);
+    assert_eq!(rows("--files-from list.txt"), ["3", "1"]);
+    assert_eq!(
+        rows("-i in/part-10.csv --files-from list.txt"),
+        ["0", "3", "1"]
+    );
+    let said = home.fails("-i in -o lake --max-files 1", 2);
+    assert!(said.contains("--max-files"), "{said}");
+    let said = home.fails("-i in -o lake --files-from list.txt", 2);
+    assert!(said.contains("twice"), "{said}");
+    let mut child = home
+        .command("--files-from - -o lake --mode overwrite")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("a run");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(b"in/part-9.csv\r\n").expect("written");
+    drop(stdin);
+    assert!(child.wait().expect("a run").success());
+    let said = home.fails("-i - --files-from - -o lake", 2);
+    assert!(said.contains("once"), "{said}");
+}
+
+#[test]
+fn two_thousand_small_files_are_one_table() {
+    let home = Home::new();
+    std::fs::create_dir(home.path().join("in")).expect("a directory");
+    for index in 0..2000 {
+        let text = format!("a,b\n{index},x\n");
+        home.write(&format!("in/{index}.csv"), text);
+    }
+    let receipt = home.receipt("-i in -o lake");
+    assert_eq!(receipt.totals.rows_written, 2000);
+    assert_eq!(receipt.inputs[1999].path, "in/1999.csv");
+}
+
+#[test]
 fn invalid_bytes_are_rejects_or_replaced_and_counted() {
     let home = Home::new();
     home.write(
@@ -221,4 +275,18 @@ fn invalid_bytes_are_rejects_or_replaced_and_counted() {
     let rejects = home.lake().join(receipt.rejects.file.expect("kept"));
     let rejects = std::fs::read_to_string(rejects).expect("a file");
     assert!(rejects.contains("japan.csv,3,"), "{rejects}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn packed_and_plain_bytes_are_read_the_same(
+        bytes in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..600),
+            "[a-z,;\n\r\"éßж東 ]{0,400}".prop_map(String::into_bytes),
+        ],
+    ) {
+        checks::check(&bytes);
+    }
 }

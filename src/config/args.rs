@@ -144,13 +144,24 @@ const REPORTING: &str = "Reporting";
 /// The options of a run as they were given, by flags, file or builder; nothing is settled yet.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args)]
 pub struct Options {
-    /// Files, globs, or - for standard input
+    /// Files, directories, globs, or - for standard input
     ///
-    /// Repeat it or give several. Quote a glob to have chunketl expand it, in natural order
-    /// (part-2 before part-10). All inputs have the same columns. Files compressed with gzip, zstd,
+    /// Repeat it or give several. Of a directory the files directly in it are read, but for names
+    /// that start with _ or a dot. Quote a glob to have chunketl expand it; ** goes into directories
+    /// below. Files of a directory or glob come in natural order (part-2 before part-10). All inputs have the same columns. Files compressed with gzip, zstd,
     /// bzip2, xz or lz4 are unpacked, whatever their names.
     #[arg(short, long, value_name = "PATH", num_args = 1.., help_heading = INPUT)]
     pub(super) input: Vec<String>,
+
+    /// Read more paths from a file, one a line, or from - for standard input
+    ///
+    /// Each line is what --input takes. They come after those of --input.
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
+    pub(super) files_from: Option<PathBuf>,
+
+    /// Most input files [default: 50000]
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = INPUT)]
+    pub(super) max_files: Option<usize>,
 
     /// Read options from a TOML file; flags win over it
     ///

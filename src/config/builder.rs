@@ -39,10 +39,24 @@ impl Builder {
         Self::default()
     }
 
-    /// Adds a file, a glob or `-`.
+    /// Adds a file, a directory, a glob or `-`.
     pub fn input(mut self, path: impl Into<String>) -> Self {
         self.options.input.push(path.into());
         self
+    }
+
+    /// Reads more paths from a file, one a line.
+    pub fn files_from(mut self, path: impl Into<PathBuf>) -> Self {
+        self.options.files_from = Some(path.into());
+        self
+    }
+
+    /// The most input files.
+    pub fn files_max(self, files: usize) -> Self {
+        let parsed = quantity::parse_count(&files.to_string());
+        self.set("--max-files", parsed, |options, files| {
+            options.max_files = Some(files);
+        })
     }
 
     /// Takes options from a TOML file first; calls win over it.
@@ -384,6 +398,8 @@ mod tests {
         let built = Builder::new()
             .input("a.csv")
             .input("b.csv")
+            .files_from("list")
+            .files_max(7)
             .out("lake")
             .delimiter(b';')
             .quote(None)
@@ -429,7 +445,8 @@ mod tests {
             --impute x=mean:key --rolling x:mean:7 --rolling x:sum:1d:daily --min-samples 3 \
             --mode append --compression lz4 --row-group-rows 10 --part-size 20 --threads 3 \
             --memory-limit 512MiB --chunk-rows 40 --temp-dir t --progress never \
-            --encoding latin1 --invalid-bytes replace --max-temp-size 1MiB";
+            --encoding latin1 --invalid-bytes replace --max-temp-size 1MiB \
+            --files-from list --max-files 7";
         let args = Args::try_parse_from(line.split_whitespace()).unwrap();
         assert_eq!(built, from_args(args).unwrap());
     }

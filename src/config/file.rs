@@ -37,6 +37,8 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
     let key = entry.key().replace('_', "-");
     match key.as_str() {
         "input" => options.input = entry.strings()?,
+        "files-from" => options.files_from = Some(entry.string()?.into()),
+        "max-files" => options.max_files = Some(entry.parsed(quantity::parse_count)?),
         "delimiter" => options.delimiter = Some(entry.parsed(choice::parse_delimiter)?),
         "quote" => options.quote = Some(entry.parsed(choice::parse_quote)?),
         "escape" => options.escape = Some(entry.parsed(choice::parse_escape)?),
@@ -222,10 +224,12 @@ mod tests {
             "too-many" => "'truncate'",
             "on-bad-row" => "'fail'",
             "order" => "'trust'",
+            "encoding" => "'latin1'",
+            "invalid-bytes" => "'replace'",
             "mode" => "'append'",
             "compression" => "'lz4'",
             "progress" => "'never'",
-            "input" | "out" | "key" | "time" | "temp-dir" | "null-values" => "'x'",
+            "input" | "files-from" | "out" | "key" | "time" | "temp-dir" | "null-values" => "'x'",
             _ => "7",
         };
         for name in args::option_names() {

@@ -36,8 +36,12 @@ use crate::base::{Dialect, Known, Repair, Result};
 /// A run, as it is meant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// Files, globs or `-`; at least one.
+    /// Files, directories, globs or `-`; at least one, or a list of files.
     pub input: Vec<String>,
+    /// A file that names more of them, one a line; `-` for standard input.
+    pub files_from: Option<PathBuf>,
+    /// The most files.
+    pub files_max: usize,
     /// The lake's directory.
     pub out: PathBuf,
     /// How records and fields are read where that is not found out.

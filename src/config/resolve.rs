@@ -13,6 +13,8 @@ use crate::base::{Dialect, Error, Known, Repair, Result};
 use crate::base::{Method, Window};
 
 const RECORD_BYTES_MAX: usize = 16 << 20;
+/// Every file stays mapped, and Linux lets a process have 65,530 maps.
+const FILES_MAX: usize = 50_000;
 
 /// Settles `options`, after those of the file they name.
 pub(super) fn resolve(mut options: Options) -> Result<Config> {
@@ -27,6 +29,8 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
     steps.extend(options.rolling);
     let config = Config {
         input: options.input,
+        files_from: options.files_from,
+        files_max: options.max_files.unwrap_or(FILES_MAX),
         out: options
             .out
             .ok_or_else(|| Error::usage("--out", "name the directory to write, such as lake/"))?,
@@ -79,6 +83,8 @@ impl Options {
         let loudness_given = self.quiet || self.verbose;
         Self {
             input: or(self.input, file.input),
+            files_from: self.files_from.or(file.files_from),
+            max_files: self.max_files.or(file.max_files),
             config: None,
             delimiter: self.delimiter.or(file.delimiter),
             quote: self.quote.or(file.quote),
@@ -231,7 +237,7 @@ fn check(config: &Config) -> Result<()> {
 }
 
 fn check_input(config: &Config) -> Result<()> {
-    if config.input.is_empty() {
+    if config.input.is_empty() && config.files_from.is_none() {
         let message = "name at least one file, a glob such as 'in/*.csv', or - for standard input";
         return Err(Error::usage("--input", message));
     }
@@ -239,7 +245,9 @@ fn check_input(config: &Config) -> Result<()> {
         let message = "an empty path; name a file, a glob, or - for standard input";
         return Err(Error::usage("--input", message));
     }
-    if config.input.iter().filter(|path| *path == "-").count() > 1 {
+    let is_stdin = |path: &std::path::PathBuf| path.as_os_str() == "-";
+    let lists = usize::from(config.files_from.as_ref().is_some_and(is_stdin));
+    if config.input.iter().filter(|path| *path == "-").count() + lists > 1 {
         let message = "standard input can be read once only; give - once";
         return Err(Error::usage("--input", message));
     }

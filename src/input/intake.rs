@@ -89,7 +89,7 @@ impl Intake {
     /// [`ErrorKind::SourceChanged`], and the limits of disk and memory.
     pub fn open(&self, path: &Path, spooled: OnBytes<'_>) -> Result<Source> {
         raise_open_files_limit();
-        let cannot_open = |error| Error::io("open", path, error);
+        let cannot_open = |error| cannot_open(path, error);
         if path.as_os_str() == "-" {
             let path = PathBuf::from("<stdin>");
             let stdin = stdin().as_fd().try_clone_to_owned().map_err(cannot_open)?;
@@ -242,6 +242,17 @@ impl Intake {
         }
         source.beside(file, state)
     }
+}
+
+fn cannot_open(path: &Path, error: std::io::Error) -> Error {
+    if error.raw_os_error() != Some(libc::EMFILE) {
+        return Error::io("open", path, error);
+    }
+    let message = format!(
+        "{path:?} is one file too many to be open at once here; raise the limit of open files \
+         (ulimit -n), or load the files in several runs with --mode append"
+    );
+    Error::usage("--input", message)
 }
 
 fn refuse(path: PathBuf, message: &str) -> Error {

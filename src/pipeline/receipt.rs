@@ -184,6 +184,7 @@ fn options(config: &Config) -> serde_json::Value {
         .collect::<Vec<_>>();
     serde_json::json!({
         "input": config.input,
+        "files_from": config.files_from,
         "out": config.out.display().to_string(),
         "dialect": given_dialect(config),
         "too_few": choice(config.repair.too_few),

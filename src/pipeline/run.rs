@@ -75,7 +75,7 @@ struct Attempt {
 pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Receipt> {
     let started = Instant::now();
     let started_at = report::now_rfc3339();
-    let mut run = open(config, interrupted)?;
+    let mut run = open(config, discover(config)?, interrupted)?;
     let paths = run.paths.clone();
     let stage = || Staging::begin(&config.out, config.mode, &paths);
     let mut staging = stage()?;
@@ -146,14 +146,8 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
 
 /// Opens the sources and finds out what is in them, column by column, without a run.
 pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Vec<SniffReceipt>> {
-    let paths = input::discover(&config.input)?;
-    let each = paths.iter().map(|path| {
-        let input = vec![path.to_string_lossy().into_owned()];
-        let one = Config {
-            input,
-            ..config.clone()
-        };
-        let run = open(&one, interrupted)?;
+    let each = discover(config)?.into_iter().map(|path| {
+        let run = open(config, vec![path], interrupted)?;
         let table = run.infer()?;
         let (source, format) = (&run.sources[0], &run.formats.sources[0]);
         Ok(receipt::sniffed(source, format, &table))
@@ -161,8 +155,19 @@ pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Ve
     each.collect()
 }
 
-fn open<'c>(config: &'c Config, interrupted: &Arc<AtomicBool>) -> Result<Run<'c>> {
-    let paths = input::discover(&config.input)?;
+fn discover(config: &Config) -> Result<Vec<PathBuf>> {
+    input::discover(
+        &config.input,
+        config.files_from.as_deref(),
+        config.files_max,
+    )
+}
+
+fn open<'c>(
+    config: &'c Config,
+    paths: Vec<PathBuf>,
+    interrupted: &Arc<AtomicBool>,
+) -> Result<Run<'c>> {
     let machine = report::machine_memory_bytes().unwrap_or(FALLBACK_MEMORY_BYTES) as usize;
     let limit_bytes = config
         .memory_limit
