@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::base::{Column, Dialect, ErrorKind, Position, Result};
+use crate::base::{Column, Dialect, ErrorKind, Position, Repair, Result};
 use crate::csv::{Indexer, read_record, resync};
 use crate::decode::{Declared, Inference, NullTokens};
 use crate::input::{RecordSplit, Source, SplitLimits, sample_ranges};
@@ -153,7 +153,7 @@ pub(crate) fn infer(
     declared: &[Option<Declared>],
     nulls: &NullTokens,
     splitter: &dyn RecordSplit,
-    dialect: Dialect,
+    (dialect, repair): (Dialect, Repair),
 ) -> Table {
     let step = sources.len().div_ceil(SAMPLE_SOURCES_MAX);
     let sampled: Vec<&Arc<Source>> = sources.iter().step_by(step).collect();
@@ -176,7 +176,8 @@ pub(crate) fn infer(
         .into_par_iter()
         .map(|(source, start, end)| {
             let mut sample = empty();
-            sample.observe(source, start..end, names.len(), splitter, dialect);
+            let reading = (dialect, repair);
+            sample.observe(source, start..end, names.len(), splitter, reading);
             // Records reach past the end of the sample.
             source.release(start..end + SAMPLE_BYTES);
             sample
@@ -211,7 +212,7 @@ impl Sample {
         range: std::ops::Range<usize>,
         columns: usize,
         splitter: &dyn RecordSplit,
-        dialect: Dialect,
+        (dialect, repair): (Dialect, Repair),
     ) {
         let bytes = source.bytes();
         let start = source.data().start;
@@ -234,7 +235,8 @@ impl Sample {
             record_bytes_max: 16 * window,
         };
         let split = splitter.split(bytes, at, &limits, &mut |_| {});
-        let mut indexer = Indexer::new(dialect, columns, limits.record_bytes_max);
+        let indexer = Indexer::new(dialect, columns, limits.record_bytes_max);
+        let mut indexer = indexer.repairing(repair);
         let mut from = 0;
         while let Some(fields) = indexer.next(&bytes[at..split.end], &mut from, BLOCK_RECORDS) {
             self.inference.observe(&fields);

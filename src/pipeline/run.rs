@@ -227,9 +227,9 @@ impl Run<'_> {
             config,
             ..
         } = self;
-        let (splitter, dialect) = (&**splitter, config.dialect);
+        let (splitter, reading) = (&**splitter, (config.dialect, config.repair));
         let table =
-            pool.install(|| infer::infer(sources, names, &declared, nulls, splitter, dialect));
+            pool.install(|| infer::infer(sources, names, &declared, nulls, splitter, reading));
         check_sources(sources)?;
         Ok(table)
     }
