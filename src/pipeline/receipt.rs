@@ -106,8 +106,8 @@ fn options(config: &Config) -> serde_json::Value {
         "input": config.input,
         "out": config.out.display().to_string(),
         "dialect": dialect(config.dialect),
-        "too_few": choice(config.repair.too_few),
-        "too_many": choice(config.repair.too_many),
+        "too_few": choice(&config.repair.too_few),
+        "too_many": choice(&config.repair.too_many),
         "key": config.key,
         "time": config.time,
         "steps": steps,
@@ -127,14 +127,14 @@ fn dialect(dialect: Dialect) -> serde_json::Value {
         "quote": dialect.quote.map(text),
         "escape": dialect.escape.map(text),
         "comment": comment,
-        "line_end": choice(dialect.line_end),
+        "line_end": choice(&dialect.line_end),
         "skip_space": dialect.skip_space,
         "header": dialect.header,
     })
 }
 
 /// The word that the flag takes.
-fn choice(value: impl ValueEnum) -> String {
+fn choice(value: &impl ValueEnum) -> String {
     let value = value.to_possible_value();
     value.expect("no choice is hidden").get_name().to_owned()
 }
