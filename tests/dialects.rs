@@ -160,6 +160,18 @@ fn too_few_and_too_many() {
 }
 
 #[test]
+fn types_are_inferred_from_rows_as_they_are_repaired() {
+    let text = b"a,b,c\n1,2\n3,4\n";
+    let (receipt, found, _) = read(text, "--too-few pad");
+    assert_eq!(found, ["1|2|~", "3|4|~"]);
+    assert_eq!(receipt.columns[0].data_type, "int64");
+    let text = b"a,b\n1,2\n3,4,5\n";
+    let (receipt, found, _) = read(text, "--too-many merge-last");
+    assert_eq!(found, ["1|2", "3|4,5"]);
+    assert_eq!(receipt.columns[1].data_type, "utf8");
+}
+
+#[test]
 fn a_lost_quote_costs_its_line() {
     let row = |number: usize| format!("{number},\"a, {number}\",b\n");
     let regular: String = (0..50).map(row).collect();

@@ -1,7 +1,7 @@
 //! Splitter, indexer and summaries against the plain reader, and that against the `csv` crate.
 
 use chunketl::base::masks::Kernel;
-use chunketl::base::{Dialect, LineEnd, Prefix, Reason};
+use chunketl::base::{Dialect, LineEnd, Prefix, Reason, Repair, RepairKind, TooFew, TooMany};
 use chunketl::csv::{Fields, Indexer, Record, Splitter, records};
 use chunketl::input::{RecordSplit, Split, SplitLimits, Stop};
 
@@ -24,6 +24,10 @@ pub(crate) fn check(data: &[u8]) {
         ..dialect
     };
     let drawn = drawn(pick);
+    let repair = Repair {
+        too_few: [TooFew::Reject, TooFew::Pad][pick(11, &[0, 1])],
+        too_many: [TooMany::Reject, TooMany::Truncate, TooMany::MergeLast][pick(12, &[0, 1, 2])],
+    };
     equals_csv_crate(data, dialect);
     equals_csv_crate(data, drawn);
     for dialect in [dialect, unquoted, drawn] {
@@ -37,6 +41,7 @@ pub(crate) fn check(data: &[u8]) {
                 dialect,
                 kernel,
                 columns,
+                repair,
                 rows_max,
                 record_bytes_max: limits.record_bytes_max,
             };
@@ -152,6 +157,7 @@ struct Index {
     dialect: Dialect,
     kernel: Kernel,
     columns: usize,
+    repair: Repair,
     rows_max: usize,
     record_bytes_max: usize,
 }
@@ -164,7 +170,8 @@ impl Index {
             self.columns,
             self.record_bytes_max,
             self.kernel,
-        );
+        )
+        .repairing(self.repair);
         let mut plain = records(chunk, self.dialect, self.record_bytes_max);
         let mut at = 0;
         let mut count = 0;
@@ -173,21 +180,36 @@ impl Index {
             let indices = fields.record_indices();
             assert_eq!(indices.is_none(), fields.bad().is_empty());
             let mut bad = fields.bad().iter().peekable();
+            let mut repaired = fields.repaired().iter().peekable();
             let mut row = 0;
             for index in 0..fields.records() {
                 let record = plain.next().expect("no record is invented");
-                if let Some(bad) = bad.next_if(|bad| bad.record as usize == index) {
-                    assert_eq!(Some((bad.reason, bad.offset)), self.flaw(&record, chunk));
+                let flaw = self.flaw(&record, chunk);
+                let mended =
+                    |repaired: &&chunketl::csv::RepairedRecord| repaired.record as usize == index;
+                if let Some(repaired) = repaired.next_if(mended) {
+                    assert_eq!((repaired.start, repaired.end), (record.start, record.end));
+                    let reason = flaw.map(|(reason, _)| reason);
+                    assert_eq!(
+                        Some(repaired.kind),
+                        reason.and_then(|reason| self.kind(reason))
+                    );
+                    assert_repaired(&fields, row, &record, repaired.kind, self.dialect);
+                    row += 1;
+                } else if let Some(bad) = bad.next_if(|bad| bad.record as usize == index) {
+                    let expected = self.unmended(&record, chunk, bad.reason);
+                    assert_eq!(Some((bad.reason, bad.offset)), expected);
                     assert_eq!((bad.start, bad.end), (record.start, record.end));
                     assert_eq!(bad.fields as usize, record.field_count);
                 } else {
-                    assert_eq!(self.flaw(&record, chunk), None);
+                    assert_eq!(flaw, None);
                     assert_eq!(indices.map_or(index, |all| all[row] as usize), index);
                     assert_row(&fields, row, &record, self.dialect);
                     row += 1;
                 }
             }
             assert_eq!((row, bad.next()), (fields.rows(), None));
+            assert_eq!(repaired.next(), None);
             count += fields.records();
         }
         assert_eq!(plain.next(), None, "no record is lost");
@@ -195,7 +217,33 @@ impl Index {
         count
     }
 
-    /// Why a record is to be rejected, and the offset to report.
+    /// How a flaw is repaired, if it can be.
+    fn kind(&self, reason: Reason) -> Option<RepairKind> {
+        match (reason, self.repair.too_few, self.repair.too_many) {
+            (Reason::TooFewFields, TooFew::Pad, _) => Some(RepairKind::Padded),
+            (Reason::TooManyFields, _, TooMany::Truncate) => Some(RepairKind::Truncated),
+            (Reason::TooManyFields, _, TooMany::MergeLast) => Some(RepairKind::Merged),
+            _ => None,
+        }
+    }
+
+    /// Why a record is rejected that is not repaired, if `found` may be the reason.
+    fn unmended(&self, record: &Record, chunk: &[u8], found: Reason) -> Option<(Reason, usize)> {
+        let (reason, offset) = self.flaw(record, chunk)?;
+        let text = &chunk[record.start..record.end];
+        match self.kind(reason) {
+            None => Some((reason, offset)),
+            // The first of the fields to be merged may be quoted.
+            Some(RepairKind::Merged) if found == reason && self.dialect.quote.is_some() => {
+                Some((reason, offset))
+            }
+            Some(_) => std::str::from_utf8(text)
+                .is_err()
+                .then_some((Reason::InvalidUtf8, offset)),
+        }
+    }
+
+    /// What is wrong with a record, and the offset to report.
     fn flaw(&self, record: &Record, chunk: &[u8]) -> Option<(Reason, usize)> {
         let text = &chunk[record.start..record.end];
         let reason = if text.len() > self.record_bytes_max {
@@ -228,6 +276,33 @@ fn assert_row(fields: &Fields<'_>, row: usize, record: &Record, dialect: Dialect
             unquoted.quoted,
             raw.first().is_some_and(|&byte| Some(byte) == dialect.quote)
         );
+    }
+}
+
+/// A row that was made of a record with too few or too many fields.
+fn assert_repaired(
+    fields: &Fields<'_>,
+    row: usize,
+    record: &Record,
+    kind: RepairKind,
+    dialect: Dialect,
+) {
+    let scratch = bumpalo::Bump::new();
+    let columns = fields.columns();
+    let own = match kind {
+        RepairKind::Padded => record.field_count,
+        RepairKind::Truncated => columns,
+        RepairKind::Merged => columns - 1,
+    };
+    for (column, expected) in record.fields[..own].iter().enumerate() {
+        let raw = fields.field(row, column);
+        let unquoted = chunketl::csv::unquote(raw, dialect.quoting(), &scratch);
+        assert_eq!(unquoted.text, expected);
+    }
+    for column in own..columns {
+        let raw = fields.field(row, column);
+        assert_eq!(raw.is_empty(), kind == RepairKind::Padded);
+        assert!(std::str::from_utf8(raw).is_ok());
     }
 }
 

@@ -2,16 +2,15 @@
 //! with their reason, and those that were repaired. Invariant: each record is taken once, in order,
 //! and either has a row or is bad.
 
+use crate::base::masks::Kernel;
 use crate::base::{Dialect, Reason, Repair, RepairKind, TooFew, TooMany};
 
 use super::fields::{BadRecord, Bounds, Fields, RepairedRecord};
-use super::record::{Extent, walk};
+use super::hops::{Hops, Span};
+use super::machine::{Extent, walk};
 
 /// Offsets of a field: its own start and end, so that a row need not be the whole of its record.
 const STEP: usize = 2;
-
-/// Where a field starts and ends.
-type Span = (u32, u32);
 
 /// The records of a block so far.
 #[derive(Debug)]
@@ -136,6 +135,41 @@ impl Found {
                 is_record: true,
             },
         );
+    }
+
+    /// Takes records from the record start `start` on, until there are `records_max`, in a dialect
+    /// that scans do not know. Returns the next record start.
+    pub(super) fn take_hopping(
+        &mut self,
+        kernel: Kernel,
+        bytes: &[u8],
+        start: usize,
+        records_max: usize,
+    ) -> usize {
+        let mut spans = std::mem::take(&mut self.spans);
+        let hops = Hops {
+            bytes,
+            from: start,
+            dialect: self.dialect,
+            record_bytes_max: self.record_bytes_max,
+            spans_max: self.columns,
+            spans: &mut spans,
+            each: |extent: &Extent, spans: &mut Vec<Span>| {
+                if extent.is_record {
+                    // The record's own spans are where they are looked for.
+                    std::mem::swap(spans, &mut self.spans);
+                    self.push(bytes, extent);
+                    std::mem::swap(spans, &mut self.spans);
+                }
+                self.count < records_max
+            },
+        };
+        let next = kernel.run(hops);
+        self.spans = spans;
+        if self.count < records_max && next < bytes.len() {
+            return self.take_walked(bytes, next);
+        }
+        next
     }
 
     /// Takes the record at `start` through the plain machine. Returns the next record start.

@@ -3,8 +3,8 @@
 //! The separator scan lists where fields end. Where all records of a block are alike, which is
 //! nearly always, that list is the block's bounds as it stands. Otherwise the list is cut into
 //! records and each one's number of fields is checked; a record that the scan cannot end (an illegal
-//! quote, no line end, far too many fields) goes through the plain machine, as all do in a dialect
-//! that the scan does not know.
+//! quote, no line end, far too many fields) goes through the plain machine. In a dialect that the
+//! scan does not know, all records are walked through in hops.
 //! Invariant: good and bad records are exactly those the splitter counted, in order.
 
 use crate::base::{Dialect, Repair};
@@ -81,7 +81,9 @@ impl Indexer {
         self.block.clear();
         if !self.block.dialect.is_plain() {
             while self.block.count < records_max && *at < chunk.len() {
-                *at = self.block.take_walked(chunk, *at);
+                *at = self
+                    .block
+                    .take_hopping(self.kernel, chunk, *at, records_max);
             }
             return (self.block.count > 0).then(|| self.block.fields(chunk));
         }

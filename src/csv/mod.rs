@@ -2,13 +2,16 @@
 //!
 //! [`Splitter`] cuts a source at record boundaries, [`Indexer`] finds the fields of a chunk block
 //! by block, [`unquote`] turns a field's raw bytes into its text, and [`read_record`] is the plain
-//! reader that all of them equal. [`sniff`] finds out which dialect a source is in. Pure functions over byte slices; the grammar is that of
-//! [`Dialect`](crate::base::Dialect), its exact statement is in `record.rs`.
+//! reader that all of them equal. [`sniff`] finds out which dialect a source is in. Pure functions
+//! over byte slices; the grammar is that of [`Dialect`](crate::base::Dialect), its exact statement
+//! is in `machine.rs`.
 
 mod fields;
 mod found;
+mod hops;
 mod index;
 mod lines;
+mod machine;
 mod quotes;
 mod record;
 mod resync;

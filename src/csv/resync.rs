@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 
 use crate::base::Dialect;
 
-use super::record::Machine;
+use super::machine::Machine;
 
 /// How far [`resync`] looks, in bytes.
 pub const RESYNC_BYTES_MAX: usize = 1 << 20;

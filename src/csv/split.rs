@@ -1,13 +1,14 @@
 //! The rest of a source -> where its next chunk ends: a whole number of records.
 //!
-//! The mask loop runs until a limit or an odd record; the plain machine walks odd records, one at
-//! a time. Invariant: whatever the limits, the chunks' records one after the other are exactly
+//! The mask loop (or, in dialects it does not know, a walk in hops) runs until a limit or an odd
+//! record; the plain machine walks odd records, one at a time. Invariant: whatever the limits, the chunks' records one after the other are exactly
 //! the records the plain machine reads.
 
 use crate::base::{Dialect, Reason};
 
+use super::hops::{Hops, Span};
 use super::lines::{Context, LineScan, LineStop};
-use super::record::{Extent, Machine};
+use super::machine::{Extent, Machine};
 use crate::base::masks::{BLOCK_BYTES, Kernel};
 use crate::input::{RecordSplit, Split, SplitLimits, Stop};
 
@@ -49,53 +50,99 @@ impl RecordSplit for Splitter {
         passed: &mut dyn FnMut(usize),
     ) -> Split {
         // A chunk's records are counted in 32 bits.
-        let records_max = (limits.records_max as u64).min(u64::from(u32::MAX));
-        let end_goal = at.saturating_add(limits.bytes_max);
-        let (mut end, mut records, mut newlines) = (at, 0, 0);
-        let mut full = false;
-        while !full && end < bytes.len() {
-            if self.dialect.is_plain() && limits.record_bytes_max >= BLOCK_BYTES {
-                let lines = self.kernel.run(LineScan {
-                    bytes,
-                    from: end,
-                    to: bytes.len(),
-                    context: Context::RecordStart,
-                    dialect: self.dialect,
-                    records_max: records_max - records,
-                    end_goal,
-                    record_bytes_max: limits.record_bytes_max,
-                });
-                end = lines.record_start;
-                records += lines.records;
-                newlines += lines.newlines;
-                full = lines.stop == LineStop::Full;
-            }
-            if !full && end < bytes.len() {
-                let extent = self.walk_record(bytes, end, limits.record_bytes_max, passed);
+        let goal = Goal {
+            records_max: (limits.records_max as u64).min(u64::from(u32::MAX)),
+            end: at.saturating_add(limits.bytes_max),
+            record_bytes_max: limits.record_bytes_max,
+        };
+        let mut taken = Taken {
+            end: at,
+            records: 0,
+            newlines: 0,
+            full: false,
+        };
+        while !taken.full && taken.end < bytes.len() {
+            self.take_regular(bytes, &goal, &mut taken);
+            if !taken.full && taken.end < bytes.len() {
+                let extent = self.walk_record(bytes, taken.end, limits.record_bytes_max, passed);
                 if extent.is_record && extent.bytes() > limits.record_bytes_max {
-                    return Split {
-                        end,
-                        records: records as u32,
-                        newlines,
-                        stop: oversize(&extent),
-                    };
+                    return taken.split(oversize(&extent));
                 }
-                end = extent.next;
-                records += u64::from(extent.is_record);
-                newlines += extent.newlines;
-                full = records >= records_max || end >= end_goal;
+                taken.take(&extent, &goal);
             }
         }
-        let stop = if end == bytes.len() {
-            Stop::EndOfInput
-        } else {
-            Stop::Full
-        };
+        taken.split(match taken.end == bytes.len() {
+            true => Stop::EndOfInput,
+            false => Stop::Full,
+        })
+    }
+}
+
+/// Where a chunk is to end.
+struct Goal {
+    records_max: u64,
+    end: usize,
+    record_bytes_max: usize,
+}
+
+/// What a chunk holds so far.
+struct Taken {
+    end: usize,
+    records: u64,
+    newlines: u64,
+    /// Whether the goal is reached.
+    full: bool,
+}
+
+impl Taken {
+    fn take(&mut self, extent: &Extent, goal: &Goal) {
+        self.end = extent.next;
+        self.records += u64::from(extent.is_record);
+        self.newlines += extent.newlines;
+        self.full = self.records >= goal.records_max || self.end >= goal.end;
+    }
+
+    fn split(&self, stop: Stop) -> Split {
         Split {
-            end,
-            records: records as u32,
-            newlines,
+            end: self.end,
+            records: self.records as u32,
+            newlines: self.newlines,
             stop,
+        }
+    }
+}
+
+impl Splitter {
+    /// Takes records up to the goal or to one that the plain machine must walk.
+    fn take_regular(&self, bytes: &[u8], goal: &Goal, taken: &mut Taken) {
+        if !self.dialect.is_plain() {
+            self.kernel.run(Hops {
+                bytes,
+                from: taken.end,
+                dialect: self.dialect,
+                record_bytes_max: goal.record_bytes_max,
+                each: |extent: &Extent, _: &mut Vec<Span>| {
+                    taken.take(extent, goal);
+                    !taken.full
+                },
+                spans: &mut Vec::new(),
+                spans_max: 0,
+            });
+        } else if goal.record_bytes_max >= BLOCK_BYTES {
+            let lines = self.kernel.run(LineScan {
+                bytes,
+                from: taken.end,
+                to: bytes.len(),
+                context: Context::RecordStart,
+                dialect: self.dialect,
+                records_max: goal.records_max - taken.records,
+                end_goal: goal.end,
+                record_bytes_max: goal.record_bytes_max,
+            });
+            taken.end = lines.record_start;
+            taken.records += lines.records;
+            taken.newlines += lines.newlines;
+            taken.full = lines.stop == LineStop::Full;
         }
     }
 }

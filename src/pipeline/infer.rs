@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::dialect::{Formats, Names, SourceFormat};
-use crate::base::{Column, Dialect, ErrorKind, Position, Quoting, Result};
+use crate::base::{Column, Dialect, ErrorKind, Position, Quoting, Repair, Result};
 use crate::csv::{Indexer, Splitter, read_record, resync};
 use crate::decode::{Declared, Inference, Inferred, NullTokens};
 use crate::input::{RecordSplit, Source, SplitLimits, sample_ranges};
@@ -120,6 +120,7 @@ pub(crate) fn infer(
     names: &[Arc<str>],
     declared: &[Option<Declared>],
     nulls: &NullTokens,
+    repair: Repair,
 ) -> Table {
     let step = sources.len().div_ceil(SAMPLE_SOURCES_MAX);
     let pairs = sources.iter().zip(&formats.sources);
@@ -141,7 +142,7 @@ pub(crate) fn infer(
         .into_par_iter()
         .map(|(source, format, range)| {
             let mut sample = empty(format.dialect.quoting());
-            sample.observe(source, format, range.clone());
+            sample.observe(source, (format, repair), range.clone());
             // Records reach past the end of the sample.
             source.release(range.start..range.end + SAMPLE_BYTES);
             sample
@@ -166,7 +167,12 @@ struct Sample {
 }
 
 impl Sample {
-    fn observe(&mut self, source: &Source, format: &SourceFormat, range: Range<usize>) {
+    fn observe(
+        &mut self,
+        source: &Source,
+        (format, repair): (&SourceFormat, Repair),
+        range: Range<usize>,
+    ) {
         let bytes = &source.bytes()[..format.range.end];
         let (dialect, fields) = (format.dialect, format.fields);
         let at = match range.start <= format.range.start {
@@ -183,7 +189,8 @@ impl Sample {
             record_bytes_max: 16 * window,
         };
         let split = Splitter::new(dialect).split(bytes, at, &limits, &mut |_| {});
-        let mut indexer = Indexer::new(dialect, fields, limits.record_bytes_max);
+        let indexer = Indexer::new(dialect, fields, limits.record_bytes_max);
+        let mut indexer = indexer.repairing(repair);
         let mut from = 0;
         while let Some(fields) = indexer.next(&bytes[at..split.end], &mut from, BLOCK_RECORDS) {
             self.inference.observe(&fields);

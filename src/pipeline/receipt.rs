@@ -187,8 +187,8 @@ fn options(config: &Config) -> serde_json::Value {
         "files_from": config.files_from,
         "out": config.out.display().to_string(),
         "dialect": given_dialect(config),
-        "too_few": choice(config.repair.too_few),
-        "too_many": choice(config.repair.too_many),
+        "too_few": choice(&config.repair.too_few),
+        "too_many": choice(&config.repair.too_many),
         "key": config.key,
         "time": config.time,
         "steps": steps,
@@ -205,46 +205,19 @@ fn given_dialect(config: &Config) -> serde_json::Value {
     let text = |byte: u8| char::from(byte).to_string();
     let comment = dialect.comment.as_ref();
     let comment = comment.map(|prefix| String::from_utf8_lossy(prefix.bytes()).into_owned());
-    let found = [
-        (
-            "delimiter",
-            known.delimiter.is_some(),
-            text(dialect.delimiter).into(),
-        ),
-        (
-            "quote",
-            known.quote.is_some(),
-            or_none(dialect.quote.map(text)),
-        ),
-        (
-            "escape",
-            known.escape.is_some(),
-            or_none(dialect.escape.map(text)),
-        ),
-        ("comment", known.comment.is_some(), or_none(comment)),
-        (
-            "line_end",
-            known.line_end.is_some(),
-            choice(dialect.line_end).into(),
-        ),
-        (
-            "skip_space",
-            known.skip_space.is_some(),
-            dialect.skip_space.into(),
-        ),
-        ("header", known.header.is_some(), dialect.header.into()),
-    ];
-    let given = found
-        .into_iter()
-        .map(|(name, is_given, value): (&str, bool, Value)| {
-            let value = if is_given || !config.sniff {
-                value
-            } else {
-                Value::Null
-            };
-            (name.to_owned(), value)
-        });
-    Value::Object(given.collect())
+    let given = |is_given: bool, value: Value| match is_given || !config.sniff {
+        true => value,
+        false => Value::Null,
+    };
+    serde_json::json!({
+        "delimiter": given(known.delimiter.is_some(), text(dialect.delimiter).into()),
+        "quote": given(known.quote.is_some(), or_none(dialect.quote.map(text))),
+        "escape": given(known.escape.is_some(), or_none(dialect.escape.map(text))),
+        "comment": given(known.comment.is_some(), or_none(comment)),
+        "line_end": given(known.line_end.is_some(), choice(&dialect.line_end).into()),
+        "skip_space": given(known.skip_space.is_some(), dialect.skip_space.into()),
+        "header": given(known.header.is_some(), dialect.header.into()),
+    })
 }
 
 fn or_none(text: Option<String>) -> serde_json::Value {
@@ -252,7 +225,7 @@ fn or_none(text: Option<String>) -> serde_json::Value {
 }
 
 /// The word that the flag takes.
-fn choice(value: impl ValueEnum) -> String {
+fn choice(value: &impl ValueEnum) -> String {
     let value = value.to_possible_value();
     value.expect("no choice is hidden").get_name().to_owned()
 }

@@ -265,7 +265,9 @@ impl Run<'_> {
             nulls,
             ..
         } = self;
-        let table = pool.install(|| infer::infer(sources, formats, &names, &declared, nulls));
+        let repair = self.config.repair;
+        let table =
+            pool.install(|| infer::infer(sources, formats, &names, &declared, nulls, repair));
         check_sources(sources)?;
         Ok(table)
     }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::base::Dialect;
 
-use super::super::record::Machine;
+use super::super::machine::Machine;
 use super::super::resync::resync;
 use super::cells::{Kind, kind};
 use super::reading::{Reading, Rec};

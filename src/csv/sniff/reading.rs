@@ -5,7 +5,7 @@
 
 use crate::base::{Dialect, Reason};
 
-use super::super::record::{Machine, walk};
+use super::super::machine::{Machine, walk};
 use super::super::unquote::strip;
 use super::cells::{Kind, kind};
 
