@@ -75,7 +75,7 @@ impl Options {
             config: None,
             delimiter: self.delimiter.or(file.delimiter),
             quote: self.quote.or(file.quote),
-            layout: self.layout.clone().over(file.layout, self.no_header),
+            layout: self.layout.over(file.layout, self.no_header),
             no_header: self.no_header || (file.no_header && !self.layout.header),
             max_record_bytes: self.max_record_bytes.or(file.max_record_bytes),
             max_rejects: match self.on_bad_row {
