@@ -4,7 +4,7 @@
 use crate::base::Known;
 
 /// Options of what is found out when they are not given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
 pub(super) struct LayoutOptions {
     /// The first record names the columns, whatever it looks like
     #[arg(long, conflicts_with = "no_header", help_heading = super::args::INPUT)]

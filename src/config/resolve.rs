@@ -96,7 +96,7 @@ impl Options {
             invalid_bytes: self.invalid_bytes.or(file.invalid_bytes),
             too_few: self.too_few.or(file.too_few),
             too_many: self.too_many.or(file.too_many),
-            layout: self.layout.clone().over(file.layout, self.no_header),
+            layout: self.layout.over(file.layout, self.no_header),
             no_header: self.no_header || (file.no_header && !self.layout.header),
             max_record_bytes: self.max_record_bytes.or(file.max_record_bytes),
             max_rejects: match self.on_bad_row {

@@ -41,6 +41,10 @@ pub(super) fn decide(grid: &Grid<'_>, at: usize, known: Option<bool>) -> (bool, 
         let years = words::list(&alike);
         return (true, format!("header: the years {years} name columns"));
     }
+    if !alike.is_empty() && are_numbers_in_row(grid, &alike) {
+        let numbers = words::list(&alike);
+        return (true, format!("header: {numbers} count the columns"));
+    }
     if !alike.is_empty() {
         let cells = words::list(&alike);
         return (false, format!("no header: {cells} above cells alike"));
@@ -59,10 +63,26 @@ fn are_years(grid: &Grid<'_>, at: usize, cells: &[&[u8]], columns: &[usize]) -> 
     let years: Option<Vec<i32>> = cells.iter().map(|cell| year(cell)).collect();
     let Some(years) = years else { return false };
     let in_row = years.windows(2).all(|pair| (pair[0] - pair[1]).abs() == 1);
-    let first = grid.rows_below(at).next();
-    let below = first.map(|row| grid.cells(row)).unwrap_or_default();
-    let below = columns.iter().filter_map(|column| below.get(*column));
-    years.len() > 1 && in_row && { below }.all(|cell| year(cell).is_none())
+    // A lone year names a column only beside other names.
+    let is_beside = years.len() > 1 || grid.width() > 1 && cells.len() < grid.width();
+    let no_year = |row: usize| {
+        let below = grid.cells(row);
+        let mut below = columns.iter().filter_map(|column| below.get(*column));
+        below.all(|cell| year(cell).is_none())
+    };
+    in_row && is_beside && grid.rows_below(at).all(no_year)
+}
+
+/// Whether the cells, which stand above numbers, count the columns: from 0, or beside other names
+/// from 1.
+fn are_numbers_in_row(grid: &Grid<'_>, cells: &[&[u8]]) -> bool {
+    const FROM_0_MIN: usize = 3;
+    let counts_from = |from: usize| {
+        let mut numbered = (from..).zip(cells);
+        numbered.all(|(number, cell)| number.to_string().as_bytes() == *cell)
+    };
+    let is_beside = cells.len() > 1 && cells.len() < grid.width();
+    (counts_from(0) && (is_beside || cells.len() >= FROM_0_MIN)) || (counts_from(1) && is_beside)
 }
 
 fn year(cell: &[u8]) -> Option<i32> {

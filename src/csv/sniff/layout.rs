@@ -32,6 +32,11 @@ pub(super) struct Grid<'a> {
 }
 
 impl<'a> Grid<'a> {
+    /// The table's number of fields.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
     pub(super) fn records(&self) -> &[Rec] {
         &self.records
     }
@@ -324,6 +329,8 @@ fn first_of_table(grid: &Grid<'_>) -> usize {
         .iter()
         .skip(1)
         .any(|record| record.blank_before);
+    // A header of too few names may have a blank line behind it.
+    let has_blank = has_blank && (grid.reads_as_names(found) || !grid.reads_as_names(0));
     let names_values = || {
         let kinds = grid.kinds_below(found).into_iter().flatten();
         grid.reads_as_names(found) && { kinds }.any(Kind::is_value)

@@ -113,6 +113,19 @@ fn a_first_record_of_values_is_no_header() {
         false,
         2,
     );
+    for text in [
+        "id,2020\nx,5\ny,7\n",
+        ",0,1,2\n0,5,7,8\n1,2,3,4\n",
+        "0,1,2\n5.1,3.5,1.4\n4.9,3.0,1.4\n",
+        "shop,1,2,3\na,5,6,7\n",
+    ] {
+        let fields = text.lines().next().expect("a line").split(',').count();
+        assert_found(text, ',', '"', true, fields);
+    }
+    for text in ["1,2,3\n4,5,6\n", "1,2,3\n1,2,3\n", "a,5\nb,6\n"] {
+        let fields = text.lines().next().expect("a line").split(',').count();
+        assert_found(text, ',', '"', false, fields);
+    }
     for text in ["a,b\nc,d\n", "a,1\nb,x\n", "a,b\n", "1,2\n", "a,a\nb,b\n"] {
         assert_found(text, ',', '"', true, 2);
     }
@@ -181,6 +194,7 @@ fn records_that_do_not_fit_stay_records() {
         ("a,b\n1,2\n\n3,4\n", 2),
         ("a,b\n1\n", 2),
         ("a\n1\n2,3\n", 1),
+        ("a,b\n\n1,2,3\n4,5,6\n", 2),
     ] {
         let found = assert_found(text, ',', '"', true, fields);
         let header = text.find('\n').expect("a header") + 1;
