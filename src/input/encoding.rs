@@ -12,9 +12,9 @@ use encoding_rs::{Encoding, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::sample::sample_ranges;
 
-/// The longest text that is looked at as a whole.
-const WHOLE_BYTES_MAX: usize = 64 << 20;
-/// Samples of a longer one.
+/// The longest text that is looked at as a whole; to look at 64 MiB took 5 % of a whole run.
+const WHOLE_BYTES_MAX: usize = 16 << 20;
+/// Samples of a longer one, which come to the same.
 const SAMPLES: usize = 64;
 /// Length of one sample.
 const SAMPLE_BYTES: usize = 256 << 10;

@@ -41,6 +41,8 @@ impl Format {
             [b'B', b'Z', b'h', b'1'..=b'9', block @ ..] if is_bzip2_block(block) => {
                 Some(Self::Bzip2)
             }
+            // No text starts with such a frame; the decoder will say what is wrong.
+            _ if rest.len() < head.len() => Some(Self::Zstd),
             _ => None,
         }
     }
@@ -145,6 +147,7 @@ mod tests {
             (b"\x50\x2A\x4D\x18\x02\0\0\0ab\x04\x22\x4D\x18", Format::Lz4),
             (b"\x5F\x2A\x4D\x18\0\0\0\0\x28\xB5\x2F\xFD", Format::Zstd),
             (b"\x51\x2A\x4D\x18\xFF\xFF\xFF\xFF", Format::Zstd),
+            (b"\x51\x2A\x4D\x18\0\0\0\0text", Format::Zstd),
         ] {
             assert_eq!(Format::of(head), Some(format), "{head:?}");
         }

@@ -1,5 +1,5 @@
-//! Files -> [`Chunk`]: finds the input files, maps them into memory and cuts them into chunks of
-//! whole records.
+//! Files -> [`Chunk`]: finds the input files, unpacks and transcodes those that are not plain text
+//! in UTF-8, maps the text into memory and cuts it into chunks of whole records.
 //!
 //! The contract: every byte of a source's [`Records`] lies in exactly one chunk or is one chunk's
 //! [`Oversize`] record, in file order, whatever the limits. A mapped page
@@ -7,7 +7,7 @@
 //! source that shrinks or changes while it is read is an error from [`Source::check`], never a
 //! crash. What a record is, only a [`RecordSplit`] knows.
 //!
-//! The way in: [`discover`] the paths, [`Source::open`] each, and walk them with [`Chunks`].
+//! The way in: [`discover`] the paths, [`Intake::open`] each, and walk them with [`Chunks`].
 
 mod chunk;
 mod cursor;

@@ -117,7 +117,7 @@ impl Source {
 
     /// Maps `file`, whose text is in UTF-8 if `reading` says so.
     pub(super) fn map(path: PathBuf, file: File, mut reading: Reading) -> Result<Self> {
-        let cannot_map = |error| Error::io("map", &path, error);
+        let cannot_map = |error| cannot_map(&path, error);
         let state = State::of(&file).map_err(cannot_map)?;
         let length = usize::try_from(state.length)
             .map_err(|_| cannot_map(std::io::Error::other("too large for this machine")))?;
@@ -229,6 +229,17 @@ impl Source {
             line: None,
         }
     }
+}
+
+fn cannot_map(path: &Path, error: std::io::Error) -> Error {
+    if error.raw_os_error() != Some(libc::ENOMEM) {
+        return Error::io("map", path, error);
+    }
+    let message = format!(
+        "{path:?} is one file too many or too large to be mapped here; raise vm.max_map_count \
+         (or ulimit -v), or load the files in several runs with --mode append"
+    );
+    Error::usage("--input", message)
 }
 
 impl fmt::Debug for Source {
