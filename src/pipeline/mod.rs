@@ -1,7 +1,7 @@
 //! The belt: the only room that knows threads, channels and every other room.
 //!
-//! A run opens its sources, infers types, makes one forward pass per depth of fits, and one that
-//! writes. A pass is a `belt` of workers that take the most downstream work that is ready:
+//! A run opens its sources, finds out their dialects, infers types, makes one forward pass per depth
+//! of fits, and one that writes. A pass is a `belt` of workers that take the most downstream work that is ready:
 //! columns to encode, keyed lanes to run, chunks to decode. Chunks are admitted in file order
 //! against the `budget`; their permits travel with them until the encoded bytes have left.
 //!
