@@ -213,7 +213,7 @@ fn a_quoted_field_may_be_as_long_as_a_record() {
 #[test]
 fn text_behind_a_closing_quote_and_stray_quotes() {
     let text = b"id,name\n1,\"a\"b\n2,c\"d\"\n3,\"e\" \n4,\"f\"\n";
-    let (receipt, rows, home) = read(text, "");
+    let (receipt, rows, home) = read(text, "--quote '\"'");
     assert_eq!(rows, ["2|c\"d\"", "4|f"]);
     assert_eq!(receipt.totals.rows_rejected, 2);
     assert!(kept(&home, 0, "rejects")[0].contains("text_after_quote"));

@@ -192,10 +192,11 @@ fn known(options: &Options) -> Result<Known> {
         let message = "tables are found by looking; drop --no-sniff";
         return Err(Error::usage("--table", message));
     }
+    let dialect = dialect(options)?;
     Ok(Known {
         delimiter: options.delimiter,
         quote: options.quote.map(|Quote(byte)| byte),
-        escape: options.escape.map(|Escape(byte)| byte),
+        escape: options.escape.map(|_| dialect.escape),
         comment: options.comment.map(|Comment(prefix)| prefix),
         line_end: options.line_end,
         skip_space: options.skip_space.then_some(true),

@@ -1,4 +1,5 @@
-//! Paths -> open sources, as many at a time as there are threads.
+//! The inputs as they are named -> their paths -> open sources, as many at a time as there are
+//! threads.
 //!
 //! Invariants: sources come in the order of their paths; of several that cannot be opened the first
 //! one's error is the run's, whichever was found out first.
@@ -9,13 +10,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::run::{check, pool};
-use crate::base::{ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Result};
 use crate::config::Config;
-use crate::input::{Intake, Source};
+use crate::input::{self, Intake, Source};
 
 /// The least memory that unpacking is granted: with less no file of the usual settings opens.
 const UNPACK_BYTES_MIN: usize = 16 << 20;
+
+/// The paths of the inputs.
+pub(super) fn discover(config: &Config) -> Result<Vec<PathBuf>> {
+    input::discover(
+        &config.input,
+        config.files_from.as_deref(),
+        config.files_max,
+    )
+}
 
 /// Opens `paths`. Unpacking them takes no more than half of `limit_bytes` at any moment.
 pub(super) fn sources(
@@ -54,4 +63,19 @@ pub(super) fn sources(
     let paths = paths.par_iter().enumerate();
     let sources: Vec<_> = pool(at_a_time)?.install(|| paths.map(open).collect());
     sources.into_iter().collect()
+}
+
+/// Fails once the run is to end.
+pub(super) fn check(interrupted: &AtomicBool) -> Result<()> {
+    if interrupted.load(Ordering::Relaxed) {
+        return Err(ErrorKind::Interrupted.into());
+    }
+    Ok(())
+}
+
+/// As many threads.
+pub(super) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build()
+        .map_err(|error| Error::io("start", "worker threads", std::io::Error::other(error)))
 }

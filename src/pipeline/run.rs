@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::belt::{Belt, BeltParts, BeltStage, RowCost};
@@ -15,7 +15,7 @@ use super::dialect::Formats;
 use super::infer::{self, Table};
 use super::lanes::Lanes;
 use super::layout::{Layout, LayoutRequest};
-use super::open;
+use super::open::{self, check, pool};
 use super::plan::{self, Plan};
 use super::receipt::{self, Outcome};
 use super::sink::Sink;
@@ -23,10 +23,10 @@ use super::stages::{self, Inline, PassPlan};
 use super::tally::{Kept, Totals};
 use super::travel::Place;
 use super::worker::Timed;
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, Result};
 use crate::config::{self, Config, OnBadRow};
 use crate::decode::{Declared, NullTokens, Widen};
-use crate::input::{self, Chunks, Outline, Source, SplitLimits};
+use crate::input::{Chunks, Outline, Source, SplitLimits};
 use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
 use crate::report::{self, Counters, Progress, ProgressState, Receipt, SniffReceipt, StageLatency};
 use crate::steps::rolling::Skipped;
@@ -75,7 +75,7 @@ struct Attempt {
 pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Receipt> {
     let started = Instant::now();
     let started_at = report::now_rfc3339();
-    let mut run = open(config, discover(config)?, interrupted)?;
+    let mut run = open(config, open::discover(config)?, interrupted)?;
     let paths = run.paths.clone();
     let stage = || Staging::begin(&config.out, config.mode, &paths);
     let mut staging = stage()?;
@@ -84,23 +84,11 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     let attempt = loop {
         match run.attempt(&table, &staging) {
             Ok(attempt) => break attempt,
-            Err(CalledOff::Failed(error)) => return Err(error),
-            Err(CalledOff::Widen(widen, place)) => {
-                let text = widen_column(&mut table, &widen, &place);
+            Err(called_off) => {
+                let text = run.learn_from(called_off, &mut table)?;
                 run.progress.note(&text);
                 restarts.push(text);
                 // Parts of the attempt must not be published.
-                drop(staging);
-                staging = stage()?;
-            }
-            Err(CalledOff::Behind(chunk_offset, place)) => {
-                run.formats.keep_last_fields(&run.sources, config)?;
-                run.nulls = plan::null_tokens(config, &run.formats.names);
-                table = run.infer()?;
-                let place = place.position_at(chunk_offset);
-                let text = format!("the last column is kept for the value at {place}");
-                run.progress.note(&format!("{text}; starting over"));
-                restarts.push(text);
                 drop(staging);
                 staging = stage()?;
             }
@@ -146,21 +134,13 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
 
 /// Opens the sources and finds out what is in them, column by column, without a run.
 pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Vec<SniffReceipt>> {
-    let each = discover(config)?.into_iter().map(|path| {
+    let each = open::discover(config)?.into_iter().map(|path| {
         let run = open(config, vec![path], interrupted)?;
         let table = run.infer()?;
         let (source, format) = (&run.sources[0], &run.formats.sources[0]);
         Ok(receipt::sniffed(source, format, &table))
     });
     each.collect()
-}
-
-fn discover(config: &Config) -> Result<Vec<PathBuf>> {
-    input::discover(
-        &config.input,
-        config.files_from.as_deref(),
-        config.files_max,
-    )
 }
 
 fn open<'c>(
@@ -199,20 +179,6 @@ fn open<'c>(
     Ok(run)
 }
 
-pub(super) fn check(interrupted: &AtomicBool) -> Result<()> {
-    if interrupted.load(Ordering::Relaxed) {
-        return Err(ErrorKind::Interrupted.into());
-    }
-    Ok(())
-}
-
-/// As many threads.
-pub(super) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-    pool.build()
-        .map_err(|error| Error::io("start", "worker threads", std::io::Error::other(error)))
-}
-
 /// Fails if a source has changed, which explains whatever else went wrong.
 fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
     sources.iter().try_for_each(|source| source.check())
@@ -237,6 +203,24 @@ fn widen_column(table: &mut Table, widen: &Widen, place: &Place) -> String {
 impl Run<'_> {
     fn check_interrupted(&self) -> Result<()> {
         check(&self.interrupted)
+    }
+
+    /// Changes `table`, and how sources are read, so that the next attempt gets further; returns
+    /// what happened, in words.
+    fn learn_from(&mut self, called_off: CalledOff, table: &mut Table) -> Result<String> {
+        match called_off {
+            CalledOff::Failed(error) => Err(error),
+            CalledOff::Widen(widen, place) => Ok(widen_column(table, &widen, &place)),
+            CalledOff::Behind(chunk_offset, place) => {
+                self.formats.keep_last_fields(&self.sources, self.config)?;
+                self.nulls = plan::null_tokens(self.config, &self.formats.names);
+                *table = self.infer()?;
+                let place = place.position_at(chunk_offset);
+                Ok(format!(
+                    "the last column is kept for the value at {place}; starting over"
+                ))
+            }
+        }
     }
 
     fn infer(&self) -> Result<Table> {

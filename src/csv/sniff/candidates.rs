@@ -118,16 +118,18 @@ fn best_with<'a>(
 ) -> Option<Reading<'a>> {
     let read = |dialect| Reading::new(head, is_whole, dialect, RECORDS_MAX);
     let is_weak = WEAK_DELIMITERS.contains(&delimiter) && known.delimiter.is_none();
+    let escape = known.escape.flatten();
+    let usual_quote = Some(b'"').filter(|quote| *quote != delimiter && Some(*quote) != escape);
     let plain = Dialect {
         delimiter,
-        quote: known.quote.unwrap_or(Some(b'"')),
-        escape: known.escape.flatten(),
+        quote: known.quote.unwrap_or(usual_quote),
+        escape,
         comment: known.comment.flatten(),
         line_end: known.line_end.unwrap_or(LineEnd::Lf),
         skip_space: known.skip_space.unwrap_or(false),
         header: true,
     };
-    if plain.quote == Some(delimiter) && known.quote.is_some() {
+    if [plain.quote, escape].contains(&Some(delimiter)) {
         return None;
     }
     let mut best = read(plain);
@@ -186,7 +188,8 @@ fn best_quote<'a>(
             .filter(|at| opened(*at))
             .count()
     };
-    if best.quoted() == 0 && dialect.delimiter != b'\'' && opens(b'\'') > 1 {
+    let clashes = [Some(dialect.delimiter), dialect.escape].contains(&Some(b'\''));
+    if best.quoted() == 0 && !clashes && opens(b'\'') > 1 {
         let quote = Some(b'\'');
         let single = read(Dialect { quote, ..dialect });
         // Apostrophes stand at the start of words too, but seldom at both ends of whole columns.
