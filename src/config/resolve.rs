@@ -13,6 +13,7 @@ use crate::base::{Dialect, Error, Repair, Result};
 use crate::base::{Method, Window};
 
 const RECORD_BYTES_MAX: usize = 16 << 20;
+const COLUMNS_MAX: usize = 1 << 16;
 
 /// Settles `options`, after those of the file they name.
 pub(super) fn resolve(mut options: Options) -> Result<Config> {
@@ -30,6 +31,7 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
             .out
             .ok_or_else(|| Error::usage("--out", "name the directory to write, such as lake/"))?,
         dialect,
+        columns_max: options.max_columns.unwrap_or(COLUMNS_MAX),
         repair: Repair {
             too_few: options.too_few.unwrap_or_default(),
             too_many: options.too_many.unwrap_or_default(),
@@ -81,6 +83,7 @@ impl Options {
             line_end: self.line_end.or(file.line_end),
             skip_space: self.skip_space || file.skip_space,
             no_header: self.no_header || file.no_header,
+            max_columns: self.max_columns.or(file.max_columns),
             too_few: self.too_few.or(file.too_few),
             too_many: self.too_many.or(file.too_many),
             max_record_bytes: self.max_record_bytes.or(file.max_record_bytes),

@@ -70,6 +70,25 @@ pub(crate) fn column_names(sources: &[Arc<Source>], dialect: Dialect) -> Result<
     }
 }
 
+/// Refuses a table that is wider than asked for.
+///
+/// # Errors
+/// [`ErrorKind::Data`] at the first source.
+pub(crate) fn check_columns_max(
+    sources: &[Arc<Source>],
+    columns: usize,
+    columns_max: usize,
+) -> Result<()> {
+    if columns <= columns_max {
+        return Ok(());
+    }
+    let message = format!(
+        "the first record has {columns} fields, more than --max-columns {columns_max}; check \
+         --delimiter, --quote and --line-end"
+    );
+    Err(data_error(&sources[0], message))
+}
+
 fn first_record(source: &Source, dialect: Dialect) -> Result<Option<Vec<String>>> {
     let bytes = source.bytes();
     let record = read_record(bytes, source.data().start, dialect, HEADER_BYTES_MAX);

@@ -140,6 +140,7 @@ fn open<'c>(config: &'c Config, interrupted: &Arc<AtomicBool>) -> Result<(Run<'c
     let names = infer::column_names(&sources, config.dialect);
     check_sources(&sources)?;
     let names = names?;
+    infer::check_columns_max(&sources, names.len(), config.columns_max)?;
     config::check_columns(config, &names)?;
     plan::check_formats(config)?;
     let nulls = plan::null_tokens(config, &names);
