@@ -235,6 +235,22 @@ fn lost_quotes_take_linear_time() {
 }
 
 #[test]
+fn a_table_that_is_too_wide_ends_the_run_at_once() {
+    let home = Home::new();
+    let header: Vec<String> = (0..200_000).map(|number| number.to_string()).collect();
+    home.write("in.csv", header.join(","));
+    let message = home.fails("-i in.csv -o lake", 1);
+    assert!(
+        message.contains("200000 fields, more than --max-columns 65536"),
+        "{message}"
+    );
+    assert!(message.contains("in.csv"), "{message}");
+    home.write("in.csv", "a,b,c\n1,2,3\n");
+    home.fails("-i in.csv -o lake --max-columns 2", 1);
+    home.receipt("-i in.csv -o lake --max-columns 3");
+}
+
+#[test]
 fn flags_that_contradict_each_other() {
     let home = Home::new();
     home.write("in.csv", "a\n");

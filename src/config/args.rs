@@ -233,6 +233,12 @@ pub struct Options {
     #[arg(long, value_name = "SIZE", value_parser = parse_record_bytes_max, help_heading = INPUT)]
     pub(super) max_record_bytes: Option<usize>,
 
+    /// Most columns [default: 65536]
+    ///
+    /// A first record with more ends the run at once: the delimiter is wrong, or the line ends are.
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = INPUT)]
+    pub(super) max_columns: Option<usize>,
+
     /// A row with too few fields: reject or pad [default: reject]
     ///
     /// `pad` makes the missing fields at its end null. What was repaired is counted in the receipt

@@ -109,6 +109,14 @@ impl Builder {
         self
     }
 
+    /// The most columns of the input.
+    pub fn columns_max(self, columns: usize) -> Self {
+        let parsed = quantity::parse_count(&columns.to_string());
+        self.set("--max-columns", parsed, |options, columns| {
+            options.max_columns = Some(columns);
+        })
+    }
+
     /// What a row with too few fields comes to.
     pub fn too_few(mut self, what: TooFew) -> Self {
         self.options.too_few = Some(what);
@@ -407,6 +415,7 @@ mod tests {
             .comment("//")
             .line_end(LineEnd::Any)
             .skip_space()
+            .columns_max(100)
             .too_few(TooFew::Pad)
             .too_many(TooMany::MergeLast)
             .no_header()
@@ -438,7 +447,7 @@ mod tests {
             .build()
             .unwrap();
         let line = "chunketl -i a.csv b.csv -o lake --delimiter ; --quote none --escape \\ \
-                    --comment // --line-end any --skip-space --too-few pad --too-many merge-last \
+                    --comment // --line-end any --skip-space --max-columns 100 --too-few pad --too-many merge-last \
                     --no-header \
             --max-record-bytes 1000 --on-bad-row reject --max-rejects 5% --dtype id=int64 \
             --null-values NA,- --null-values region=none --key a,b --time ts --order trust \

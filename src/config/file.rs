@@ -45,6 +45,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "comment" => options.comment = Some(entry.parsed(choice::parse_comment)?),
         "line-end" => options.line_end = Some(entry.parsed(choice::parse_choice)?),
         "skip-space" => options.skip_space = entry.boolean()?,
+        "max-columns" => options.max_columns = Some(entry.parsed(quantity::parse_count)?),
         "too-few" => options.too_few = Some(entry.parsed(choice::parse_choice)?),
         "too-many" => options.too_many = Some(entry.parsed(choice::parse_choice)?),
         "no-header" => options.no_header = entry.boolean()?,

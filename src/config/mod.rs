@@ -56,6 +56,8 @@ pub struct Config {
     pub known: Known,
     /// The longest record taken in, in bytes.
     pub record_bytes_max: usize,
+    /// The most columns of the input.
+    pub columns_max: usize,
     /// What records with too few or too many fields come to.
     pub repair: Repair,
     /// What a bad record or cell does.

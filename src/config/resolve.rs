@@ -15,6 +15,7 @@ use crate::base::{Method, Window};
 const RECORD_BYTES_MAX: usize = 16 << 20;
 /// Every file stays mapped, and Linux lets a process have 65,530 maps.
 const FILES_MAX: usize = 50_000;
+const COLUMNS_MAX: usize = 1 << 16;
 
 /// Settles `options`, after those of the file they name.
 pub(super) fn resolve(mut options: Options) -> Result<Config> {
@@ -37,6 +38,7 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
         dialect,
         encoding: options.encoding.and_then(|TextEncoding(encoding)| encoding),
         invalid_bytes: options.invalid_bytes.unwrap_or_default(),
+        columns_max: options.max_columns.unwrap_or(COLUMNS_MAX),
         repair: Repair {
             too_few: options.too_few.unwrap_or_default(),
             too_many: options.too_many.unwrap_or_default(),
@@ -94,6 +96,7 @@ impl Options {
             skip_space: self.skip_space || file.skip_space,
             encoding: self.encoding.or(file.encoding),
             invalid_bytes: self.invalid_bytes.or(file.invalid_bytes),
+            max_columns: self.max_columns.or(file.max_columns),
             too_few: self.too_few.or(file.too_few),
             too_many: self.too_many.or(file.too_many),
             layout: self.layout.over(file.layout, self.no_header),

@@ -62,9 +62,11 @@ impl Formats {
         for source in sources {
             let names = formats.iter().find_map(|format| format.names.as_ref());
             let found = SourceFormat::find(source, config, names, like.as_deref());
-            let found = found.map(|format| {
+            let found = found.and_then(|format| {
+                check_width(source, format.columns, config.columns_max)?;
                 like = format.is_plain.then(|| beginning(source, &format));
                 formats.push(format);
+                Ok(())
             });
             source.release(source.data());
             found?;
@@ -136,6 +138,18 @@ impl Formats {
         });
         records.collect()
     }
+}
+
+/// Refuses a table that is wider than asked for.
+fn check_width(source: &Source, columns: usize, columns_max: usize) -> Result<()> {
+    if columns <= columns_max {
+        return Ok(());
+    }
+    let message = format!(
+        "the first record has {columns} fields, more than --max-columns {columns_max}; check \
+         --delimiter, --quote and --line-end"
+    );
+    Err(data_error(source, message))
 }
 
 /// The bytes that another source like this one begins with too.
