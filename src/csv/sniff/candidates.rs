@@ -142,22 +142,24 @@ fn best_with<'a>(
             best = any;
         }
     }
+    if known.escape.is_none() {
+        best = best_escape(head, best, read);
+    }
     if known.quote.is_none() {
+        let quote = best.dialect().quote;
         best = best_quote(head, best, read);
+        if known.escape.is_none() && best.dialect().quote != quote {
+            best = best_escape(head, best, read);
+        }
     }
     let dialect = best.dialect();
-    if let (None, Some(quote)) = (known.escape, dialect.quote)
-        && let Some(escaped) = with_backslash(head, quote, dialect)
-    {
-        let escaped = read(escaped);
-        best = if beats(&escaped, &best) {
-            escaped
-        } else {
-            best
-        };
+    if known.skip_space.is_none() && delimiter != b' ' && best.is_spaced() {
+        best = read(Dialect {
+            skip_space: true,
+            ..dialect
+        });
     }
-    let dialect = best.dialect();
-    if let (None, Some(quote)) = (known.skip_space, dialect.quote)
+    if let (None, Some(quote), false) = (known.skip_space, dialect.quote, best.dialect().skip_space)
         && memchr::memmem::find(head, &[delimiter, b' ', quote]).is_some()
     {
         let skip_space = true;
@@ -172,6 +174,22 @@ fn best_with<'a>(
     let is_table = || best.is_uniform() && best.records().len() > 2 && best.has_values();
     let is_full = || !(best.is_empty(0) || best.is_empty(best.fields() - 1));
     (!is_weak || (is_table() && is_full())).then_some(best)
+}
+
+/// `best`, or the same with the backslash as escape.
+fn best_escape<'a>(
+    head: &'a [u8],
+    best: Reading<'a>,
+    read: impl Fn(Dialect) -> Reading<'a>,
+) -> Reading<'a> {
+    let dialect = best.dialect();
+    let escaped = dialect
+        .quote
+        .and_then(|quote| with_backslash(head, quote, dialect));
+    match escaped.map(read) {
+        Some(escaped) if beats(&escaped, &best) => escaped,
+        _ => best,
+    }
 }
 
 /// `best`, or the same with another quote, or none.

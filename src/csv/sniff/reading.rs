@@ -162,6 +162,28 @@ impl<'a> Reading<'a> {
         cells
     }
 
+    /// Whether a space follows every delimiter that something follows at all.
+    pub(super) fn is_spaced(&self) -> bool {
+        let mut is_spaced = false;
+        for record in self.records.iter().take(LOOKED_AT_MAX) {
+            let (head, mut index, mut are_all) = (&self.head[..record.end], 0, true);
+            let mut look = |start: usize, end: usize| {
+                let field = &head[start.min(end)..end];
+                if index > 0 && !field.is_empty() {
+                    is_spaced |= field[0] == b' ';
+                    are_all &= field[0] == b' ';
+                }
+                index += 1;
+            };
+            let extent = walk(head, record.start, self.dialect, usize::MAX, &mut look);
+            look(extent.last.0, extent.last.1);
+            if !are_all {
+                return false;
+            }
+        }
+        is_spaced
+    }
+
     /// The number of fields that most records have; of several the largest.
     fn most_common_width(&self) -> usize {
         self.widths().last().map_or(1, |(_, width)| (*width).max(1))

@@ -48,6 +48,24 @@ fn every_usual_delimiter_is_found() {
 }
 
 #[test]
+fn escapes_and_spaces_behind_delimiters_are_found() {
+    let rows = (0..20).map(|row| format!("{row},\"say \\\"hi\\\" {row}\"\n"));
+    let found = sniffed(&format!("id,text\n{}", rows.collect::<String>()));
+    let dialect = found.dialect;
+    assert_eq!((dialect.quote, dialect.escape), (Some(b'"'), Some(b'\\')));
+
+    for (text, skips) in [
+        ("id, town, n\n1, Ely, 5\n2, , 7\n3, Rye,8\n", false),
+        ("id, town, n\n1, Ely, 5\n2, , 7\n3, Rye, 8\n", true),
+        ("id, town, n\n1,\" Ely\", 5\n2, Rye, 7\n", false),
+        ("id, town, n\n1, \"Ely, far\", 5\n2, Rye, 7\n", true),
+    ] {
+        let found = assert_found(text, ',', '"', true, 3);
+        assert_eq!(found.dialect.skip_space, skips, "{text}");
+    }
+}
+
+#[test]
 fn commas_and_times_within_cells_do_not_mislead() {
     for (text, delimiter, fields) in [
         (
