@@ -253,8 +253,13 @@ impl Machine {
     }
 
     /// Takes in what the escape byte `byte` escapes, if it does.
+    #[inline(always)]
     fn takes_escape(&mut self, byte: u8, bytes: &[u8]) -> bool {
-        if self.dialect.escape != Some(byte) || self.state == State::Comment {
+        self.dialect.escape == Some(byte) && self.escape(bytes)
+    }
+
+    fn escape(&mut self, bytes: &[u8]) -> bool {
+        if self.state == State::Comment {
             return false;
         }
         let escaped = match bytes[self.pos..] {

@@ -6,6 +6,8 @@
 
 use std::cmp::Reverse;
 
+use memchr::memchr;
+
 use crate::base::Dialect;
 
 use super::machine::Machine;
@@ -21,7 +23,15 @@ const RUN_MAX: usize = 16;
 pub fn resync(bytes: &[u8], at: usize, columns: usize, dialect: Dialect) -> Option<usize> {
     let to = at.saturating_add(RESYNC_BYTES_MAX).min(bytes.len());
     let run = |inside| longest_run(&bytes[..to], at.min(to), columns, dialect, inside);
-    let (outside, inside) = (run(false), run(true));
+    let outside = run(false);
+    // Without a quote in sight a quoted field would never end.
+    let quoted = dialect
+        .quote
+        .filter(|&quote| memchr(quote, &bytes[at.min(to)..to]).is_some());
+    let inside = match quoted {
+        Some(_) => run(true),
+        None => Run::new(at),
+    };
     let best = if inside.rank() > outside.rank() {
         inside
     } else {
