@@ -20,7 +20,7 @@ const SAMPLE_PLACES: usize = 65;
 /// Bytes sampled at one place.
 const SAMPLE_BYTES: usize = 64 << 10;
 /// The longest header taken in.
-const HEADER_BYTES_MAX: usize = 64 << 20;
+const HEADER_BYTES_MAX: usize = 8 << 20;
 /// Records indexed at a time.
 const BLOCK_RECORDS: usize = 2048;
 /// Sources sampled at most; more are sampled in even steps.
@@ -188,7 +188,12 @@ impl Sample {
             bytes_max: window,
             record_bytes_max: 16 * window,
         };
-        let split = Splitter::new(dialect).split(bytes, at, &limits, &mut |_| {});
+        let mut released = at;
+        let mut passed = |offset| {
+            source.release(released..offset);
+            released = offset;
+        };
+        let split = Splitter::new(dialect).split(bytes, at, &limits, &mut passed);
         let indexer = Indexer::new(dialect, fields, limits.record_bytes_max);
         let mut indexer = indexer.repairing(repair);
         let mut from = 0;

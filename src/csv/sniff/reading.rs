@@ -81,7 +81,11 @@ impl<'a> Reading<'a> {
         while at < head.len() && self.records.len() < records_max {
             fields.clear();
             let mut machine = Machine::new(self.dialect, at, usize::MAX);
-            let ended = machine.run(head, head.len(), |start, end| fields.push((start, end)));
+            let ended = machine.run(head, head.len(), |start, end| {
+                if fields.len() < CELLS_MAX {
+                    fields.push((start, end));
+                }
+            });
             let extent = machine.finish(head);
             fields.push(extent.last);
             let is_cut = !ended && !is_whole && !self.records.is_empty();
@@ -155,7 +159,9 @@ impl<'a> Reading<'a> {
         let head = &self.head[..record.end];
         let mut cells = Vec::new();
         let mut cell = |start: usize, end: usize| {
-            cells.push(strip(&head[start..end], self.dialect.quote).0);
+            if cells.len() < CELLS_MAX {
+                cells.push(strip(&head[start..end], self.dialect.quote).0);
+            }
         };
         let extent = walk(head, record.start, self.dialect, usize::MAX, &mut cell);
         cell(extent.last.0, extent.last.1);
