@@ -24,6 +24,9 @@
 
 use crate::base::{Dialect, LineEnd, Reason};
 
+/// How far a walk through a record that is too long goes before it reports, in bytes.
+pub(super) const PASSED_BYTES: usize = 1 << 20;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     FieldStart,
@@ -357,8 +360,14 @@ impl Machine {
     /// The record that ends with the byte last taken in (its line end, or the last of the input),
     /// or with the line of the quote that is never closed.
     pub(super) fn finish(&self, bytes: &[u8]) -> Extent {
+        self.finish_passing(bytes, &mut |_| {})
+    }
+
+    /// The same; `passed` hears of offsets before which nothing is looked at again, at least every
+    /// [`PASSED_BYTES`].
+    pub(super) fn finish_passing(&self, bytes: &[u8], passed: &mut dyn FnMut(usize)) -> Extent {
         if self.never_closed || self.state == State::Quoted {
-            return self.finish_unclosed(bytes);
+            return self.finish_unclosed(bytes, passed);
         }
         let end = self
             .end
@@ -376,18 +385,27 @@ impl Machine {
         }
     }
 
-    fn finish_unclosed(&self, bytes: &[u8]) -> Extent {
-        let behind = &bytes[self.opening_quote..];
-        let line_end = behind
-            .iter()
-            .position(|&byte| is_line_end(byte, self.dialect));
+    fn finish_unclosed(&self, bytes: &[u8], passed: &mut dyn FnMut(usize)) -> Extent {
+        let mut from = self.opening_quote;
+        let line_end = loop {
+            let to = bytes.len().min(from + PASSED_BYTES);
+            let mut piece = bytes[from..to].iter();
+            if let Some(at) = piece.position(|&byte| is_line_end(byte, self.dialect)) {
+                break Some(from + at);
+            }
+            if to == bytes.len() {
+                break None;
+            }
+            // The last of them may be a carriage return of the line end.
+            passed(to - 1);
+            from = to;
+        };
         let (mut end, mut next) = (bytes.len(), bytes.len());
         if let Some(at) = line_end {
-            end = self.opening_quote + at;
-            next = end + 1;
-            if behind[at..].starts_with(b"\r\n") {
+            (end, next) = (at, at + 1);
+            if bytes[at..].starts_with(b"\r\n") {
                 next += 1;
-            } else if behind[..at].ends_with(b"\r") {
+            } else if bytes[self.opening_quote..at].ends_with(b"\r") {
                 end -= 1;
             }
         }

@@ -8,7 +8,7 @@ use crate::base::{Dialect, Reason};
 
 use super::hops::{Hops, Span};
 use super::lines::{Context, LineScan, LineStop};
-use super::machine::{Extent, Machine};
+use super::machine::{Extent, Machine, PASSED_BYTES};
 use crate::base::masks::{BLOCK_BYTES, Kernel};
 use crate::input::{RecordSplit, Split, SplitLimits, Stop};
 
@@ -18,9 +18,6 @@ pub struct Splitter {
     pub(super) dialect: Dialect,
     pub(super) kernel: Kernel,
 }
-
-/// How far a walk through an oversize record goes before it reports, in bytes.
-const PASSED_BYTES: usize = 1 << 20;
 
 impl Splitter {
     /// A splitter on the fastest kernel of this machine.
@@ -160,7 +157,7 @@ impl Splitter {
         loop {
             let to = machine.pos().saturating_add(PASSED_BYTES).min(bytes.len());
             if machine.run(bytes, to, |_, _| {}) || to == bytes.len() {
-                return machine.finish(bytes);
+                return machine.finish_passing(bytes, passed);
             }
             // The last bytes may yet turn out to be a line end.
             if machine.walked() > record_bytes_max.saturating_add(b"\r\n".len()) {
