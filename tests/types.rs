@@ -73,6 +73,8 @@ fn an_ambiguous_number_is_told_and_can_be_declared() {
     let (table, receipt, _home) = load(text, "");
     assert_eq!(table.column("a"), [Some("1234"), Some("5678")]);
     assert!(why(&receipt, "a").contains("ambiguous: --dtype a=float64(1234,50)"));
+    assert_eq!(receipt.columns[0].ambiguous, 2);
+    assert_eq!(receipt.columns[0].format.as_deref(), Some("1,234.50"));
     let (table, receipt, _home) = load(text, "--dtype a=float64(1234,50)");
     assert_eq!(table.column("a"), [Some("1.234"), Some("5.678")]);
     assert_eq!(why(&receipt, "a"), "float64: declared");

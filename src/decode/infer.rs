@@ -55,6 +55,8 @@ struct Decision {
     why: String,
     /// Sampled cells that the type takes.
     fits: u64,
+    /// Those that another spelling reads as other values.
+    ambiguous: u64,
 }
 
 impl Evidence {
@@ -166,6 +168,7 @@ impl Evidence {
         }
         Decision {
             fits: self.fits(&data_type),
+            ambiguous: 0,
             format: None,
             data_type,
             why,
@@ -214,6 +217,7 @@ impl Evidence {
             format: Some(format),
             why,
             fits,
+            ambiguous: spelt.ambiguous,
         }
     }
 
@@ -330,6 +334,8 @@ pub struct Inferred {
     pub cells: u64,
     /// How many of them the type takes.
     pub fits: u64,
+    /// Those that another spelling reads as other values, where no cell speaks against it.
+    pub ambiguous: u64,
     /// One of them, cut to a few characters.
     pub example: Option<String>,
 }
@@ -395,6 +401,7 @@ impl Inference {
                         why: format!("{data_type}: declared"),
                         format: format.clone(),
                         fits: evidence.fits(&data_type),
+                        ambiguous: 0,
                         data_type,
                     };
                     (decision, Origin::Declared)
@@ -411,6 +418,7 @@ impl Inference {
                 example: evidence.example_of(of),
                 cells: evidence.cells(),
                 fits: decision.fits,
+                ambiguous: decision.ambiguous,
                 why: decision.why,
                 column: Column {
                     name: Arc::clone(name),
@@ -560,7 +568,8 @@ mod tests {
 
     #[test]
     fn numbers_in_notations() {
-        let cases: [(&[&str], &str, &str, bool); 35] = [
+        let cases: [(&[&str], &str, &str, bool); 36] = [
+            (&["2-", "1"], "utf8", "", false),
             (&["1,234.50", "12.30", "5"], "float64", "1,234.50", false),
             (&["1.234,50", "12,30", "5"], "float64", "1.234,50", false),
             (&["1.234", "3,14"], "float64", "1.234,50", false),
@@ -581,7 +590,7 @@ mod tests {
             (&["12.5 %", "3%"], "float64", "1234.50%", false),
             (&["(1,234)", "99"], "int64", "1,234.50", true),
             (&["(5)", "6"], "int64", "1234.50", false),
-            (&["5-", "6"], "int64", "1234.50", false),
+            (&["5.25-", "6"], "float64", "1234.50", false),
             (&["\u{2212}5.5", "6"], "float64", "1234.50", false),
             (&["(1)", "(2)"], "utf8", "", false),
             (&["$5", "€6"], "utf8", "", false),

@@ -222,6 +222,11 @@ fn offset(text: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::Date;
+    use proptest::prelude::*;
+
+    use super::super::pattern::Pattern;
+    use super::super::timestamp::ReadMoment;
     use super::*;
 
     #[test]
@@ -264,5 +269,40 @@ mod tests {
         assert_eq!(swapped("%d/%m/%Y %H:%M").as_deref(), Some("%m/%d/%Y %H:%M"));
         assert_eq!(swapped("%Y/%m/%d"), None);
         assert!(is_usual("%m/%d/%Y") && is_usual("%d.%m.%Y") && !is_usual("%d/%m/%Y"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_pattern_writes_it_reads(
+            year in 1000..9999_i16, month in 1..=12_i8, day in 1..=28_i8, second in 0..86_400_i32,
+            date in prop::sample::select(vec![
+                "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d-%b-%Y", "%d %B %Y", "%b %d, %Y",
+                "%Y/%m/%d", "%a, %d %b %Y",
+            ]),
+            time in prop::sample::select(vec!["", " %H:%M", " %H:%M:%S", " %I:%M:%S %p", "T%H:%M:%S"]),
+        ) {
+            let date_time = Date::new(year, month, day).unwrap().at(0, 0, 0, 0);
+            let date_time = date_time + jiff::SignedDuration::from_secs(second.into());
+            let pattern = format!("{date}{time}");
+            let text = date_time.strftime(&pattern).to_string();
+            prop_assert!(patterns(text.as_bytes()).contains(&pattern), "{}", text);
+            let moment = Pattern::new(&pattern.as_str().into()).read(text.as_bytes()).unwrap();
+            let epoch = Date::constant(1970, 1, 1);
+            prop_assert_eq!(moment.day, (date_time.date() - epoch).get_days());
+            let expected = match (time.contains("%S"), time.is_empty()) {
+                (true, _) => second,
+                (_, true) => 0,
+                _ => second / 60 * 60,
+            };
+            prop_assert_eq!(moment.second as i32, expected);
+            prop_assert_eq!(moment.has_time, !time.is_empty());
+        }
+
+        #[test]
+        fn no_text_is_a_panic(text in "[0-9/.: ,+AJPMTanbr-]{0,24}|\\PC{0,24}") {
+            for pattern in patterns(text.as_bytes()) {
+                let _ = Pattern::new(&pattern.as_str().into()).read(text.as_bytes());
+            }
+        }
     }
 }

@@ -28,8 +28,10 @@ pub(super) struct Spelt {
     pub(super) format: Arc<str>,
     /// Cells that it reads.
     pub(super) fits: u64,
-    /// The spelling that reads the same cells as other values, and how it is declared.
+    /// The spelling that reads the same cells as other values, as it is declared.
     pub(super) also: Option<String>,
+    /// Cells that are other values then.
+    pub(super) ambiguous: u64,
 }
 
 /// The numbers among texts that are no plain ones, for each of [`Notation::ALL`].
@@ -139,6 +141,11 @@ impl Spellings {
             if notation.grouping == Grouping::Point && is_address(text) {
                 continue;
             }
+            // Marks such as `2-` are no amounts.
+            let is_mark = text.ends_with(b"-") && canonical.whole_digits < 3;
+            if is_mark && !canonical.is_fraction {
+                continue;
+            }
             is_number = true;
             tally.fits[index] += 1;
             tally.fractions[index] += u64::from(canonical.is_fraction);
@@ -200,6 +207,7 @@ impl Spellings {
             format: format!("{yes}/{no}").into(),
             fits: cells,
             also: None,
+            ambiguous: 0,
         })
     }
 
@@ -250,6 +258,7 @@ impl Spellings {
             data_type,
             format: pattern.as_str().into(),
             fits,
+            ambiguous: other.as_ref().map_or(0, |_| fits),
             also: other.map(|other| format!("{name}({other})")),
         })
     }
@@ -265,6 +274,7 @@ impl Spellings {
             format: "%Y%m%d".into(),
             fits: cells,
             also: None,
+            ambiguous: 0,
         })
     }
 
@@ -338,6 +348,7 @@ impl Tally {
             },
             format: notation(best).to_string().into(),
             fits,
+            ambiguous: other.map_or(0, |other| count(other).1.abs_diff(fractions)),
             also: other.map(|other| format!("float64({})", notation(other))),
         })
     }
