@@ -60,14 +60,17 @@ struct Decision {
 }
 
 impl Evidence {
-    fn add(&mut self, text: &[u8]) {
+    /// Counts a text; one that `is_joined` has no spelling but the plain ones.
+    fn add(&mut self, text: &[u8], is_joined: impl FnOnce() -> bool) {
         let look = classify(text);
         let index = CLASSES
             .iter()
             .position(|class| *class == look.class)
             .expect("every class");
         self.counts[index] += 1;
-        self.spellings.add(text, look.class);
+        if look.class != Class::Text || !is_joined() {
+            self.spellings.add(text, look.class);
+        }
         self.nanoseconds |= look.nanoseconds || (look.class == Class::Text && ends_finely(text));
         let text = &text[..text.len().min(4 * EXAMPLE_CHARS_MAX)];
         let example = &mut self.examples[index];
@@ -346,6 +349,7 @@ pub struct Inference {
     columns: Vec<Evidence>,
     tokens: Vec<TokenSet>,
     quoting: Quoting,
+    delimiter: Option<u8>,
 }
 
 impl Inference {
@@ -355,7 +359,15 @@ impl Inference {
             columns: vec![Evidence::default(); columns],
             tokens: (0..columns).map(|slot| nulls.of_typed(slot)).collect(),
             quoting,
+            delimiter: None,
         }
+    }
+
+    /// Says what is between fields: a bare field that holds it was escaped or joined, and is no
+    /// number whatever it looks like.
+    pub fn delimited(mut self, delimiter: u8) -> Self {
+        self.delimiter = Some(delimiter);
+        self
     }
 
     /// Looks at sampled records.
@@ -371,7 +383,13 @@ impl Inference {
                 if self.tokens[slot].contains(text) {
                     evidence.nulls += 1;
                 } else {
-                    evidence.add(text);
+                    let is_joined = || {
+                        let delimiter = self
+                            .delimiter
+                            .filter(|_| field.first() != self.quoting.quote);
+                        delimiter.is_some_and(|delimiter| field.text().contains(&delimiter))
+                    };
+                    evidence.add(text, is_joined);
                 }
             }
         }
@@ -610,6 +628,24 @@ mod tests {
             let expected = (data_type.into(), format.into(), ambiguous);
             assert_eq!(spelt("c", raw), expected, "{raw:?}");
         }
+    }
+
+    #[test]
+    fn a_bare_field_that_holds_the_delimiter_is_no_number() {
+        let decide = |raw: &[&str], delimiter| {
+            let (bytes, bounds) = bounds_of(raw);
+            let quoting = Quoting::doubled(Some(b'"'));
+            let inference = Inference::new(1, &NullTokens::default(), quoting);
+            let mut inference = inference.delimited(delimiter);
+            inference.observe_block(Block::apart(&bytes, &bounds, 1));
+            inference.decide(&["c".into()], &[None])[0]
+                .column
+                .data_type
+                .clone()
+        };
+        assert_eq!(decide(&["4,5", "6"], b','), DataType::Utf8);
+        assert_eq!(decide(&["4,5", "6"], b';'), DataType::Float64);
+        assert_eq!(decide(&["\"4,5\"", "6"], b','), DataType::Float64);
     }
 
     #[test]

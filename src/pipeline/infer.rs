@@ -153,15 +153,15 @@ pub(crate) fn infer(
             ranges.into_iter().map(|range| (&***source, *format, range))
         })
         .collect();
-    let empty = |quoting: Quoting| Sample {
-        inference: Inference::new(names.len(), nulls, quoting),
+    let empty = |quoting: Quoting, delimiter: u8| Sample {
+        inference: Inference::new(names.len(), nulls, quoting).delimited(delimiter),
         records: 0,
         bytes: 0,
     };
     let sample = places
         .into_par_iter()
         .map(|(source, format, range)| -> Result<Sample> {
-            let mut sample = empty(format.dialect.quoting());
+            let mut sample = empty(format.dialect.quoting(), format.dialect.delimiter);
             if full {
                 sample.observe_all(source, format, looking)?;
             } else {
@@ -172,7 +172,7 @@ pub(crate) fn infer(
             Ok(sample)
         })
         .try_reduce(
-            || empty(Quoting::doubled(None)),
+            || empty(Quoting::doubled(None), b','),
             |one, other| Ok(one.merge(other)),
         )?;
     sampled
