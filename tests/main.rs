@@ -20,3 +20,4 @@ mod sniff;
 mod sources;
 mod tidy;
 mod truth;
+mod types;

@@ -132,7 +132,8 @@ pub struct Column {
     pub name: Arc<str>,
     /// The type of its cells.
     pub data_type: DataType,
-    /// A strptime pattern that date or timestamp cells follow, where one was given.
+    /// How cells are spelt, where not plainly: the strptime pattern of dates and timestamps, the
+    /// [`Notation`](super::Notation) of numbers, the pair of words of booleans.
     pub format: Option<Arc<str>>,
     /// How the type was found.
     pub origin: Origin,

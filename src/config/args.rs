@@ -8,8 +8,8 @@ use clap::{Args as _, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::choice::{
-    Comment, Escape, OnBadRow, Quote, TextEncoding, parse_comment, parse_delimiter, parse_encoding,
-    parse_escape, parse_quote,
+    Comment, Escape, Infer, OnBadRow, Quote, TextEncoding, parse_comment, parse_delimiter,
+    parse_encoding, parse_escape, parse_quote,
 };
 use super::dtype::{DtypeSpec, parse_column_dtype};
 use super::layout::LayoutOptions;
@@ -270,10 +270,18 @@ pub struct Options {
     /// Declare a column's type; repeatable
     ///
     /// TYPE: int64, float64, bool, date, date(FORMAT), timestamp, timestamp(FORMAT), utf8,
-    /// categorical or decimal(P,S). FORMAT is a strptime pattern such as %d/%m/%Y. Other columns'
-    /// types are inferred from samples spread over the whole input.
+    /// categorical or decimal(P,S). FORMAT is a strptime pattern such as %d/%m/%Y, or for
+    /// timestamps epoch_s, epoch_ms, epoch_us or epoch_ns. float64(1.234,50) shows how the column
+    /// writes the number 1234.50. Other columns' types are inferred.
     #[arg(long, value_name = "COL=TYPE", value_parser = parse_column_dtype, help_heading = TYPES)]
     pub(super) dtype: Vec<(String, DtypeSpec)>,
+
+    /// What types are inferred from: sample or full [default: sample]
+    ///
+    /// `sample` reads places spread over the whole input; `full` reads every record, in one more
+    /// pass, so that no later cell widens a column.
+    #[arg(long, value_name = "WHAT", hide_possible_values = true, help_heading = TYPES)]
+    pub(super) infer: Option<Infer>,
 
     /// Spellings of a missing value; repeatable
     ///

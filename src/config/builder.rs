@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::args::Options;
 use super::nulls::NullList;
 use super::resolve::resolve;
-use super::{Config, OnBadRow, StepSpec, choice, dtype, quantity};
+use super::{Config, Infer, OnBadRow, StepSpec, choice, dtype, quantity};
 use crate::base::{Error, Result};
 use crate::base::{InvalidBytes, LineEnd, Mode, Order, Progress, TooFew, TooMany};
 
@@ -206,6 +206,12 @@ impl Builder {
         self.set("--max-rejects", parsed, |options, limit| {
             options.max_rejects = Some(limit);
         })
+    }
+
+    /// What the types of columns that are not declared are inferred from.
+    pub fn infer(mut self, from: Infer) -> Self {
+        self.options.infer = Some(from);
+        self
     }
 
     /// Declares a column's type, spelled as for `--dtype`.
@@ -424,6 +430,7 @@ mod tests {
             .record_bytes_max(1000)
             .on_bad_row(OnBadRow::Reject)
             .rejects_max("5%")
+            .infer(Infer::Full)
             .dtype("id", "int64")
             .null_values(["NA", "-"])
             .null_values_of("region", ["none"])
@@ -449,7 +456,7 @@ mod tests {
         let line = "chunketl -i a.csv b.csv -o lake --delimiter ; --quote none --escape \\ \
                     --comment // --line-end any --skip-space --max-columns 100 --too-few pad --too-many merge-last \
                     --no-header \
-            --max-record-bytes 1000 --on-bad-row reject --max-rejects 5% --dtype id=int64 \
+            --max-record-bytes 1000 --on-bad-row reject --max-rejects 5% --dtype id=int64 --infer full \
             --null-values NA,- --null-values region=none --key a,b --time ts --order trust \
             --impute x=mean:key --rolling x:mean:7 --rolling x:sum:1d:daily --min-samples 3 \
             --mode append --compression lz4 --row-group-rows 10 --part-size 20 --threads 3 \

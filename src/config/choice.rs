@@ -16,6 +16,16 @@ pub enum OnBadRow {
     Fail,
 }
 
+/// What column types are inferred from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Infer {
+    /// Samples spread over the whole input.
+    #[default]
+    Sample,
+    /// Every record, in one more pass.
+    Full,
+}
+
 /// The byte around quoted fields; `None` for no quoting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Quote(pub(super) Option<u8>);

@@ -2,7 +2,7 @@
 //! Keeps: only the documented spellings are types; any other one is an error with the nearest.
 
 use super::names;
-use crate::base::{DataType, TimeUnit};
+use crate::base::{DataType, Notation, TimeUnit};
 
 /// A declared column type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,14 +10,16 @@ pub struct DtypeSpec {
     /// The type. A timestamp's unit and zone are what its text turns out to hold: here they are
     /// microseconds without a zone.
     pub data_type: DataType,
-    /// The strptime pattern of a date or timestamp, where one was given.
+    /// The strptime pattern of a date or timestamp, or the notation of a number, where one was
+    /// given.
     pub format: Option<String>,
 }
 
 /// What `--dtype` takes.
-const SPELLINGS: [&str; 9] = [
+const SPELLINGS: [&str; 10] = [
     "int64",
     "float64",
+    "float64(1.234,50)",
     "bool",
     "date",
     "date(FORMAT)",
@@ -79,6 +81,8 @@ pub(super) fn parse_dtype(text: &str) -> Result<DtypeSpec, String> {
         ("bool", None) => DataType::Boolean,
         ("utf8", None) => DataType::Utf8,
         ("categorical", None) => DataType::Categorical,
+        ("int64", Some(sample)) => return parse_notated(DataType::Int64, sample),
+        ("float64", Some(sample)) => return parse_notated(DataType::Float64, sample),
         ("date", _) => DataType::Date,
         ("timestamp", _) => TIMESTAMP,
         ("decimal", Some(digits)) => return parse_decimal(digits),
@@ -89,9 +93,36 @@ pub(super) fn parse_dtype(text: &str) -> Result<DtypeSpec, String> {
             "`{text}` has an empty format; write {name}, or a pattern such as {name}(%d/%m/%Y)"
         ));
     }
+    if name == "date" && argument.is_some_and(|format| format.starts_with("epoch_")) {
+        return Err(format!(
+            "a date has no epoch; write timestamp{}",
+            &text[4..]
+        ));
+    }
     Ok(DtypeSpec {
         data_type,
         format: argument.map(str::to_owned),
+    })
+}
+
+/// A number in the notation of `sample`; an integer's sample may leave out the decimals.
+fn parse_notated(data_type: DataType, sample: &str) -> Result<DtypeSpec, String> {
+    let whole = |decimal| match data_type {
+        DataType::Int64 => Notation::parse(&sample.replacen("234", &format!("234{decimal}50"), 1)),
+        _ => None,
+    };
+    let notation = Notation::parse(sample)
+        .or_else(|| whole(','))
+        .or_else(|| whole('.'));
+    let notation = notation.ok_or_else(|| {
+        format!(
+            "`{sample}` is no notation; write {data_type}, or how it writes the number 1234.50, \
+             such as {data_type}(1.234,50) or {data_type}($1,234.50)"
+        )
+    })?;
+    Ok(DtypeSpec {
+        data_type,
+        format: Some(notation.to_string()),
     })
 }
 
@@ -173,6 +204,22 @@ mod tests {
                 .contains("choose from: int64")
         );
         assert!(parse_dtype("int64(5)").unwrap_err().contains("write int64"));
+    }
+
+    #[test]
+    fn notations() {
+        let format = |text| parse_dtype(text).unwrap().format.unwrap();
+        assert_eq!(format("float64(1.234,50)"), "1.234,50");
+        assert_eq!(format("float64(€1.234,50)"), "1.234,50 €");
+        assert_eq!(format("float64(1 234,50)"), "1 234,50");
+        assert_eq!(format("int64(1,234)"), "1,234.50");
+        assert_eq!(format("int64(1.234)"), "1.234,50");
+        assert_eq!(format("int64($1,234)"), "$1,234.50");
+        assert_eq!(format("timestamp(epoch_ms)"), "epoch_ms");
+        let message = parse_dtype("date(epoch_s)").unwrap_err();
+        assert!(message.contains("timestamp(epoch_s)"), "{message}");
+        let message = parse_dtype("float64(1,23)").unwrap_err();
+        assert!(message.contains("float64(1.234,50)"), "{message}");
     }
 
     #[test]

@@ -61,6 +61,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         }
         "on-bad-row" => options.on_bad_row = Some(entry.parsed(choice::parse_choice)?),
         "max-rejects" => options.max_rejects = Some(entry.parsed(quantity::parse_rejects_max)?),
+        "infer" => options.infer = Some(entry.parsed(choice::parse_choice)?),
         "dtype" => {
             for column in entry.entries()? {
                 let spec = column.parsed(dtype::parse_dtype)?;
@@ -224,6 +225,7 @@ mod tests {
             "too-few" => "'pad'",
             "too-many" => "'truncate'",
             "on-bad-row" => "'fail'",
+            "infer" => "'full'",
             "order" => "'trust'",
             "encoding" => "'latin1'",
             "invalid-bytes" => "'replace'",

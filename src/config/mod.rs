@@ -23,7 +23,7 @@ use std::path::PathBuf;
 pub use args::{Args, Command, Options, SniffArgs, completions};
 pub use builder::Builder;
 pub use check::check_columns;
-pub use choice::OnBadRow;
+pub use choice::{Infer, OnBadRow};
 pub use dtype::DtypeSpec;
 use encoding_rs::Encoding;
 pub use nulls::NullValues;
@@ -64,6 +64,8 @@ pub struct Config {
     pub on_bad_row: OnBadRow,
     /// The most rejected rows; `None` for any number.
     pub rejects_max: Option<RejectsMax>,
+    /// What the types of columns that are not declared are inferred from.
+    pub infer: Infer,
     /// Declared types, each column once.
     pub dtypes: Vec<(String, DtypeSpec)>,
     /// Which spellings mean that a cell is missing.

@@ -38,6 +38,43 @@ pub fn parse_any(text: &[u8]) -> Option<bool> {
     found.map(|&(_, value)| value)
 }
 
+/// The usual pairs of words, true first; the first is known without any of its own.
+pub(super) const PAIRS: [[&str; 2]; 5] = [
+    ["true", "false"],
+    ["yes", "no"],
+    ["y", "n"],
+    ["t", "f"],
+    ["on", "off"],
+];
+
+/// A bool column of one of [`PAIRS`], in any case.
+pub(super) struct Pair {
+    words: [&'static str; 2],
+}
+
+impl Pair {
+    /// The pair that a column's format names, as `yes/no`.
+    pub(super) fn new(format: &str) -> Self {
+        let named = |words: &&[&str; 2]| format.split('/').eq(words.iter().copied());
+        let words = PAIRS.iter().find(named).expect("a pair of words");
+        Self { words: *words }
+    }
+}
+
+impl Leaf for Pair {
+    type Cell = bool;
+
+    fn parse(&mut self, text: &[u8]) -> Result<bool, Misfit> {
+        let is = |word: &&str| word.as_bytes().eq_ignore_ascii_case(text);
+        let at = self.words.iter().position(is);
+        at.map(|at| at == 0).ok_or(Misfit::Mismatch)
+    }
+
+    fn array(&self, cells: Vec<bool>, nulls: Option<NullBuffer>) -> ArrayRef {
+        Boolean { declared: false }.array(cells, nulls)
+    }
+}
+
 /// A bool column.
 pub(super) struct Boolean {
     pub(super) declared: bool,
@@ -92,6 +129,24 @@ mod tests {
             assert_eq!(declared.parse(text.as_bytes()), Err(Misfit::Mismatch));
         }
         assert_eq!(inferred.parse(b"tRUE"), Err(Misfit::Mismatch));
+    }
+
+    #[test]
+    fn pairs() {
+        for [yes, no] in PAIRS {
+            let mut pair = Pair::new(&format!("{yes}/{no}"));
+            for [yes, no] in [
+                [yes, no].map(str::to_owned),
+                [yes, no].map(str::to_uppercase),
+            ] {
+                assert_eq!(pair.parse(yes.as_bytes()), Ok(true));
+                assert_eq!(pair.parse(no.as_bytes()), Ok(false));
+            }
+            for text in ["", "1", "0", "x", "yess"] {
+                assert_eq!(pair.parse(text.as_bytes()), Err(Misfit::Mismatch));
+            }
+        }
+        assert_eq!(Pair::new("yes/no").parse(b"true"), Err(Misfit::Mismatch));
     }
 
     #[test]

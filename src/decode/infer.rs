@@ -7,9 +7,11 @@ use std::sync::Arc;
 use bumpalo::Bump;
 
 use super::class::{Class, classify};
+use super::epoch::Epoch;
 use super::field::{Block, trim};
 use super::null::{NullTokens, TokenSet};
 use super::pattern::check_format;
+use super::spelling::{Spellings, Spelt};
 use crate::base::{Column, DataType, Origin, Quoting, TimeUnit};
 use crate::csv::{Fields, unquote};
 
@@ -43,16 +45,32 @@ struct Evidence {
     examples: [Option<Box<[u8]>>; CLASSES.len()],
     /// Whether some text is finer than microseconds.
     nanoseconds: bool,
+    spellings: Spellings,
+}
+
+/// What became of one column's evidence.
+struct Decision {
+    data_type: DataType,
+    format: Option<Arc<str>>,
+    why: String,
+    /// Sampled cells that the type takes.
+    fits: u64,
+    /// Those that another spelling reads as other values.
+    ambiguous: u64,
 }
 
 impl Evidence {
-    fn add(&mut self, text: &[u8]) {
+    /// Counts a text; one that `is_joined` has no spelling but the plain ones.
+    fn add(&mut self, text: &[u8], is_joined: impl FnOnce() -> bool) {
         let look = classify(text);
         let index = CLASSES
             .iter()
             .position(|class| *class == look.class)
             .expect("every class");
         self.counts[index] += 1;
+        if look.class != Class::Text || !is_joined() {
+            self.spellings.add(text, look.class);
+        }
         self.nanoseconds |= look.nanoseconds || (look.class == Class::Text && ends_finely(text));
         let text = &text[..text.len().min(4 * EXAMPLE_CHARS_MAX)];
         let example = &mut self.examples[index];
@@ -63,6 +81,7 @@ impl Evidence {
 
     fn merge(&mut self, other: Self) {
         self.nulls += other.nulls;
+        self.spellings.merge(other.spellings);
         self.nanoseconds |= other.nanoseconds;
         for (index, example) in other.examples.into_iter().enumerate() {
             self.counts[index] += other.counts[index];
@@ -127,10 +146,14 @@ impl Evidence {
         Some(text.chars().take(EXAMPLE_CHARS_MAX).collect())
     }
 
-    /// The type of an inferred column, and why.
-    fn decide(&self) -> (DataType, String) {
+    /// The type of the inferred column `name`, and why.
+    fn decide(&self, name: &str) -> Decision {
         let cells = self.cells();
-        match self.narrowest() {
+        let plain = self.narrowest();
+        if let Some(spelt) = self.spelt(name, plain.is_ok()) {
+            return self.decide_spelt(spelt, name);
+        }
+        let (data_type, mut why) = match plain {
             Err(why) => (DataType::Utf8, format!("utf8: {why}")),
             Ok(data_type) => {
                 let why = match self.count(&[Class::Text]) {
@@ -142,6 +165,62 @@ impl Evidence {
                 };
                 (data_type, why)
             }
+        };
+        if let Some(unit) = self.spellings.epoch(name, cells) {
+            why += &format!("; if they are times, --dtype {name}=timestamp({unit}) reads them so");
+        }
+        Decision {
+            fits: self.fits(&data_type),
+            ambiguous: 0,
+            format: None,
+            data_type,
+            why,
+        }
+    }
+
+    /// A spelling that takes more cells than the plain type, and all but a tolerable few.
+    fn spelt(&self, name: &str, plain: bool) -> Option<Spelt> {
+        let (cells, text) = (self.cells(), self.count(&[Class::Text]));
+        if text == 0 {
+            return self.spellings.compact(name, cells);
+        }
+        if self.has(&[Class::Huge, Class::Padded]) {
+            return None;
+        }
+        let wide = self.count(&[Class::Wide]);
+        let integers = self.count(&[Class::Integer]) + wide;
+        let spelt = self.spellings.best(cells, integers, wide)?;
+        let misfits = cells - spelt.fits;
+        let is_better = !plain || misfits < text;
+        (is_better && is_tolerable(misfits, cells)).then_some(spelt)
+    }
+
+    fn decide_spelt(&self, spelt: Spelt, name: &str) -> Decision {
+        let (cells, fits) = (self.cells(), spelt.fits);
+        let data_type = match spelt.data_type {
+            DataType::Timestamp { utc, .. } => DataType::Timestamp {
+                unit: self.unit(),
+                utc,
+            },
+            other => other,
+        };
+        let format = spelt.format;
+        let mut why = match cells - fits {
+            0 => format!("{data_type}: {cells} of {cells} sampled cells, written like `{format}`"),
+            misfits => format!(
+                "{data_type}: {misfits} of {cells} sampled cells do not fit, the others are \
+                 written like `{format}`"
+            ),
+        };
+        if let Some(other) = spelt.also {
+            why += &format!("; ambiguous: --dtype {name}={other} reads them the other way");
+        }
+        Decision {
+            data_type,
+            format: Some(format),
+            why,
+            fits,
+            ambiguous: spelt.ambiguous,
         }
     }
 
@@ -165,8 +244,7 @@ impl Evidence {
                 "sampled cells are of several kinds, e.g. {one} and {other}"
             ));
         }
-        let tolerable = cells >= TOLERANT_CELLS_MIN && text * CELLS_PER_MISFIT <= cells;
-        if text > 0 && !tolerable {
+        if !is_tolerable(text, cells) {
             let example = self.example(&[Text]);
             return Err(format!(
                 "{text} of {cells} sampled cells are text, e.g. {example}"
@@ -212,13 +290,21 @@ impl Evidence {
             }
             None => (true, utc),
         };
-        let unit = if fraction {
+        let epoch = format.and_then(Epoch::new);
+        let unit = if epoch.is_some_and(|epoch| epoch.needs_nanoseconds()) {
+            TimeUnit::Nanosecond
+        } else if fraction {
             unit.max(self.unit())
         } else {
             unit
         };
         DataType::Timestamp { unit, utc }
     }
+}
+
+/// Whether so few of `cells` cells may be no cells of their column.
+fn is_tolerable(misfits: u64, cells: u64) -> bool {
+    misfits == 0 || (cells >= TOLERANT_CELLS_MIN && misfits * CELLS_PER_MISFIT <= cells)
 }
 
 /// Whether `text` ends with a fraction of more than six significant digits, which in a column of
@@ -251,6 +337,8 @@ pub struct Inferred {
     pub cells: u64,
     /// How many of them the type takes.
     pub fits: u64,
+    /// Those that another spelling reads as other values, where no cell speaks against it.
+    pub ambiguous: u64,
     /// One of them, cut to a few characters.
     pub example: Option<String>,
 }
@@ -261,6 +349,7 @@ pub struct Inference {
     columns: Vec<Evidence>,
     tokens: Vec<TokenSet>,
     quoting: Quoting,
+    delimiter: Option<u8>,
 }
 
 impl Inference {
@@ -270,7 +359,15 @@ impl Inference {
             columns: vec![Evidence::default(); columns],
             tokens: (0..columns).map(|slot| nulls.of_typed(slot)).collect(),
             quoting,
+            delimiter: None,
         }
+    }
+
+    /// Says what is between fields: a bare field that holds it was escaped or joined, and is no
+    /// number whatever it looks like.
+    pub fn delimited(mut self, delimiter: u8) -> Self {
+        self.delimiter = Some(delimiter);
+        self
     }
 
     /// Looks at sampled records.
@@ -286,7 +383,13 @@ impl Inference {
                 if self.tokens[slot].contains(text) {
                     evidence.nulls += 1;
                 } else {
-                    evidence.add(text);
+                    let is_joined = || {
+                        let delimiter = self
+                            .delimiter
+                            .filter(|_| field.first() != self.quoting.quote);
+                        delimiter.is_some_and(|delimiter| field.text().contains(&delimiter))
+                    };
+                    evidence.add(text, is_joined);
                 }
             }
         }
@@ -309,29 +412,38 @@ impl Inference {
         );
         let columns = self.columns.iter().zip(names).zip(declared);
         let decided = columns.map(|((evidence, name), declared)| {
-            let (data_type, format, origin, why) = match declared {
+            let (decision, origin) = match declared {
                 Some((data_type, format)) => {
                     let data_type = evidence.complete(data_type, format.as_deref());
-                    let why = format!("{data_type}: declared");
-                    (data_type, format.clone(), Origin::Declared, why)
+                    let decision = Decision {
+                        why: format!("{data_type}: declared"),
+                        format: format.clone(),
+                        fits: evidence.fits(&data_type),
+                        ambiguous: 0,
+                        data_type,
+                    };
+                    (decision, Origin::Declared)
                 }
-                None => {
-                    let (data_type, why) = evidence.decide();
-                    (data_type, None, Origin::Inferred, why)
-                }
+                None => (evidence.decide(name), Origin::Inferred),
             };
-            let name = Arc::clone(name);
+            let is_spelt = decision.format.is_some() && origin == Origin::Inferred;
+            let of = if is_spelt {
+                &DataType::Utf8
+            } else {
+                &decision.data_type
+            };
             Inferred {
+                example: evidence.example_of(of),
+                cells: evidence.cells(),
+                fits: decision.fits,
+                ambiguous: decision.ambiguous,
+                why: decision.why,
                 column: Column {
-                    name,
-                    data_type: data_type.clone(),
-                    format,
+                    name: Arc::clone(name),
+                    data_type: decision.data_type,
+                    format: decision.format,
                     origin,
                 },
-                why,
-                cells: evidence.cells(),
-                fits: evidence.fits(&data_type),
-                example: evidence.example_of(&data_type),
             }
         });
         decided.collect()
@@ -456,6 +568,169 @@ mod tests {
                 "{raw:?}"
             );
         }
+    }
+
+    /// Type and format of a column called `name`, and whether it says that it is ambiguous.
+    fn spelt(name: &str, raw: &[&str]) -> (String, String, bool) {
+        let [decided] = observe(raw)
+            .decide(&[name.into()], &[None])
+            .try_into()
+            .unwrap();
+        let format = decided.column.format.as_deref().unwrap_or_default();
+        (
+            decided.column.data_type.to_string(),
+            format.into(),
+            decided.why.contains("ambiguous"),
+        )
+    }
+
+    #[test]
+    fn numbers_in_notations() {
+        let cases: [(&[&str], &str, &str, bool); 36] = [
+            (&["2-", "1"], "utf8", "", false),
+            (&["1,234.50", "12.30", "5"], "float64", "1,234.50", false),
+            (&["1.234,50", "12,30", "5"], "float64", "1.234,50", false),
+            (&["1.234", "3,14"], "float64", "1.234,50", false),
+            (&["3,14", "2,5"], "float64", "1234,50", false),
+            (&["1,234", "5,678"], "int64", "1,234.50", true),
+            (&["1,234", "5,678,901"], "int64", "1,234.50", false),
+            (&["1,234", "3,14"], "float64", "1234,50", false),
+            (&["1 234,50", "7"], "float64", "1 234,50", false),
+            (&["1 234", "12 345 678"], "int64", "1 234,50", false),
+            (&["1'234.50", "7.5"], "float64", "1'234.50", false),
+            (&["1.234.567", "89"], "int64", "1.234,50", false),
+            (&["$1,200", "$5"], "int64", "$1,234.50", true),
+            (&["$1,200", "$5.10"], "float64", "$1,234.50", false),
+            (&["1.200 €", "3 €"], "int64", "1.234,50 €", true),
+            (&["1.200,50 €", "3 €"], "float64", "1.234,50 €", false),
+            (&["USD 5", "USD 6.5"], "float64", "USD 1234.50", false),
+            (&["5 EUR", "6 EUR"], "int64", "EUR 1234.50", false),
+            (&["12.5 %", "3%"], "float64", "1234.50%", false),
+            (&["(1,234)", "99"], "int64", "1,234.50", true),
+            (&["(5)", "6"], "int64", "1234.50", false),
+            (&["5.25-", "6"], "float64", "1234.50", false),
+            (&["\u{2212}5.5", "6"], "float64", "1234.50", false),
+            (&["(1)", "(2)"], "utf8", "", false),
+            (&["$5", "€6"], "utf8", "", false),
+            (&["12.5%", "12.5"], "utf8", "", false),
+            (&["1.5", "3,14"], "utf8", "", false),
+            (&["1,234,567", "3,14"], "utf8", "", false),
+            (&["+1 555 123 4567", "555-1234"], "utf8", "", false),
+            (&["612 345 678", "698 765 432"], "utf8", "", false),
+            (&["01234", "1,234"], "utf8", "", false),
+            (&["1.2.3", "1.10.0"], "utf8", "", false),
+            (&["192.168.100.200", "10.0.0.1"], "utf8", "", false),
+            (&["192.168.100.200"], "utf8", "", false),
+            (&["DE89 3704 0044 0532 0130 00"], "utf8", "", false),
+            (&["9,007,199,254,740,993", "1.5"], "utf8", "", false),
+        ];
+        for (raw, data_type, format, ambiguous) in cases {
+            let expected = (data_type.into(), format.into(), ambiguous);
+            assert_eq!(spelt("c", raw), expected, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn a_bare_field_that_holds_the_delimiter_is_no_number() {
+        let decide = |raw: &[&str], delimiter| {
+            let (bytes, bounds) = bounds_of(raw);
+            let quoting = Quoting::doubled(Some(b'"'));
+            let inference = Inference::new(1, &NullTokens::default(), quoting);
+            let mut inference = inference.delimited(delimiter);
+            inference.observe_block(Block::apart(&bytes, &bounds, 1));
+            inference.decide(&["c".into()], &[None])[0]
+                .column
+                .data_type
+                .clone()
+        };
+        assert_eq!(decide(&["4,5", "6"], b','), DataType::Utf8);
+        assert_eq!(decide(&["4,5", "6"], b';'), DataType::Float64);
+        assert_eq!(decide(&["\"4,5\"", "6"], b','), DataType::Float64);
+    }
+
+    #[test]
+    fn pairs_of_words() {
+        let cases: [(&[&str], &str); 11] = [
+            (&["yes", "No", "YES"], "yes/no"),
+            (&["Y", "N"], "y/n"),
+            (&["t", "f"], "t/f"),
+            (&["on", "off"], "on/off"),
+            (&["tRUE", "false"], "true/false"),
+            (&["Y", "Y"], ""),
+            (&["no", "no"], ""),
+            (&["yes", "n"], ""),
+            (&["Y", "N", "X"], ""),
+            (&["1", "0"], ""),
+            (&["yes", "no", "maybe"], ""),
+        ];
+        for (raw, format) in cases {
+            assert_eq!(spelt("c", raw).1, format, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn days_and_times() {
+        let cases: [(&[&str], &str, &str, bool); 18] = [
+            (&["31/01/2024", "1/2/2024"], "date", "%d/%m/%Y", false),
+            (&["01/31/2024", "1/2/2024"], "date", "%m/%d/%Y", false),
+            (&["01/02/2024"], "date", "%m/%d/%Y", true),
+            (&["01.02.2024"], "date", "%d.%m.%Y", true),
+            (&["01-02-2024"], "date", "%d-%m-%Y", true),
+            (&["31/01/2024", "01/31/2024"], "utf8", "", false),
+            (&["31-Jan-2024", "1-FEB-2024"], "date", "%d-%b-%Y", false),
+            (&["Jan 31, 2024", "May 1, 2024"], "date", "%b %d, %Y", false),
+            (
+                &["31 January 2024", "1 May 2024"],
+                "date",
+                "%d %B %Y",
+                false,
+            ),
+            (&["2024/01/31", "2024/2/1"], "date", "%Y/%m/%d", false),
+            (&["2024-01-31", "31/01/2024"], "utf8", "", false),
+            (&["31/02/2024"], "utf8", "", false),
+            (
+                &["31/01/2024 10:15"],
+                "timestamp[us]",
+                "%d/%m/%Y %H:%M",
+                false,
+            ),
+            (
+                &["1/31/2024 9:05 PM"],
+                "timestamp[us]",
+                "%m/%d/%Y %I:%M %p",
+                false,
+            ),
+            (
+                &["31.01.2024 10:15:30.1234567"],
+                "timestamp[ns]",
+                "%d.%m.%Y %H:%M:%S%.f",
+                false,
+            ),
+            (
+                &["Wed, 31 Jan 2024 10:15:00 +0100"],
+                "timestamp[us, UTC]",
+                "%a, %d %b %Y %H:%M:%S %z",
+                false,
+            ),
+            (&["20240131", "20240201"], "int64", "", false),
+            (&["10:15", "10:16"], "utf8", "", false),
+        ];
+        for (raw, data_type, format, ambiguous) in cases {
+            let expected = (data_type.into(), format.into(), ambiguous);
+            assert_eq!(spelt("c", raw), expected, "{raw:?}");
+        }
+        let (data_type, format, _) = spelt("order_date", &["20240131", "20240201"]);
+        assert_eq!((&*data_type, &*format), ("date", "%Y%m%d"));
+        assert_eq!(spelt("order_date", &["20240131", "20240231"]).0, "int64");
+        let why = |name: &str| {
+            let [found] = observe(&["1706696100"])
+                .decide(&[name.into()], &[None])
+                .try_into()
+                .unwrap();
+            found.why
+        };
+        assert!(why("created_at").contains("--dtype created_at=timestamp(epoch_s)"));
+        assert!(!why("c").contains("epoch"));
     }
 
     #[test]

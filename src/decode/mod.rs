@@ -11,13 +11,17 @@ mod class;
 pub mod column;
 pub mod date;
 pub mod decimal;
+mod epoch;
 pub mod field;
 pub mod float;
 mod infer;
 pub mod integer;
 mod intern;
+mod layout;
 mod null;
+mod number;
 mod pattern;
+mod spelling;
 mod strings;
 mod text;
 pub mod timestamp;
@@ -34,11 +38,12 @@ pub use self::pattern::{FormatKind, check_format};
 
 use self::column::{ColumnBuilder, Leaf, Misfits, Typed};
 use self::date::Dates;
+use self::epoch::Epoch;
 use self::field::Block;
 use self::pattern::Pattern;
 use self::text::{Text, TextCells};
 use self::timestamp::{Iso, ReadMoment, Timestamps};
-use crate::base::{Batch, Column, DataType, Origin, Quoting, Reject, Repaired, Schema};
+use crate::base::{Batch, Column, DataType, Notation, Origin, Quoting, Reject, Repaired, Schema};
 use crate::csv::Fields;
 
 /// How columns are decoded; shared by all workers.
@@ -241,6 +246,9 @@ pub fn column_builder(
         plain_only,
     };
     let text = || TextCells::new(slot, quoting, nulls);
+    if let Some(builder) = notated_builder(column, &setup) {
+        return builder;
+    }
     match (&column.data_type, declared) {
         (DataType::Int64, false) => setup.typed(integer::Inferred),
         (DataType::Int64, true) => setup.typed(integer::Declared),
@@ -254,9 +262,31 @@ pub fn column_builder(
         (DataType::Categorical, _) => Box::new(Text::new(text(), true)),
         (DataType::Date | DataType::Timestamp { .. }, _) => match &column.format {
             None => setup.moments(column, Iso::default()),
-            Some(format) => setup.moments(column, Pattern::new(format)),
+            Some(format) => match Epoch::new(format) {
+                Some(epoch) => setup.moments(column, epoch),
+                None => setup.moments(column, Pattern::new(format)),
+            },
         },
     }
+}
+
+/// The builder of numbers and booleans that are not spelt plainly.
+fn notated_builder(column: &Column, setup: &Setup<'_>) -> Option<Box<dyn ColumnBuilder>> {
+    let format = column.format.as_deref()?;
+    let declared = column.origin == Origin::Declared;
+    let notation = || Notation::parse(format).expect("the options were checked before");
+    Some(match column.data_type {
+        DataType::Int64 => setup.typed(number::Integers {
+            notation: notation(),
+            declared,
+        }),
+        DataType::Float64 => setup.typed(number::Floats {
+            notation: notation(),
+            declared,
+        }),
+        DataType::Boolean => setup.typed(boolean::Pair::new(format)),
+        _ => return None,
+    })
 }
 
 /// What all builders of typed columns need.

@@ -8,6 +8,7 @@ use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::{Offset, TimeZone};
 
 use super::date::day_number;
+use super::epoch::Epoch;
 use super::timestamp::{Moment, ReadMoment};
 
 /// What a pattern reads.
@@ -28,6 +29,9 @@ pub struct FormatKind {
 /// # Errors
 /// What is wrong with the pattern, in words.
 pub fn check_format(pattern: &str) -> Result<FormatKind, String> {
+    if let Some(epoch) = Epoch::new(pattern) {
+        return Ok(epoch.kind());
+    }
     let offset = Offset::from_seconds(19_800).expect("5:30 is an offset");
     let sample = jiff::civil::date(2024, 11, 23).at(14, 45, 56, 123_456_789);
     let sample = sample
@@ -98,6 +102,12 @@ impl Pattern {
             pattern: Arc::clone(pattern),
             pieces: compile(pattern),
         }
+    }
+
+    /// Whether it reads `text`.
+    pub(super) fn reads(&self, text: &[u8]) -> bool {
+        let compiled = self.read_compiled(text);
+        compiled.or_else(|| self.read_jiff(text)).is_some()
     }
 
     /// Reads a text whose numbers have all their digits, or one digit where two may stand.

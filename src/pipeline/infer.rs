@@ -1,19 +1,22 @@
 //! What the sources hold before the first pass: sampled types, record length.
 //!
 //! In: the open sources. Out: a [`Table`]. Samples are taken at places spread over all sources, so
-//! that a column which changes its nature late is seen; they decide types only, never rows.
+//! that a column which changes its nature late is seen; they decide types only, never rows. Where
+//! asked for, every record is a sample.
 
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
 use super::dialect::{Formats, Names, SourceFormat};
 use crate::base::{Column, Dialect, ErrorKind, Position, Quoting, Repair, Result};
+use crate::config::Infer;
 use crate::csv::{Indexer, Splitter, read_record, resync};
 use crate::decode::{Declared, Inference, Inferred, NullTokens};
-use crate::input::{RecordSplit, Source, SplitLimits, sample_ranges};
+use crate::input::{RecordSplit, Source, SplitLimits, Stop, sample_ranges};
 
 /// Places at which types are sampled, over all sources.
 const SAMPLE_PLACES: usize = 65;
@@ -21,6 +24,8 @@ const SAMPLE_PLACES: usize = 65;
 const SAMPLE_BYTES: usize = 64 << 10;
 /// The longest header taken in.
 const HEADER_BYTES_MAX: usize = 8 << 20;
+/// Bytes split off at a time where every record is looked at.
+const FULL_BYTES: usize = 1 << 20;
 /// Records indexed at a time.
 const BLOCK_RECORDS: usize = 2048;
 /// Sources sampled at most; more are sampled in even steps.
@@ -113,6 +118,14 @@ pub(crate) fn unique_names(fields: Vec<String>) -> Vec<String> {
     names
 }
 
+/// What types are inferred from, and what calls a long look off.
+#[derive(Clone, Copy)]
+pub(crate) struct Looking<'a> {
+    pub(crate) from: Infer,
+    pub(crate) repair: Repair,
+    pub(crate) interrupted: &'a AtomicBool,
+}
+
 /// Finds each column's type from samples, or takes the declared one.
 pub(crate) fn infer(
     sources: &[Arc<Source>],
@@ -120,44 +133,62 @@ pub(crate) fn infer(
     names: &[Arc<str>],
     declared: &[Option<Declared>],
     nulls: &NullTokens,
-    repair: Repair,
-) -> Table {
-    let step = sources.len().div_ceil(SAMPLE_SOURCES_MAX);
+    looking: Looking<'_>,
+) -> Result<Table> {
+    let full = looking.from == Infer::Full;
+    let step = match full {
+        true => 1,
+        false => sources.len().div_ceil(SAMPLE_SOURCES_MAX),
+    };
     let pairs = sources.iter().zip(&formats.sources);
     let sampled: Vec<(&Arc<Source>, &SourceFormat)> = pairs.step_by(step).collect();
     let places: Vec<(&Source, &SourceFormat, Range<usize>)> = sampled
         .iter()
         .flat_map(|(source, format)| {
             let places = (SAMPLE_PLACES / sampled.len()).max(1);
-            let ranges = sample_ranges(format.range.clone(), places, SAMPLE_BYTES);
+            let ranges = match full {
+                true => vec![format.range.clone()],
+                false => sample_ranges(format.range.clone(), places, SAMPLE_BYTES),
+            };
             ranges.into_iter().map(|range| (&***source, *format, range))
         })
         .collect();
-    let empty = |quoting: Quoting| Sample {
-        inference: Inference::new(names.len(), nulls, quoting),
+    let empty = |quoting: Quoting, delimiter: u8| Sample {
+        inference: Inference::new(names.len(), nulls, quoting).delimited(delimiter),
         records: 0,
         bytes: 0,
     };
     let sample = places
         .into_par_iter()
-        .map(|(source, format, range)| {
-            let mut sample = empty(format.dialect.quoting());
-            sample.observe(source, (format, repair), range.clone());
-            // Records reach past the end of the sample.
-            source.release(range.start..range.end + SAMPLE_BYTES);
-            sample
+        .map(|(source, format, range)| -> Result<Sample> {
+            let mut sample = empty(format.dialect.quoting(), format.dialect.delimiter);
+            if full {
+                sample.observe_all(source, format, looking)?;
+            } else {
+                sample.observe(source, (format, looking.repair), range.clone());
+                // Records reach past the end of the sample.
+                source.release(range.start..range.end + SAMPLE_BYTES);
+            }
+            Ok(sample)
         })
-        .reduce(|| empty(Quoting::doubled(None)), Sample::merge);
+        .try_reduce(
+            || empty(Quoting::doubled(None), b','),
+            |one, other| Ok(one.merge(other)),
+        )?;
     sampled
         .iter()
         .for_each(|(source, _)| source.release(source.data()));
-    let inferred = sample.inference.decide(names, declared);
-    Table {
+    let mut inferred = sample.inference.decide(names, declared);
+    if full {
+        let why = inferred.iter_mut().map(|found| &mut found.why);
+        why.for_each(|why| *why = why.replace("sampled cells", "cells"));
+    }
+    Ok(Table {
         columns: inferred.iter().map(|found| found.column.clone()).collect(),
         why: inferred.iter().map(|found| found.why.clone()).collect(),
         inferred,
         record_bytes: sample.bytes / sample.records.max(1),
-    }
+    })
 }
 
 struct Sample {
@@ -202,6 +233,42 @@ impl Sample {
         }
         self.records += split.records as usize;
         self.bytes += split.end - at;
+    }
+
+    /// Looks at every record of a source.
+    fn observe_all(
+        &mut self,
+        source: &Source,
+        format: &SourceFormat,
+        looking: Looking<'_>,
+    ) -> Result<()> {
+        let bytes = &source.bytes()[..format.range.end];
+        let limits = SplitLimits {
+            records_max: usize::MAX,
+            bytes_max: FULL_BYTES,
+            record_bytes_max: HEADER_BYTES_MAX,
+        };
+        let splitter = Splitter::new(format.dialect);
+        let indexer = Indexer::new(format.dialect, format.fields, limits.record_bytes_max);
+        let mut indexer = indexer.repairing(looking.repair);
+        let mut at = format.range.start;
+        loop {
+            super::open::check(looking.interrupted)?;
+            let split = splitter.split(bytes, at, &limits, &mut |_| {});
+            let mut from = 0;
+            while let Some(fields) = indexer.next(&bytes[at..split.end], &mut from, BLOCK_RECORDS) {
+                self.inference.observe(&fields);
+            }
+            self.records += split.records as usize;
+            self.bytes += split.end - at;
+            let next = match split.stop {
+                Stop::EndOfInput => return Ok(()),
+                Stop::Full => split.end,
+                Stop::Oversize { resume, .. } => resume,
+            };
+            source.release(at..next);
+            at = next;
+        }
     }
 
     fn merge(mut self, other: Self) -> Self {

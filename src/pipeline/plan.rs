@@ -131,7 +131,13 @@ fn slot(schema: &Schema, name: &str) -> usize {
 /// Refuses date and timestamp formats that cannot be read by.
 pub(crate) fn check_formats(config: &Config) -> Result<()> {
     for (column, spec) in &config.dtypes {
-        let Some(format) = &spec.format else { continue };
+        let Some(format) = spec
+            .format
+            .as_ref()
+            .filter(|_| !spec.data_type.is_numeric())
+        else {
+            continue;
+        };
         let kind = check_format(format);
         let refuse = |message: String| {
             Err(Error::usage(

@@ -244,12 +244,15 @@ fn columns(outcome: &Outcome<'_>) -> Vec<ColumnReceipt> {
                 Some(why) => why.clone(),
                 None => "made by a rolling window".into(),
             };
+            let inferred = outcome.table.inferred.get(slot);
             let hint = (counts.null_lookalikes > 0)
                 .then(|| format!("--null-values {}=NA,N/A,null", column.name));
             ColumnReceipt {
                 name: column.name.to_string(),
                 data_type: column.data_type.to_string(),
+                format: column.format.as_deref().map(str::to_owned),
                 why,
+                ambiguous: inferred.map_or(0, |found| found.ambiguous),
                 nulls_in: counts.nulls_in,
                 nulled: counts.nulled,
                 filled: counts.filled,

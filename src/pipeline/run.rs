@@ -12,7 +12,7 @@ use super::belt::{Belt, BeltParts, BeltStage, RowCost};
 use super::budget::Budget;
 use super::cancel::CalledOff;
 use super::dialect::Formats;
-use super::infer::{self, Table};
+use super::infer::{self, Looking, Table};
 use super::lanes::Lanes;
 use super::layout::{Layout, LayoutRequest};
 use super::open::{self, check, pool};
@@ -249,11 +249,15 @@ impl Run<'_> {
             nulls,
             ..
         } = self;
-        let repair = self.config.repair;
+        let looking = Looking {
+            from: self.config.infer,
+            repair: self.config.repair,
+            interrupted: &self.interrupted,
+        };
         let table =
-            pool.install(|| infer::infer(sources, formats, &names, &declared, nulls, repair));
+            pool.install(|| infer::infer(sources, formats, &names, &declared, nulls, looking));
         check_sources(sources)?;
-        Ok(table)
+        table
     }
 
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.

@@ -143,8 +143,14 @@ pub struct ColumnReceipt {
     /// Its type.
     #[serde(rename = "type")]
     pub data_type: String,
+    /// How its cells are spelt, where not plainly: a strptime pattern, the number 1234.50, or a pair
+    /// of words.
+    pub format: Option<String>,
     /// How it came by its type, in words.
     pub why: String,
+    /// Cells that types were inferred from and that another spelling reads as other values, where
+    /// nothing in the column speaks against it.
+    pub ambiguous: u64,
     /// Null cells as they came in.
     pub nulls_in: u64,
     /// Cells that did not fit the type and became null.
