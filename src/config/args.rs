@@ -11,6 +11,7 @@ use super::choice::{
     Comment, Escape, OnBadRow, Quote, TextEncoding, parse_comment, parse_delimiter, parse_encoding,
     parse_escape, parse_quote,
 };
+use super::columns::ColumnOptions;
 use super::dtype::{DtypeSpec, parse_column_dtype};
 use super::layout::LayoutOptions;
 use super::nulls::{NullList, parse_null_list};
@@ -148,8 +149,8 @@ pub struct Options {
     ///
     /// Repeat it or give several. Of a directory the files directly in it are read, but for names
     /// that start with _ or a dot. Quote a glob to have chunketl expand it; ** goes into directories
-    /// below. Files of a directory or glob come in natural order (part-2 before part-10). All inputs have the same columns. Files compressed with gzip, zstd,
-    /// bzip2, xz or lz4 are unpacked, whatever their names.
+    /// below. Files of a directory or glob come in natural order (part-2 before part-10). Files compressed with gzip, zstd, bzip2, xz or lz4
+    /// are unpacked, whatever their names.
     #[arg(short, long, value_name = "PATH", num_args = 1.., help_heading = INPUT)]
     pub(super) input: Vec<String>,
 
@@ -226,6 +227,9 @@ pub struct Options {
     /// How the files are laid out.
     #[command(flatten)]
     pub(super) layout: LayoutOptions,
+    /// What of the files is taken in.
+    #[command(flatten)]
+    pub(super) columns: ColumnOptions,
 
     /// Longest record taken in [default: 16MiB]
     ///

@@ -8,7 +8,7 @@ use super::nulls::NullList;
 use super::resolve::resolve;
 use super::{Config, OnBadRow, StepSpec, choice, dtype, quantity};
 use crate::base::{Error, Result};
-use crate::base::{InvalidBytes, LineEnd, Mode, Order, Progress, TooFew, TooMany};
+use crate::base::{InvalidBytes, LineEnd, Mode, Order, Progress, SchemaDrift, TooFew, TooMany};
 
 /// Builds a [`Config`] call by call. What a call gets wrong is reported by [`Builder::build`].
 ///
@@ -176,6 +176,39 @@ impl Builder {
     pub fn no_sniff(mut self) -> Self {
         self.options.layout.no_sniff = true;
         self
+    }
+
+    /// What becomes of the columns of files whose headers differ.
+    pub fn schema_drift(mut self, what: SchemaDrift) -> Self {
+        self.options.columns.schema_drift = Some(what);
+        self
+    }
+
+    /// Keeps these columns only, in this order, as the files call them; `*` stands for any text.
+    pub fn select<T: Into<String>>(mut self, columns: impl IntoIterator<Item = T>) -> Self {
+        self.options.columns.select = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Leaves these columns out, as the files call them; `*` stands for any text.
+    pub fn exclude<T: Into<String>>(mut self, columns: impl IntoIterator<Item = T>) -> Self {
+        self.options.columns.exclude = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Calls the column `old` of the files `new` from here on.
+    pub fn rename(mut self, old: &str, new: &str) -> Self {
+        let pair = (old.to_owned(), new.to_owned());
+        self.options.columns.rename.push(pair);
+        self
+    }
+
+    /// The most columns of a file, and of all files together.
+    pub fn columns_max(self, columns: usize) -> Self {
+        let parsed = quantity::parse_count(&columns.to_string());
+        self.set("--max-columns", parsed, |options, columns| {
+            options.columns.max_columns = Some(columns);
+        })
     }
 
     /// The longest record taken in, in bytes.

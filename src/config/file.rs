@@ -11,7 +11,7 @@ use node::Node;
 use super::args::{self, Options};
 use super::nulls::NullList;
 use super::step::{StepSpec, parse_impute, parse_rolling};
-use super::{choice, dtype, layout, quantity};
+use super::{choice, columns, dtype, layout, quantity};
 use crate::base::{Error, Result};
 
 /// Reads the options of the file at `path`.
@@ -55,6 +55,13 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "header-rows" => options.layout.header_rows = Some(entry.parsed(quantity::parse_count)?),
         "table" => options.layout.table = Some(entry.parsed(quantity::parse_count)?),
         "no-sniff" => options.layout.no_sniff = entry.boolean()?,
+        "schema-drift" => {
+            options.columns.schema_drift = Some(entry.parsed(choice::parse_choice)?);
+        }
+        "select" => options.columns.select = entry.strings()?,
+        "exclude" => options.columns.exclude = entry.strings()?,
+        "rename" => options.columns.rename = renames(entry)?,
+        "max-columns" => options.columns.max_columns = Some(entry.parsed(quantity::parse_count)?),
         "max-record-bytes" => {
             options.max_record_bytes = Some(entry.parsed(quantity::parse_record_bytes_max)?);
         }
@@ -106,6 +113,22 @@ fn unknown_key(entry: &Node<'_>) -> Error {
         &entry.key().replace('_', "-"),
         known,
     ))
+}
+
+/// A table of old and new names, or a list of what the flag takes.
+fn renames(entry: &Node<'_>) -> Result<Vec<(String, String)>> {
+    if !entry.is_table() {
+        let items = entry.items()?;
+        let pairs = items.iter().map(|item| item.parsed(columns::parse_rename));
+        return pairs.collect();
+    }
+    let pair = |column: &Node<'_>| {
+        let new = column
+            .parsed(|new| columns::parse_rename(&format!("x={new}")))?
+            .1;
+        Ok((column.key().to_owned(), new))
+    };
+    entry.entries()?.iter().map(pair).collect()
 }
 
 /// A list for all columns that are not text, or a table of lists for single columns.
@@ -216,11 +239,13 @@ mod tests {
                 "true"
             }
             "dtype" => "{ a = 'int64' }",
+            "rename" => "['a=b']",
             "impute" => "['a=mean']",
             "rolling" => "['a:mean:7']",
             "delimiter" | "quote" | "escape" | "comment" => "';'",
             "line-end" => "'any'",
             "too-few" => "'pad'",
+            "schema-drift" => "'intersect'",
             "too-many" => "'truncate'",
             "on-bad-row" => "'fail'",
             "order" => "'trust'",
@@ -229,7 +254,8 @@ mod tests {
             "mode" => "'append'",
             "compression" => "'lz4'",
             "progress" => "'never'",
-            "input" | "files-from" | "out" | "key" | "time" | "temp-dir" | "null-values" => "'x'",
+            "input" | "files-from" | "out" | "key" | "time" | "temp-dir" | "null-values"
+            | "select" | "exclude" => "'x'",
             _ => "7",
         };
         for name in args::option_names() {

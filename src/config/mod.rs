@@ -9,6 +9,7 @@ mod args;
 mod builder;
 mod check;
 mod choice;
+mod columns;
 mod dtype;
 mod file;
 mod layout;
@@ -24,13 +25,16 @@ pub use args::{Args, Command, Options, SniffArgs, completions};
 pub use builder::Builder;
 pub use check::check_columns;
 pub use choice::OnBadRow;
+pub use columns::{Chosen, choose_columns};
 pub use dtype::DtypeSpec;
 use encoding_rs::Encoding;
 pub use nulls::NullValues;
 pub use quantity::RejectsMax;
 pub use step::StepSpec;
 
-pub use crate::base::{Compression, InvalidBytes, LineEnd, Mode, Order, Progress, TooFew, TooMany};
+pub use crate::base::{
+    Compression, InvalidBytes, LineEnd, Mode, Order, Progress, SchemaDrift, TooFew, TooMany,
+};
 use crate::base::{Dialect, Known, Repair, Result};
 
 /// A run, as it is meant.
@@ -62,6 +66,17 @@ pub struct Config {
     pub on_bad_row: OnBadRow,
     /// The most rejected rows; `None` for any number.
     pub rejects_max: Option<RejectsMax>,
+    /// What becomes of the columns of files whose headers differ.
+    pub schema_drift: SchemaDrift,
+    /// The columns to keep, in order, as the files call them; all if there are none. A `*` stands
+    /// for any text.
+    pub select: Vec<String>,
+    /// The columns to leave out, likewise.
+    pub exclude: Vec<String>,
+    /// What columns are called from here on: old names, each once, and new ones.
+    pub rename: Vec<(String, String)>,
+    /// The most columns of a file, and of all files together.
+    pub columns_max: usize,
     /// Declared types, each column once.
     pub dtypes: Vec<(String, DtypeSpec)>,
     /// Which spellings mean that a cell is missing.

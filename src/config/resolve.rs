@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use super::args::Options;
 use super::choice::{Comment, Escape, Quote, TextEncoding};
+use super::columns::COLUMNS_MAX;
 use super::nulls::NullValues;
 use super::step::StepSpec;
 use super::{Config, OnBadRow, file};
@@ -43,6 +44,11 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
         },
         sniff: !options.layout.no_sniff,
         known,
+        schema_drift: options.columns.schema_drift.unwrap_or_default(),
+        select: options.columns.select,
+        exclude: options.columns.exclude,
+        rename: options.columns.rename,
+        columns_max: options.columns.max_columns.unwrap_or(COLUMNS_MAX),
         record_bytes_max: options.max_record_bytes.unwrap_or(RECORD_BYTES_MAX),
         on_bad_row: options.on_bad_row.unwrap_or_default(),
         rejects_max: options.max_rejects,
@@ -98,6 +104,7 @@ impl Options {
             too_many: self.too_many.or(file.too_many),
             layout: self.layout.over(file.layout, self.no_header),
             no_header: self.no_header || (file.no_header && !self.layout.header),
+            columns: self.columns.over(file.columns),
             max_record_bytes: self.max_record_bytes.or(file.max_record_bytes),
             max_rejects: match self.on_bad_row {
                 Some(OnBadRow::Fail) => self.max_rejects,
@@ -213,6 +220,16 @@ fn check(config: &Config) -> Result<()> {
     if let Some((column, _)) = duplicate(config.dtypes.iter(), |(column, _)| column) {
         let message = "the column has two types; keep one";
         return Err(Error::usage(format!("--dtype {column}=…"), message));
+    }
+    if let Some((old, new)) = duplicate(config.rename.iter(), |(old, _)| old) {
+        let message = "the column has two new names; keep one";
+        return Err(Error::usage(format!("--rename {old}={new}"), message));
+    }
+    for (flag, columns) in [("--select", &config.select), ("--exclude", &config.exclude)] {
+        if columns.iter().any(String::is_empty) {
+            let message = "name the columns, separated by commas";
+            return Err(Error::usage(flag, message));
+        }
     }
     if config.key.iter().any(String::is_empty) {
         let message = "name the columns, separated by commas";

@@ -3,13 +3,15 @@
 //! Invariant: what is given stands, the rest is found around it; every line of a source is a header,
 //! a record, or told as skipped. Only a few places of a source are looked at, whatever its length.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::infer::{data_error, differs, first_record, unique_names};
+use super::columns::{Header, Matched, Places};
+use super::infer::{data_error, differs, first_record};
 use super::worker;
-use crate::base::{Dialect, Known, Result, Schema};
-use crate::config::Config;
+use crate::base::{Dialect, Error, Known, Result, Schema, SchemaDrift};
+use crate::config::{Config, choose_columns};
 use crate::csv::sniff::{self, Skipped, Sniffed, Table, What};
 use crate::csv::{Record, Splitter};
 use crate::decode::{DecodePlan, NullTokens};
@@ -47,15 +49,25 @@ pub(crate) struct SourceFormat {
     pub(crate) is_plain: bool,
 }
 
+/// What records that are read alike have in common.
+#[derive(PartialEq, Eq, Hash)]
+struct Reading {
+    dialect: Dialect,
+    fields: usize,
+    columns: usize,
+    /// Index of their places.
+    places: usize,
+}
+
 /// How all sources of a run are read.
 pub(crate) struct Formats {
     pub(crate) sources: Vec<SourceFormat>,
-    /// The columns' names, each once.
-    pub(crate) names: Vec<String>,
+    /// Their columns, and where they stand in each.
+    pub(crate) columns: Matched,
 }
 
 impl Formats {
-    /// Finds out how each of `sources` is read; they must agree about the names of the columns.
+    /// Finds out how each of `sources` is read, and matches their columns.
     pub(crate) fn find(sources: &[Arc<Source>], config: &Config) -> Result<Self> {
         let mut formats: Vec<SourceFormat> = Vec::with_capacity(sources.len());
         let mut like: Option<Vec<u8>> = None;
@@ -69,11 +81,16 @@ impl Formats {
             source.release(source.data());
             found?;
         }
-        let names = agree(sources, &mut formats, config)?;
+        let columns = matched(sources, &mut formats, config)?;
         Ok(Self {
             sources: formats,
-            names,
+            columns,
         })
+    }
+
+    /// Where the input's columns stand in source `source`.
+    pub(crate) fn places(&self, source: usize) -> &Places {
+        &self.columns.places[self.columns.of_source[source]]
     }
 
     /// Reads the last field of every record as a column, which had been taken for the empty end
@@ -89,7 +106,7 @@ impl Formats {
                 names.resize(format.fields, String::new());
             }
         }
-        self.names = agree(sources, &mut self.sources, config)?;
+        self.columns = matched(sources, &mut self.sources, config)?;
         Ok(())
     }
 
@@ -101,21 +118,28 @@ impl Formats {
         nulls: &NullTokens,
     ) -> worker::Formats {
         let mut all: Vec<worker::Format> = Vec::new();
-        let of_source = self.sources.iter().map(|source| {
-            let (dialect, fields) = (source.dialect, source.fields);
-            let is_same =
-                |format: &worker::Format| (format.dialect, format.fields) == (dialect, fields);
-            all.iter().position(is_same).unwrap_or_else(|| {
+        let mut known: HashMap<Reading, usize> = HashMap::new();
+        let sources = self.sources.iter().zip(&self.columns.of_source);
+        let of_source = sources.map(|(source, &places)| {
+            let reading = Reading {
+                dialect: source.dialect,
+                fields: source.fields,
+                columns: source.columns,
+                places,
+            };
+            *known.entry(reading).or_insert_with(|| {
                 let decode = Arc::new(DecodePlan {
                     schema: Arc::clone(schema),
                     slots: schema.columns.len(),
                     needed: needed.to_vec(),
+                    fields: Arc::clone(&self.columns.places[places].fields),
                     nulls: nulls.clone(),
-                    quoting: dialect.quoting(),
+                    quoting: source.dialect.quoting(),
                 });
                 all.push(worker::Format {
-                    dialect,
-                    fields,
+                    dialect: source.dialect,
+                    fields: source.fields,
+                    columns: source.columns,
                     decode,
                 });
                 all.len() - 1
@@ -145,12 +169,48 @@ fn beginning(source: &Source, format: &SourceFormat) -> Vec<u8> {
     source.bytes()[start..end].to_vec()
 }
 
-/// The names that all sources agree about; those without a header take the others'.
-fn agree(
+/// The columns of all sources, matched as `config` says.
+fn matched(
     sources: &[Arc<Source>],
     formats: &mut [SourceFormat],
     config: &Config,
-) -> Result<Vec<String>> {
+) -> Result<Matched> {
+    if formats.iter().all(|format| format.columns == 0) {
+        let message = match config.known.header == Some(false) {
+            true => "the file is empty; nothing to do",
+            false => "there is not even a header; nothing to do",
+        };
+        let source = sources.first();
+        let source = source.expect("discovery yields at least one source");
+        return Err(data_error(source, message.into()));
+    }
+    if config.schema_drift == SchemaDrift::Fail {
+        agree(sources, formats)?;
+    }
+    let headers = formats.iter().map(|format| Header {
+        names: format.names.as_deref(),
+        columns: format.columns,
+    });
+    let mut matched = Matched::new(&headers.collect::<Vec<_>>(), config.schema_drift);
+    let (columns, most) = (matched.names.len(), config.columns_max);
+    if columns == 0 {
+        let message = "no column is in all files; pass --schema-drift union to keep those of any";
+        return Err(Error::usage("--schema-drift intersect", message));
+    }
+    if columns > most {
+        let message = format!(
+            "the files have {columns} different columns together, more than --max-columns {most} \
+             allows; raise it, or pass --schema-drift intersect"
+        );
+        return Err(Error::usage("--input", message));
+    }
+    matched.choose(&choose_columns(config, &matched.header)?);
+    Ok(matched)
+}
+
+/// Fails if sources name their columns differently. Those without a header take the width of the
+/// others.
+fn agree(sources: &[Arc<Source>], formats: &mut [SourceFormat]) -> Result<()> {
     let mut first: Option<(&Source, &[String])> = None;
     for (source, format) in sources.iter().zip(&*formats) {
         let Some(names) = &format.names else { continue };
@@ -162,31 +222,15 @@ fn agree(
             Some(_) => {}
         }
     }
-    let widths = formats.iter().map(|format| format.columns);
-    let width = widths.clone().find(|columns| *columns > 0);
-    let names = match (first, width) {
-        (Some((_, names)), _) => unique_names(names.to_vec()),
-        (None, Some(columns)) => (1..=columns)
-            .map(|number| format!("column_{number}"))
-            .collect(),
-        (None, None) => {
-            let message = match config.known.header == Some(false) {
-                true => "the file is empty; nothing to do",
-                false => "there is not even a header; nothing to do",
-            };
-            let source = sources.first();
-            let source = source.expect("discovery yields at least one source");
-            return Err(data_error(source, message.into()));
-        }
-    };
+    let mut widths = formats.iter().map(|format| format.columns);
+    let width = first.map(|(_, names)| names.len());
+    let width = width.or_else(|| widths.find(|columns| *columns > 0));
+    let width = width.expect("some source has columns");
     // Records of another width than the table's are told apart by whoever reads them.
-    for format in formats
-        .iter_mut()
-        .filter(|format| format.columns != names.len())
-    {
-        (format.fields, format.columns) = (names.len(), names.len());
+    for format in formats.iter_mut().filter(|format| format.columns != width) {
+        (format.fields, format.columns) = (width, width);
     }
-    Ok(names)
+    Ok(())
 }
 
 impl SourceFormat {
@@ -199,7 +243,9 @@ impl SourceFormat {
         like: Option<&[u8]>,
     ) -> Result<Self> {
         if !config.sniff {
-            return Self::given(source, config);
+            let format = Self::given(source, config)?;
+            format.check_width(source, config.columns_max)?;
+            return Ok(format);
         }
         let (bytes, data) = (source.bytes(), source.data());
         let head = head(&bytes[data.clone()], like);
@@ -212,7 +258,7 @@ impl SourceFormat {
         if sniffed.header_rows == 0
             && config.known.header.is_none()
             && let Some(record) = first_record(source, data.start + sniffed.start, sniffed.dialect)?
-            && expected.is_some_and(|expected| *expected == record.names)
+            && expected.is_some_and(|expected| is_like(&record.names, expected))
         {
             let header = Some(true);
             sniffed = look(&Known {
@@ -225,6 +271,7 @@ impl SourceFormat {
         if !is_whole {
             format.look_behind(source, behind..data.end);
         }
+        format.check_width(source, config.columns_max)?;
         Ok(format)
     }
 
@@ -327,6 +374,19 @@ impl SourceFormat {
         Self::new(source, sniffed)
     }
 
+    /// Fails if there are more than `columns_max` columns.
+    fn check_width(&self, source: &Source, columns_max: usize) -> Result<()> {
+        if self.columns <= columns_max {
+            return Ok(());
+        }
+        let message = format!(
+            "the file has {} columns, more than --max-columns {columns_max} allows; check \
+             --delimiter, or raise it",
+            self.columns
+        );
+        Err(data_error(source, message))
+    }
+
     /// Looks at places behind the head, and for a footer at the end.
     fn look_behind(&mut self, source: &Source, behind: Range<usize>) {
         let start = behind.start.max(self.range.start);
@@ -362,6 +422,18 @@ impl SourceFormat {
                 .push("footer: records of other width at the end".to_owned());
         }
     }
+}
+
+/// Whether `fields` are names of columns as other sources have them: all of these, or none but these.
+fn is_like(fields: &[String], expected: &[String]) -> bool {
+    let (few, many) = match fields.len() <= expected.len() {
+        true => (fields, expected),
+        false => (expected, fields),
+    };
+    let many: HashSet<&String> = many.iter().collect();
+    few.iter()
+        .all(|name| !name.is_empty() && many.contains(name))
+        || fields == expected
 }
 
 /// The names of header records, joined; an empty group belongs to the one left of it.

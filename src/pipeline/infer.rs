@@ -23,7 +23,8 @@ const SAMPLE_BYTES: usize = 64 << 10;
 const HEADER_BYTES_MAX: usize = 64 << 20;
 /// Records indexed at a time.
 const BLOCK_RECORDS: usize = 2048;
-/// Sources sampled at most; more are sampled in even steps.
+/// Sources sampled at most; more are sampled in even steps. As many more are sampled as the first
+/// with their columns.
 const SAMPLE_SOURCES_MAX: usize = 256;
 
 /// The columns of the input and how they came by their types.
@@ -81,36 +82,14 @@ pub(crate) fn differs(
     data_error(
         source,
         format!(
-            "column {} is {} here but {} in {}; files of one run must have the same header",
+            "column {} is {} here but {} in {}; with --schema-drift fail all files must have the same \
+             header",
             at + 1,
             name(found),
             name(expected),
             with.path().display().to_string().escape_debug()
         ),
     )
-}
-
-/// Gives empty names a number and repeated names a suffix, so that each is unique.
-pub(crate) fn unique_names(fields: Vec<String>) -> Vec<String> {
-    let given: HashSet<String> = fields.iter().cloned().collect();
-    let mut taken = HashSet::new();
-    let mut names = Vec::with_capacity(fields.len());
-    for (index, field) in fields.into_iter().enumerate() {
-        let base = if field.is_empty() {
-            format!("column_{}", index + 1)
-        } else {
-            field.clone()
-        };
-        let mut name = base.clone();
-        let mut number = 2;
-        while taken.contains(&name) || (name != field && given.contains(&name)) {
-            name = format!("{base}_{number}");
-            number += 1;
-        }
-        taken.insert(name.clone());
-        names.push(name);
-    }
-    names
 }
 
 /// Finds each column's type from samples, or takes the declared one.
@@ -122,15 +101,14 @@ pub(crate) fn infer(
     nulls: &NullTokens,
     repair: Repair,
 ) -> Table {
-    let step = sources.len().div_ceil(SAMPLE_SOURCES_MAX);
-    let pairs = sources.iter().zip(&formats.sources);
-    let sampled: Vec<(&Arc<Source>, &SourceFormat)> = pairs.step_by(step).collect();
-    let places: Vec<(&Source, &SourceFormat, Range<usize>)> = sampled
+    let sampled = sampled(formats);
+    let places: Vec<(usize, Range<usize>)> = sampled
         .iter()
-        .flat_map(|(source, format)| {
+        .flat_map(|&source| {
             let places = (SAMPLE_PLACES / sampled.len()).max(1);
-            let ranges = sample_ranges(format.range.clone(), places, SAMPLE_BYTES);
-            ranges.into_iter().map(|range| (&***source, *format, range))
+            let range = formats.sources[source].range.clone();
+            let ranges = sample_ranges(range, places, SAMPLE_BYTES);
+            ranges.into_iter().map(move |range| (source, range))
         })
         .collect();
     let empty = |quoting: Quoting| Sample {
@@ -140,9 +118,11 @@ pub(crate) fn infer(
     };
     let sample = places
         .into_par_iter()
-        .map(|(source, format, range)| {
+        .map(|(index, range)| {
+            let (source, format) = (&sources[index], &formats.sources[index]);
             let mut sample = empty(format.dialect.quoting());
-            sample.observe(source, (format, repair), range.clone());
+            let places = &formats.places(index).fields;
+            sample.observe(source, (format, places, repair), range.clone());
             // Records reach past the end of the sample.
             source.release(range.start..range.end + SAMPLE_BYTES);
             sample
@@ -150,7 +130,7 @@ pub(crate) fn infer(
         .reduce(|| empty(Quoting::doubled(None)), Sample::merge);
     sampled
         .iter()
-        .for_each(|(source, _)| source.release(source.data()));
+        .for_each(|&index| sources[index].release(sources[index].data()));
     let inferred = sample.inference.decide(names, declared);
     Table {
         columns: inferred.iter().map(|found| found.column.clone()).collect(),
@@ -158,6 +138,22 @@ pub(crate) fn infer(
         inferred,
         record_bytes: sample.bytes / sample.records.max(1),
     }
+}
+
+/// The sources that types are sampled from: some in even steps, and the first of each way in which
+/// columns stand in them.
+fn sampled(formats: &Formats) -> Vec<usize> {
+    let of_source = &formats.columns.of_source;
+    let step = of_source.len().div_ceil(SAMPLE_SOURCES_MAX);
+    let mut seen = HashSet::new();
+    let mut rare = 0;
+    let is_sampled = |&source: &usize| {
+        let is_new = seen.insert(of_source[source]) && rare < SAMPLE_SOURCES_MAX;
+        let is_due = source % step == 0;
+        rare += usize::from(is_new && !is_due);
+        is_new || is_due
+    };
+    (0..of_source.len()).filter(is_sampled).collect()
 }
 
 struct Sample {
@@ -170,7 +166,7 @@ impl Sample {
     fn observe(
         &mut self,
         source: &Source,
-        (format, repair): (&SourceFormat, Repair),
+        (format, places, repair): (&SourceFormat, &[Option<usize>], Repair),
         range: Range<usize>,
     ) {
         let bytes = &source.bytes()[..format.range.end];
@@ -193,7 +189,7 @@ impl Sample {
         let mut indexer = indexer.repairing(repair);
         let mut from = 0;
         while let Some(fields) = indexer.next(&bytes[at..split.end], &mut from, BLOCK_RECORDS) {
-            self.inference.observe(&fields);
+            self.inference.observe(&fields, places);
         }
         self.records += split.records as usize;
         self.bytes += split.end - at;
@@ -204,19 +200,5 @@ impl Sample {
         self.records += other.records;
         self.bytes += other.bytes;
         self
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::unique_names;
-
-    #[test]
-    fn names_become_unique() {
-        let fields = ["a", "", "a", "a_2", "a", "column_2"]
-            .map(String::from)
-            .to_vec();
-        let names = unique_names(fields);
-        assert_eq!(names, ["a", "column_2_2", "a_3", "a_2", "a_4", "column_2"]);
     }
 }

@@ -26,6 +26,7 @@
 mod belt;
 mod budget;
 mod cancel;
+mod columns;
 mod dialect;
 mod inbox;
 mod infer;

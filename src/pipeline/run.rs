@@ -107,7 +107,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     let outcome = Outcome {
         config,
         sources: &run.sources,
-        formats: &run.formats.sources,
+        formats: &run.formats,
         table: &table,
         plan: &plan,
         fitted: &fitted,
@@ -156,9 +156,9 @@ fn open<'c>(
     let formats = Formats::find(&sources, config);
     check_sources(&sources)?;
     let formats = formats?;
-    config::check_columns(config, &formats.names)?;
+    config::check_columns(config, &formats.columns.header)?;
     plan::check_formats(config)?;
-    let nulls = plan::null_tokens(config, &formats.names);
+    let nulls = plan::null_tokens(config, &formats.columns.names);
     let run = Run {
         limit_bytes,
         formats,
@@ -213,7 +213,7 @@ impl Run<'_> {
             CalledOff::Widen(widen, place) => Ok(widen_column(table, &widen, &place)),
             CalledOff::Behind(chunk_offset, place) => {
                 self.formats.keep_last_fields(&self.sources, self.config)?;
-                self.nulls = plan::null_tokens(self.config, &self.formats.names);
+                self.nulls = plan::null_tokens(self.config, &self.formats.columns.names);
                 *table = self.infer()?;
                 let place = place.position_at(chunk_offset);
                 Ok(format!(
@@ -224,7 +224,7 @@ impl Run<'_> {
     }
 
     fn infer(&self) -> Result<Table> {
-        let names = self.formats.names.iter();
+        let names = self.formats.columns.names.iter();
         let names: Vec<Arc<str>> = names.map(|name| name.as_str().into()).collect();
         let declared: Vec<Option<Declared>> = names
             .iter()

@@ -15,6 +15,9 @@ use crate::report::StageLatency;
 /// one after the other, and one odd record costs its neighbours little.
 const BLOCK_RECORDS: usize = 256;
 
+/// Formats whose buffers are kept for more records of them.
+const READERS_MAX: usize = 4;
+
 /// The work whose time is taken, chunk by chunk or task by task.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Timed {
@@ -49,8 +52,10 @@ impl Timed {
 /// How the records of some sources are read.
 pub(crate) struct Format {
     pub(crate) dialect: Dialect,
-    /// Fields of a record; those behind the plan's columns must be empty.
+    /// Fields of a record.
     pub(crate) fields: usize,
+    /// The first so many of them are columns; the rest must be empty.
+    pub(crate) columns: usize,
     pub(crate) decode: Arc<DecodePlan>,
 }
 
@@ -68,8 +73,8 @@ pub(crate) struct Formats {
 
 pub(crate) struct Worker {
     formats: Arc<Formats>,
-    /// For each format, once there is something to read.
-    readers: Vec<Option<Reader>>,
+    /// The formats last read, by their index.
+    readers: Vec<(usize, Reader)>,
     repair: Repair,
     record_bytes_max: usize,
     /// Where in the last chunk a field is not empty that was taken for one behind a trailing
@@ -91,7 +96,7 @@ pub(crate) struct WorkerTime {
 impl Worker {
     pub(crate) fn new(formats: &Arc<Formats>, repair: Repair, record_bytes_max: usize) -> Self {
         Self {
-            readers: formats.all.iter().map(|_| None).collect(),
+            readers: Vec::new(),
             formats: Arc::clone(formats),
             repair,
             record_bytes_max,
@@ -121,12 +126,21 @@ impl Worker {
         let bytes = chunk.bytes();
         let index = self.formats.of_source[chunk.source_index as usize];
         let format = &self.formats.all[index];
-        let columns = format.decode.needed.len();
-        let reader = self.readers[index].get_or_insert_with(|| Reader {
-            indexer: Indexer::new(format.dialect, format.fields, self.record_bytes_max)
-                .repairing(self.repair),
-            decoder: Decoder::new(Arc::clone(&format.decode)),
+        let columns = format.columns;
+        let known = self.readers.iter().position(|(known, _)| *known == index);
+        let known = known.unwrap_or_else(|| {
+            if self.readers.len() == READERS_MAX {
+                self.readers.remove(0);
+            }
+            let indexer = Indexer::new(format.dialect, format.fields, self.record_bytes_max);
+            let reader = Reader {
+                indexer: indexer.repairing(self.repair),
+                decoder: Decoder::new(Arc::clone(&format.decode)),
+            };
+            self.readers.push((index, reader));
+            self.readers.len() - 1
         });
+        let reader = &mut self.readers[known].1;
         self.behind = None;
         reader.decoder.begin(chunk.records as usize);
         let mut at = 0;
