@@ -203,6 +203,12 @@ impl Builder {
         self
     }
 
+    /// Adds a text column that holds the path of the file each row is from.
+    pub fn source_column(mut self, name: impl Into<String>) -> Self {
+        self.options.columns.source_column = Some(name.into());
+        self
+    }
+
     /// The most columns of a file, and of all files together.
     pub fn columns_max(self, columns: usize) -> Self {
         let parsed = quantity::parse_count(&columns.to_string());

@@ -37,6 +37,13 @@ pub fn check_columns(config: &Config, header: &[String]) -> Result<()> {
             format!("--null-values {column}=…"),
         )?;
     }
+    if let Some(name) = &config.source_column {
+        if !known.insert(name) {
+            let message = format!("the input has a column `{name}` already; choose another name");
+            return Err(Error::usage(format!("--source-column {name}"), message));
+        }
+        columns.push(name);
+    }
     for column in &config.key {
         find(column, &known, &columns, format!("--key {column}"))?;
     }

@@ -44,6 +44,12 @@ pub(super) struct ColumnOptions {
         help_heading = super::args::INPUT)]
     pub(super) rename: Vec<(String, String)>,
 
+    /// Add a text column that holds the path of the file each row is from
+    ///
+    /// As it was given. It comes behind the columns of the files.
+    #[arg(long, value_name = "NAME", help_heading = super::args::INPUT)]
+    pub(super) source_column: Option<String>,
+
     /// Most columns of a file, and of all together [default: 65536]
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = super::args::INPUT)]
     pub(super) max_columns: Option<usize>,
@@ -60,6 +66,7 @@ impl ColumnOptions {
             select: or(self.select, file.select),
             exclude: or(self.exclude, file.exclude),
             rename,
+            source_column: self.source_column.or(file.source_column),
             schema_drift: self.schema_drift.or(file.schema_drift),
             max_columns: self.max_columns.or(file.max_columns),
         }

@@ -61,6 +61,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "select" => options.columns.select = entry.strings()?,
         "exclude" => options.columns.exclude = entry.strings()?,
         "rename" => options.columns.rename = renames(entry)?,
+        "source-column" => options.columns.source_column = Some(entry.string()?),
         "max-columns" => options.columns.max_columns = Some(entry.parsed(quantity::parse_count)?),
         "max-record-bytes" => {
             options.max_record_bytes = Some(entry.parsed(quantity::parse_record_bytes_max)?);
@@ -255,7 +256,7 @@ mod tests {
             "compression" => "'lz4'",
             "progress" => "'never'",
             "input" | "files-from" | "out" | "key" | "time" | "temp-dir" | "null-values"
-            | "select" | "exclude" => "'x'",
+            | "select" | "exclude" | "source-column" => "'x'",
             _ => "7",
         };
         for name in args::option_names() {

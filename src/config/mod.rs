@@ -75,6 +75,8 @@ pub struct Config {
     pub exclude: Vec<String>,
     /// What columns are called from here on: old names, each once, and new ones.
     pub rename: Vec<(String, String)>,
+    /// The name of a column that holds the path of each row's file.
+    pub source_column: Option<String>,
     /// The most columns of a file, and of all files together.
     pub columns_max: usize,
     /// Declared types, each column once.

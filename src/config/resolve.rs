@@ -48,6 +48,7 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
         select: options.columns.select,
         exclude: options.columns.exclude,
         rename: options.columns.rename,
+        source_column: options.columns.source_column,
         columns_max: options.columns.max_columns.unwrap_or(COLUMNS_MAX),
         record_bytes_max: options.max_record_bytes.unwrap_or(RECORD_BYTES_MAX),
         on_bad_row: options.on_bad_row.unwrap_or_default(),
@@ -230,6 +231,9 @@ fn check(config: &Config) -> Result<()> {
             let message = "name the columns, separated by commas";
             return Err(Error::usage(flag, message));
         }
+    }
+    if config.source_column.as_deref() == Some("") {
+        return Err(Error::usage("--source-column", "the column needs a name"));
     }
     if config.key.iter().any(String::is_empty) {
         let message = "name the columns, separated by commas";

@@ -25,7 +25,7 @@ mod validity;
 
 use std::sync::Arc;
 
-use arrow::array::new_null_array;
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array, StringArray, new_null_array};
 use bumpalo::Bump;
 
 pub use self::column::{ColumnCounts, Widen};
@@ -54,6 +54,9 @@ pub struct DecodePlan {
     /// For each input column the field of a record that holds it; where there is none, all cells
     /// are null.
     pub fields: Arc<[Option<usize>]>,
+    /// For each source the text that is in all cells of its rows in the last input column, if that
+    /// column is none of the fields.
+    pub origins: Option<Arc<[Arc<str>]>>,
     /// What stands for a missing cell.
     pub nulls: NullTokens,
     /// How fields become text; its bytes are ASCII.
@@ -195,6 +198,12 @@ impl Decoder {
                 assert_eq!(array.len(), self.rows, "every row has a cell");
                 (columns[slot], counts[slot]) = (Some(array), of_column);
             } else if self.plan.needed[slot] {
+                let origins = self.plan.origins.as_ref();
+                let origins = origins.filter(|_| slot + 1 == self.plan.needed.len());
+                if let Some(origins) = origins {
+                    columns[slot] = Some(repeated(&origins[source as usize], self.rows));
+                    continue;
+                }
                 let data_type = self.plan.schema.columns[slot].data_type.to_arrow();
                 columns[slot] = Some(new_null_array(&data_type, self.rows));
                 counts[slot].nulls = self.rows as u64;
@@ -233,6 +242,13 @@ impl Decoder {
             + self.repaired.capacity() * size_of::<Repaired>()
             + records
     }
+}
+
+/// A categorical column of which all `rows` cells are `text`.
+fn repeated(text: &str, rows: usize) -> ArrayRef {
+    let keys = Int32Array::from(vec![0; rows]);
+    let cells = DictionaryArray::new(keys, Arc::new(StringArray::from(vec![text])));
+    Arc::new(cells)
 }
 
 /// The builder of `column`: the only place that asks for a column's type.
@@ -401,6 +417,7 @@ mod tests {
             slots: types.len() + 1,
             needed: vec![true; types.len()],
             fields: (0..types.len()).map(Some).collect(),
+            origins: None,
             nulls: NullTokens::default(),
             quoting: Quoting::doubled(Some(b'"')),
         }

@@ -116,6 +116,7 @@ impl Formats {
         schema: &Arc<Schema>,
         needed: &[bool],
         nulls: &NullTokens,
+        origins: Option<&Arc<[Arc<str>]>>,
     ) -> worker::Formats {
         let mut all: Vec<worker::Format> = Vec::new();
         let mut known: HashMap<Reading, usize> = HashMap::new();
@@ -128,11 +129,15 @@ impl Formats {
                 places,
             };
             *known.entry(reading).or_insert_with(|| {
+                let fields = &self.columns.places[places].fields;
                 let decode = Arc::new(DecodePlan {
                     schema: Arc::clone(schema),
                     slots: schema.columns.len(),
                     needed: needed.to_vec(),
-                    fields: Arc::clone(&self.columns.places[places].fields),
+                    fields: { fields.iter().copied() }
+                        .chain(origins.map(|_| None))
+                        .collect(),
+                    origins: origins.cloned(),
                     nulls: nulls.clone(),
                     quoting: source.dialect.quoting(),
                 });

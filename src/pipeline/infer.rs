@@ -10,7 +10,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::dialect::{Formats, Names, SourceFormat};
-use crate::base::{Column, Dialect, ErrorKind, Position, Quoting, Repair, Result};
+use crate::base::{
+    Column, DataType, Dialect, ErrorKind, Origin, Position, Quoting, Repair, Result,
+};
 use crate::csv::{Indexer, Splitter, read_record, resync};
 use crate::decode::{Declared, Inference, Inferred, NullTokens};
 use crate::input::{RecordSplit, Source, SplitLimits, sample_ranges};
@@ -36,6 +38,20 @@ pub(crate) struct Table {
     pub(crate) inferred: Vec<Inferred>,
     /// Mean length of the sampled records, in bytes.
     pub(crate) record_bytes: usize,
+}
+
+impl Table {
+    /// Adds the column `name`, which holds the path of each row's source.
+    pub(crate) fn add_origin(&mut self, name: &str) {
+        self.columns.push(Column {
+            name: name.into(),
+            data_type: DataType::Categorical,
+            format: None,
+            origin: Origin::Declared,
+        });
+        self.why
+            .push("the path of the row's file (--source-column)".into());
+    }
 }
 
 /// The record at or behind `at` of `source`, which may name the columns.

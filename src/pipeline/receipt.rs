@@ -197,6 +197,7 @@ fn options(config: &Config) -> serde_json::Value {
         "select": config.select,
         "exclude": config.exclude,
         "rename": config.rename,
+        "source_column": config.source_column,
         "too_few": choice(&config.repair.too_few),
         "too_many": choice(&config.repair.too_many),
         "key": config.key,

@@ -48,6 +48,8 @@ struct Run<'c> {
     paths: Vec<PathBuf>,
     formats: Formats,
     nulls: NullTokens,
+    /// The path of each source, where a column holds it.
+    origins: Option<Arc<[Arc<str>]>>,
     limit_bytes: usize,
     shards: usize,
     progress: Progress,
@@ -159,7 +161,10 @@ fn open<'c>(
     config::check_columns(config, &formats.columns.header)?;
     plan::check_formats(config)?;
     let nulls = plan::null_tokens(config, &formats.columns.names);
+    let origin = |path: &PathBuf| Arc::from(path.to_string_lossy());
+    let origins = config.source_column.as_ref();
     let run = Run {
+        origins: origins.map(|_| paths.iter().map(origin).collect()),
         limit_bytes,
         formats,
         shards: config.threads.next_power_of_two().min(64),
@@ -250,8 +255,11 @@ impl Run<'_> {
             ..
         } = self;
         let repair = self.config.repair;
-        let table =
+        let mut table =
             pool.install(|| infer::infer(sources, formats, &names, &declared, nulls, repair));
+        if let Some(name) = &self.config.source_column {
+            table.add_origin(name);
+        }
         check_sources(sources)?;
         Ok(table)
     }
@@ -365,7 +373,9 @@ impl Run<'_> {
     ) -> BeltParts {
         let row_cost = row_cost(plan, &pass);
         let schema = Arc::new(plan.schema.clone());
-        let formats = self.formats.readers(&schema, &pass.needed, &self.nulls);
+        let formats =
+            self.formats
+                .readers(&schema, &pass.needed, &self.nulls, self.origins.as_ref());
         let records = self.formats.records(&self.sources).into_iter();
         let stages = pass.stages.into_iter().map(|stage| BeltStage {
             inline: stage.inline,
