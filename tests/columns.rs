@@ -7,15 +7,14 @@ use crate::program::Home;
 /// Runs `line` in several ways that must not differ; what is in the lake then.
 fn load(home: &Home, line: &str) -> Table {
     let mut first = None;
-    for ways in [
-        "--threads 1",
-        "--threads 3 --chunk-rows 2",
-        "--threads 2 --chunk-rows 7",
-    ] {
-        home.receipt(&format!("{line} -o lake --mode overwrite {ways}"));
-        let table = lake::read(&home.lake());
+    for chunks in ["", "--chunk-rows 2", "--chunk-rows 7"] {
+        let line = format!("{line} -o lake --mode overwrite {chunks}");
+        home.receipt(&format!("{line} --threads 1"));
+        let (files, table) = (lake::results(&home.lake()), lake::read(&home.lake()));
+        home.receipt(&format!("{line} --threads 3"));
+        assert!(lake::results(&home.lake()) == files, "{line} by more threads");
         let expected = first.get_or_insert_with(|| table.clone());
-        assert!(table == *expected, "{line} {ways}");
+        assert!(table == *expected, "{line}");
     }
     first.expect("there is a way")
 }
@@ -179,4 +178,161 @@ fn too_many_columns_are_told_with_the_file_and_its_width() {
     let said = home.fails("-i a.csv b.csv -o lake --max-columns 3", 2);
     assert!(said.contains("4 different columns"), "{said}");
     home.receipt("-i a.csv b.csv -o lake --max-columns 4");
+}
+
+#[test]
+fn columns_are_selected_left_out_and_renamed() {
+    let home = drifting();
+    let line = "-i a.csv b.csv c.csv --select day,id,n* --exclude note --rename id=key";
+    let table = load(&home, &format!("{line} --key key --impute day=ffill"));
+    assert_eq!(table.names, ["day", "key"]);
+    assert_eq!(lines(&table)[1..3], ["2024-01-02 2", "- 3"]);
+    let table = load(
+        &home,
+        "-i a.csv b.csv --rename amount=id,id=amount --exclude day",
+    );
+    assert_eq!(table.names, ["amount", "id", "note"]);
+    assert_eq!(lines(&table)[0], "1 2.0 -");
+    home.write(
+        "run.toml",
+        "input = ['a.csv']\nselect = ['id', 'amount']\nrename = { amount = 'x=y' }\n",
+    );
+    let table = load(&home, "--config run.toml");
+    assert_eq!(table.names, ["id", "x=y"]);
+    for (flags, expected) in [
+        (
+            "--select ids",
+            "--select ids: unknown column `ids`; did you mean `id`?",
+        ),
+        (
+            "--exclude amount --impute amount=mean",
+            "--impute amount=mean: --exclude amount leaves out the column `amount`",
+        ),
+        (
+            "--select id --key day",
+            "--key day: --select id leaves out the column `day`",
+        ),
+        (
+            "--rename id=key --key id",
+            "--key id: --rename id=key calls",
+        ),
+        (
+            "--rename id=day",
+            "--rename id=day: two columns would be called `day`",
+        ),
+        (
+            "--rename id=a,id=b",
+            "--rename id=b: the column has two new names",
+        ),
+        (
+            "--exclude amount --dtype amount=utf8",
+            "--exclude amount leaves out",
+        ),
+    ] {
+        let said = home.fails(&format!("-i a.csv -o other {flags}"), 2);
+        assert!(said.contains(expected), "{flags}: {said}");
+    }
+}
+
+#[test]
+fn columns_that_are_left_out_are_not_even_read() {
+    let home = Home::new();
+    // The misfit would be a reject of its column.
+    let rows: String = (0..200).map(|row| format!("{row},{row}\n")).collect();
+    home.write("a.csv", format!("a,b\n{rows}1,x\n"));
+    let receipt = home.receipt("-i a.csv -o lake");
+    assert_eq!(receipt.rejects.by_reason.values().sum::<u64>(), 1);
+    let receipt = home.receipt("-i a.csv -o lake --exclude b --mode overwrite");
+    assert!(receipt.rejects.by_reason.is_empty());
+    assert_eq!(receipt.totals.rows_written, 201);
+}
+
+#[test]
+fn a_column_tells_the_file_of_each_row() {
+    let home = drifting();
+    let table = load(&home, "-i c.csv ./a.csv --source-column file");
+    assert_eq!(table.names, ["day", "id", "amount", "file"]);
+    let files = ["c.csv", "c.csv", "./a.csv", "./a.csv"];
+    assert_eq!(table.column("file"), files.map(Some));
+    let table = load(
+        &home,
+        "-i a.csv b.csv c.csv --source-column file --key file --rolling id:count:9:n \
+         --min-samples 1 \
+         --impute id=median",
+    );
+    let counts = ["1", "2", "1", "2", "3", "1", "2"].map(|count| Some(count.to_owned()));
+    let found: Vec<_> = table.column("n").into_iter().collect();
+    let whole = |text: &Option<&str>| text.map(|text| text.trim_end_matches(".0").to_owned());
+    assert_eq!(found.iter().map(whole).collect::<Vec<_>>(), counts);
+    for (flags, expected) in [
+        (
+            "--source-column id",
+            "--source-column id: the input has a column `id` already",
+        ),
+        (
+            "--source-column f --rolling id:sum:2:f",
+            "has a column `f` already",
+        ),
+        (
+            "--source-column f --dtype f=int64",
+            "--dtype f=…: unknown column",
+        ),
+    ] {
+        let said = home.fails(&format!("-i a.csv -o other {flags}"), 2);
+        assert!(said.contains(expected), "{flags}: {said}");
+    }
+}
+
+/// Two files of 40 and 60 records, one of them bad.
+fn numbered() -> Home {
+    let home = Home::new();
+    let rows =
+        |rows: std::ops::Range<u32>| rows.map(|row| format!("{row},x\n")).collect::<String>();
+    home.write(
+        "a.csv",
+        format!("n,t\n{}bad\n{}", rows(0..20), rows(21..40)),
+    );
+    home.write("b.csv", format!("n,t\n{}", rows(40..100)));
+    home
+}
+
+#[test]
+fn a_limit_takes_the_first_records_of_all_inputs() {
+    let home = numbered();
+    for limit in [1, 20, 21, 39, 40, 41, 99, 100, 500] {
+        let line = format!("-i a.csv b.csv --no-sniff --limit {limit}");
+        let table = load(&home, &format!("{line} --impute n=median"));
+        let numbers = (0..limit.min(100)).filter(|number| *number != 20);
+        let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
+        let found: Vec<&str> = table.column("n").into_iter().flatten().collect();
+        assert_eq!(found, numbers);
+        let receipt = home.receipt(&format!("{line} -o lake --mode overwrite"));
+        assert_eq!(receipt.totals.rows_read, limit.min(100));
+        assert_eq!(receipt.totals.rows_rejected, u64::from(limit > 20));
+    }
+}
+
+#[test]
+fn a_sample_is_the_same_whatever_the_threads_and_chunks() {
+    let home = numbered();
+    let line = "-i a.csv b.csv --no-sniff --sample 0.3";
+    let table = load(&home, &format!("{line} --impute n=mean"));
+    let rows = table.rows.len();
+    assert!((15..=45).contains(&rows), "{rows}");
+    let receipt = home.receipt(&format!("{line} -o lake --mode overwrite"));
+    assert_eq!(receipt.totals.rows_written, rows as u64);
+    assert_eq!(receipt.totals.rows_rejected, 1);
+    assert_eq!(receipt.totals.rows_filtered, 99 - rows as u64);
+    assert_eq!(receipt.totals.accounted(), 100);
+    let other = load(&home, &format!("{line} --seed 1"));
+    assert_ne!(other.rows, table.rows);
+    let all = load(&home, "-i a.csv b.csv --no-sniff --sample 100%");
+    assert_eq!(all.rows.len(), 99);
+    // Of a limited input it is the sample's beginning.
+    let first = load(&home, &format!("{line} --limit 50"));
+    assert_eq!(first.rows, table.rows[..first.rows.len()]);
+    let said = home.fails("-i a.csv -o other --seed 3", 2);
+    assert!(said.contains("--seed: says which"), "{said}");
+    let said = home.fails("-i a.csv -o other --sample 1.5", 2);
+    assert!(said.contains("--sample"), "{said}");
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::args::Options;
 use super::nulls::NullList;
 use super::resolve::resolve;
-use super::{Config, OnBadRow, StepSpec, choice, dtype, quantity};
+use super::{Config, OnBadRow, StepSpec, choice, columns, dtype, quantity};
 use crate::base::{Error, Result};
 use crate::base::{InvalidBytes, LineEnd, Mode, Order, Progress, SchemaDrift, TooFew, TooMany};
 
@@ -207,6 +207,23 @@ impl Builder {
     pub fn source_column(mut self, name: impl Into<String>) -> Self {
         self.options.columns.source_column = Some(name.into());
         self
+    }
+
+    /// Reads only the first so many records of all inputs together.
+    pub fn limit(self, records: usize) -> Self {
+        let parsed = quantity::parse_count(&records.to_string());
+        self.set("--limit", parsed, |options, records| {
+            options.columns.limit = Some(records);
+        })
+    }
+
+    /// Keeps a share of the records, over 0 and up to 1; `seed` says which.
+    pub fn sample(self, fraction: f64, seed: u64) -> Self {
+        let parsed = columns::parse_fraction(&fraction.to_string());
+        self.set("--sample", parsed, |options, fraction| {
+            options.columns.sample = Some(fraction);
+            options.columns.seed = Some(seed);
+        })
     }
 
     /// The most columns of a file, and of all files together.
@@ -473,6 +490,14 @@ mod tests {
             .chunk_rows(40)
             .temp_dir("t")
             .temp_bytes_max(1 << 20)
+            .schema_drift(SchemaDrift::Intersect)
+            .select(["x", "id"])
+            .exclude(["n*"])
+            .rename("y", "x")
+            .source_column("file")
+            .limit(9)
+            .sample(0.5, 3)
+            .columns_max(11)
             .progress(Progress::Never)
             .build()
             .unwrap();
@@ -485,7 +510,8 @@ mod tests {
             --mode append --compression lz4 --row-group-rows 10 --part-size 20 --threads 3 \
             --memory-limit 512MiB --chunk-rows 40 --temp-dir t --progress never \
             --encoding latin1 --invalid-bytes replace --max-temp-size 1MiB \
-            --files-from list --max-files 7";
+            --files-from list --max-files 7 --schema-drift intersect --select x,id --exclude n* \
+            --rename y=x --source-column file --limit 9 --sample 50% --seed 3 --max-columns 11";
         let args = Args::try_parse_from(line.split_whitespace()).unwrap();
         assert_eq!(built, from_args(args).unwrap());
     }

@@ -50,6 +50,22 @@ pub(super) struct ColumnOptions {
     #[arg(long, value_name = "NAME", help_heading = super::args::INPUT)]
     pub(super) source_column: Option<String>,
 
+    /// Read only the first so many records of all inputs together
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = super::args::INPUT)]
+    pub(super) limit: Option<usize>,
+
+    /// Keep a random share of the records, such as 0.1 or 10%
+    ///
+    /// Each record is kept with that probability; the same ones are kept whenever the inputs and
+    /// --seed are the same. The others count as filtered. With --limit, of the first so many.
+    #[arg(long, value_name = "FRACTION", value_parser = parse_fraction,
+        help_heading = super::args::INPUT)]
+    pub(super) sample: Option<f64>,
+
+    /// Which records --sample keeps [default: 0]
+    #[arg(long, value_name = "N", value_parser = parse_seed, help_heading = super::args::INPUT)]
+    pub(super) seed: Option<u64>,
+
     /// Most columns of a file, and of all together [default: 65536]
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = super::args::INPUT)]
     pub(super) max_columns: Option<usize>,
@@ -67,10 +83,30 @@ impl ColumnOptions {
             exclude: or(self.exclude, file.exclude),
             rename,
             source_column: self.source_column.or(file.source_column),
+            limit: self.limit.or(file.limit),
+            sample: self.sample.or(file.sample),
+            seed: self.seed.or(file.seed),
             schema_drift: self.schema_drift.or(file.schema_drift),
             max_columns: self.max_columns.or(file.max_columns),
         }
     }
+}
+
+/// A share, over 0 and up to 1, or in percent.
+pub(super) fn parse_fraction(text: &str) -> Result<f64, String> {
+    let (digits, unit) = match text.strip_suffix('%') {
+        Some(digits) => (digits, 100.0),
+        None => (text, 1.0),
+    };
+    let number = digits.parse::<f64>().ok().map(|number| number / unit);
+    let fraction = number.filter(|fraction| *fraction > 0.0 && *fraction <= 1.0);
+    fraction.ok_or_else(|| "write a number over 0 and up to 1, such as 0.1, or 10%".to_owned())
+}
+
+/// Any whole number.
+pub(super) fn parse_seed(text: &str) -> Result<u64, String> {
+    let number = text.parse();
+    number.map_err(|_| "write a whole number, such as 42".to_owned())
 }
 
 /// `OLD=NEW`.
@@ -232,6 +268,16 @@ mod tests {
                 .to_owned()
         });
         Ok(names.collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn fractions() {
+        assert_eq!(parse_fraction("0.25"), Ok(0.25));
+        assert_eq!(parse_fraction("25%"), Ok(0.25));
+        assert_eq!(parse_fraction("1"), Ok(1.0));
+        for text in ["0", "1.5", "101%", "-1", "nan", "", "%", "x"] {
+            assert!(parse_fraction(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::path::Path;
 use node::Node;
 
 use super::args::{self, Options};
+use super::columns::ColumnOptions;
 use super::nulls::NullList;
 use super::step::{StepSpec, parse_impute, parse_rolling};
 use super::{choice, columns, dtype, layout, quantity};
@@ -55,14 +56,6 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "header-rows" => options.layout.header_rows = Some(entry.parsed(quantity::parse_count)?),
         "table" => options.layout.table = Some(entry.parsed(quantity::parse_count)?),
         "no-sniff" => options.layout.no_sniff = entry.boolean()?,
-        "schema-drift" => {
-            options.columns.schema_drift = Some(entry.parsed(choice::parse_choice)?);
-        }
-        "select" => options.columns.select = entry.strings()?,
-        "exclude" => options.columns.exclude = entry.strings()?,
-        "rename" => options.columns.rename = renames(entry)?,
-        "source-column" => options.columns.source_column = Some(entry.string()?),
-        "max-columns" => options.columns.max_columns = Some(entry.parsed(quantity::parse_count)?),
         "max-record-bytes" => {
             options.max_record_bytes = Some(entry.parsed(quantity::parse_record_bytes_max)?);
         }
@@ -100,6 +93,25 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
                 steps(&step, &mut options.steps)?;
             }
         }
+        key => return set_columns(&mut options.columns, key, entry),
+    }
+    Ok(())
+}
+
+/// Sets what of the files is taken in.
+fn set_columns(options: &mut ColumnOptions, key: &str, entry: &Node<'_>) -> Result<()> {
+    match key {
+        "schema-drift" => {
+            options.schema_drift = Some(entry.parsed(choice::parse_choice)?);
+        }
+        "select" => options.select = entry.strings()?,
+        "exclude" => options.exclude = entry.strings()?,
+        "rename" => options.rename = renames(entry)?,
+        "source-column" => options.source_column = Some(entry.string()?),
+        "limit" => options.limit = Some(entry.parsed(quantity::parse_count)?),
+        "sample" => options.sample = Some(entry.parsed(columns::parse_fraction)?),
+        "seed" => options.seed = Some(entry.parsed(columns::parse_seed)?),
+        "max-columns" => options.max_columns = Some(entry.parsed(quantity::parse_count)?),
         _ => return Err(unknown_key(entry)),
     }
     Ok(())
@@ -241,6 +253,7 @@ mod tests {
             }
             "dtype" => "{ a = 'int64' }",
             "rename" => "['a=b']",
+            "sample" => "0.5",
             "impute" => "['a=mean']",
             "rolling" => "['a:mean:7']",
             "delimiter" | "quote" | "escape" | "comment" => "';'",

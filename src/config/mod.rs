@@ -77,6 +77,12 @@ pub struct Config {
     pub rename: Vec<(String, String)>,
     /// The name of a column that holds the path of each row's file.
     pub source_column: Option<String>,
+    /// How many records are read, the first of all inputs together; `None` for all.
+    pub limit: Option<usize>,
+    /// The share of the records that is kept, over 0 and up to 1; `None` for all.
+    pub sample: Option<f64>,
+    /// Which records a sample keeps.
+    pub seed: u64,
     /// The most columns of a file, and of all files together.
     pub columns_max: usize,
     /// Declared types, each column once.

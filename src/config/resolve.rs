@@ -23,6 +23,10 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
         let file = file::read(&path)?;
         options = options.over(file);
     }
+    if options.columns.seed.is_some() && options.columns.sample.is_none() {
+        let message = "says which records are kept of a sample; pass --sample FRACTION too";
+        return Err(Error::usage("--seed", message));
+    }
     let dialect = dialect(&options)?;
     let known = known(&options)?;
     let mut steps = options.steps;
@@ -49,6 +53,9 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
         exclude: options.columns.exclude,
         rename: options.columns.rename,
         source_column: options.columns.source_column,
+        limit: options.columns.limit,
+        sample: options.columns.sample,
+        seed: options.columns.seed.unwrap_or_default(),
         columns_max: options.columns.max_columns.unwrap_or(COLUMNS_MAX),
         record_bytes_max: options.max_record_bytes.unwrap_or(RECORD_BYTES_MAX),
         on_bad_row: options.on_bad_row.unwrap_or_default(),

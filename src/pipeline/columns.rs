@@ -11,6 +11,9 @@ use std::sync::Arc;
 use crate::base::SchemaDrift;
 use crate::config::Chosen;
 
+/// The most columns, times the ways in which sources differ.
+const PLACES_MAX: usize = 1 << 22;
+
 /// What one source says about its columns.
 pub(crate) struct Header<'a> {
     /// The names as they stand there; `None` without a header.
@@ -48,7 +51,10 @@ pub(crate) struct Matched {
 impl Matched {
     /// Matches the columns of all sources by name; those of a source without a header are called as
     /// those of the first one with a header are, by position.
-    pub(crate) fn new(headers: &[Header<'_>], drift: SchemaDrift) -> Self {
+    ///
+    /// # Errors
+    /// Says so if sources differ in more ways than their places could be held in memory for.
+    pub(crate) fn new(headers: &[Header<'_>], drift: SchemaDrift) -> Result<Self, String> {
         let first = headers.iter().find_map(|header| header.names);
         let first = first.map_or_else(Vec::new, |names| unique_names(names.to_vec()));
         let mut known: HashMap<(Option<&[String]>, usize), usize> = HashMap::new();
@@ -63,6 +69,13 @@ impl Matched {
         });
         let of_source = of_source.collect();
         let names = names_of(&tables, drift);
+        let (columns, ways) = (names.len(), tables.len());
+        if ways > 1 && columns.saturating_mul(ways) > PLACES_MAX {
+            return Err(format!(
+                "the files have {columns} different columns together, in {ways} different ways, \
+                 which is too much to keep in mind; take fewer files at a time"
+            ));
+        }
         let slots: HashMap<&str, usize> = names
             .iter()
             .enumerate()
@@ -77,12 +90,12 @@ impl Matched {
             places.extra = table.iter().filter(is_extra).cloned().collect();
             places
         });
-        Self {
+        Ok(Self {
             places: places.collect(),
             header: names.clone(),
             names,
             of_source,
-        }
+        })
     }
 
     /// Takes in the `chosen` columns only, in their order.
@@ -194,7 +207,7 @@ mod tests {
             names: Some(names),
             columns: names.len(),
         });
-        Matched::new(&headers.collect::<Vec<_>>(), drift)
+        Matched::new(&headers.collect::<Vec<_>>(), drift).unwrap()
     }
 
     #[test]
@@ -238,12 +251,12 @@ mod tests {
         let named = ["x", "y"].map(String::from);
         let header = |names, columns| Header { names, columns };
         let headers = [header(None, 3), header(Some(&named), 2), header(None, 1)];
-        let matched = Matched::new(&headers, SchemaDrift::Union);
+        let matched = Matched::new(&headers, SchemaDrift::Union).unwrap();
         assert_eq!(matched.names, ["x", "y", "column_3"]);
         assert_eq!(matched.places[1].missing, ["column_3"]);
         assert_eq!(matched.places[2].fields.to_vec(), [Some(0), None, None]);
         let headless = [header(None, 1), header(None, 2)];
-        let matched = Matched::new(&headless, SchemaDrift::Union);
+        let matched = Matched::new(&headless, SchemaDrift::Union).unwrap();
         assert_eq!(matched.names, ["column_1", "column_2"]);
     }
 }

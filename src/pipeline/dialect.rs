@@ -3,17 +3,19 @@
 //! Invariant: what is given stands, the rest is found around it; every line of a source is a header,
 //! a record, or told as skipped. Only a few places of a source are looked at, whatever its length.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::columns::{Header, Matched, Places};
+use super::header::{is_like, joined};
 use super::infer::{data_error, differs, first_record};
+use super::sampling::Sampling;
 use super::worker;
 use crate::base::{Dialect, Error, Known, Result, Schema, SchemaDrift};
 use crate::config::{Config, choose_columns};
+use crate::csv::Splitter;
 use crate::csv::sniff::{self, Skipped, Sniffed, Table, What};
-use crate::csv::{Record, Splitter};
 use crate::decode::{DecodePlan, NullTokens};
 use crate::input::{Records, Source, sample_ranges};
 
@@ -64,6 +66,10 @@ pub(crate) struct Formats {
     pub(crate) sources: Vec<SourceFormat>,
     /// Their columns, and where they stand in each.
     pub(crate) columns: Matched,
+    /// The path of each, where a column holds it.
+    origins: Option<Arc<[Arc<str>]>>,
+    /// Which of their records are kept, if not all.
+    sampling: Option<Sampling>,
 }
 
 impl Formats {
@@ -82,9 +88,14 @@ impl Formats {
             found?;
         }
         let columns = matched(sources, &mut formats, config)?;
+        let origin = |source: &Arc<Source>| Arc::from(source.path().to_string_lossy());
+        let origins = config.source_column.as_ref();
+        let seed = config.seed;
         Ok(Self {
             sources: formats,
             columns,
+            origins: origins.map(|_| sources.iter().map(origin).collect()),
+            sampling: { config.sample }.map(|fraction| Sampling { fraction, seed }),
         })
     }
 
@@ -116,7 +127,6 @@ impl Formats {
         schema: &Arc<Schema>,
         needed: &[bool],
         nulls: &NullTokens,
-        origins: Option<&Arc<[Arc<str>]>>,
     ) -> worker::Formats {
         let mut all: Vec<worker::Format> = Vec::new();
         let mut known: HashMap<Reading, usize> = HashMap::new();
@@ -135,9 +145,9 @@ impl Formats {
                     slots: schema.columns.len(),
                     needed: needed.to_vec(),
                     fields: { fields.iter().copied() }
-                        .chain(origins.map(|_| None))
+                        .chain(self.origins.iter().map(|_| None))
                         .collect(),
-                    origins: origins.cloned(),
+                    origins: self.origins.clone(),
                     nulls: nulls.clone(),
                     quoting: source.dialect.quoting(),
                 });
@@ -151,7 +161,11 @@ impl Formats {
             })
         });
         let of_source = of_source.collect();
-        worker::Formats { all, of_source }
+        worker::Formats {
+            all,
+            of_source,
+            sampling: self.sampling,
+        }
     }
 
     /// Where the records of the sources are.
@@ -196,7 +210,8 @@ fn matched(
         names: format.names.as_deref(),
         columns: format.columns,
     });
-    let mut matched = Matched::new(&headers.collect::<Vec<_>>(), config.schema_drift);
+    let matched = Matched::new(&headers.collect::<Vec<_>>(), config.schema_drift);
+    let mut matched = matched.map_err(|message| Error::usage("--input", message))?;
     let (columns, most) = (matched.names.len(), config.columns_max);
     if columns == 0 {
         let message = "no column is in all files; pass --schema-drift union to keep those of any";
@@ -429,39 +444,6 @@ impl SourceFormat {
     }
 }
 
-/// Whether `fields` are names of columns as other sources have them: all of these, or none but these.
-fn is_like(fields: &[String], expected: &[String]) -> bool {
-    let (few, many) = match fields.len() <= expected.len() {
-        true => (fields, expected),
-        false => (expected, fields),
-    };
-    let many: HashSet<&String> = many.iter().collect();
-    few.iter()
-        .all(|name| !name.is_empty() && many.contains(name))
-        || fields == expected
-}
-
-/// The names of header records, joined; an empty group belongs to the one left of it.
-fn joined(mut rows: Vec<Vec<String>>) -> Vec<String> {
-    let Some(mut names) = rows.pop() else {
-        return Vec::new();
-    };
-    for groups in rows.into_iter().rev() {
-        let mut group = String::new();
-        for (index, name) in names.iter_mut().enumerate() {
-            if let Some(text) = groups.get(index).filter(|text| !text.trim().is_empty()) {
-                group.clone_from(text);
-            }
-            if name.trim().is_empty() {
-                name.clone_from(&group);
-            } else if !group.is_empty() && *name != group {
-                *name = format!("{group}_{name}");
-            }
-        }
-    }
-    names
-}
-
 /// As much of `data` as says something.
 fn head<'a>(data: &'a [u8], like: Option<&[u8]>) -> &'a [u8] {
     let is_like = like.is_some_and(|like| !like.is_empty() && data.starts_with(like));
@@ -477,38 +459,5 @@ fn head<'a>(data: &'a [u8], like: Option<&[u8]>) -> &'a [u8] {
             return head;
         }
         bytes *= 4;
-    }
-}
-
-/// A record that names columns, and where the next one starts.
-pub(crate) struct Names {
-    pub(crate) names: Vec<String>,
-    pub(crate) next: usize,
-}
-
-impl Names {
-    /// The fields of `record`; `None` if they are not UTF-8.
-    pub(crate) fn new(record: Record) -> Option<Self> {
-        let fields = record.fields.into_iter().map(String::from_utf8);
-        let names = fields.collect::<Result<_, _>>().ok()?;
-        Some(Self {
-            names,
-            next: record.next,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::joined;
-
-    #[test]
-    fn groups_reach_to_the_next_one() {
-        let rows = [
-            ["", "2019", "", "2020", "n"],
-            ["id", "low", "high", "", "n"],
-        ];
-        let rows = rows.map(|row| row.map(String::from).to_vec()).to_vec();
-        assert_eq!(joined(rows), ["id", "2019_low", "2019_high", "2020", "n"]);
     }
 }

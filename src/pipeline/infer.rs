@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::dialect::{Formats, Names, SourceFormat};
+use super::dialect::{Formats, SourceFormat};
+use super::header::Names;
 use crate::base::{
     Column, DataType, Dialect, ErrorKind, Origin, Position, Quoting, Repair, Result,
 };

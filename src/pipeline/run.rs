@@ -48,8 +48,6 @@ struct Run<'c> {
     paths: Vec<PathBuf>,
     formats: Formats,
     nulls: NullTokens,
-    /// The path of each source, where a column holds it.
-    origins: Option<Arc<[Arc<str>]>>,
     limit_bytes: usize,
     shards: usize,
     progress: Progress,
@@ -161,10 +159,7 @@ fn open<'c>(
     config::check_columns(config, &formats.columns.header)?;
     plan::check_formats(config)?;
     let nulls = plan::null_tokens(config, &formats.columns.names);
-    let origin = |path: &PathBuf| Arc::from(path.to_string_lossy());
-    let origins = config.source_column.as_ref();
     let run = Run {
-        origins: origins.map(|_| paths.iter().map(origin).collect()),
         limit_bytes,
         formats,
         shards: config.threads.next_power_of_two().min(64),
@@ -218,6 +213,7 @@ impl Run<'_> {
             CalledOff::Widen(widen, place) => Ok(widen_column(table, &widen, &place)),
             CalledOff::Behind(chunk_offset, place) => {
                 self.formats.keep_last_fields(&self.sources, self.config)?;
+                config::check_columns(self.config, &self.formats.columns.header)?;
                 self.nulls = plan::null_tokens(self.config, &self.formats.columns.names);
                 *table = self.infer()?;
                 let place = place.position_at(chunk_offset);
@@ -373,9 +369,7 @@ impl Run<'_> {
     ) -> BeltParts {
         let row_cost = row_cost(plan, &pass);
         let schema = Arc::new(plan.schema.clone());
-        let formats =
-            self.formats
-                .readers(&schema, &pass.needed, &self.nulls, self.origins.as_ref());
+        let formats = self.formats.readers(&schema, &pass.needed, &self.nulls);
         let records = self.formats.records(&self.sources).into_iter();
         let stages = pass.stages.into_iter().map(|stage| BeltStage {
             inline: stage.inline,
@@ -404,7 +398,9 @@ impl Run<'_> {
             bytes_max: layout.chunk_bytes_max,
             record_bytes_max: layout.record_bytes_max,
         };
-        Chunks::new(self.formats.records(&self.sources), limits).along(self.outline.as_ref())
+        let chunks = Chunks::new(self.formats.records(&self.sources), limits);
+        let first = self.config.limit.map_or(u64::MAX, |records| records as u64);
+        chunks.first(first).along(self.outline.as_ref())
     }
 
     /// Runs one pass to its end.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 
+use super::sampling::Sampling;
 use crate::base::{Dialect, ErrorKind, Repair, Result};
 use crate::csv::{Fields, Indexer};
 use crate::decode::{DecodePlan, Decoded, Decoder};
@@ -69,6 +70,8 @@ struct Reader {
 pub(crate) struct Formats {
     pub(crate) all: Vec<Format>,
     pub(crate) of_source: Vec<usize>,
+    /// Which of the records are kept, if not all.
+    pub(crate) sampling: Option<Sampling>,
 }
 
 pub(crate) struct Worker {
@@ -80,6 +83,8 @@ pub(crate) struct Worker {
     /// Where in the last chunk a field is not empty that was taken for one behind a trailing
     /// delimiter.
     behind: Option<usize>,
+    /// Rows of the last chunk that the sample left out.
+    left_out: u64,
     scratch: Bump,
     latency: StageLatency,
     started: Instant,
@@ -101,6 +106,7 @@ impl Worker {
             repair,
             record_bytes_max,
             behind: None,
+            left_out: 0,
             scratch: Bump::new(),
             latency: Timed::latency(),
             started: Instant::now(),
@@ -151,7 +157,7 @@ impl Worker {
             reader.decoder.push(&fields, &self.scratch);
             self.scratch.reset();
         }
-        let decoded = reader.decoder.finish(chunk.seq, chunk.source_index);
+        let mut decoded = reader.decoder.finish(chunk.seq, chunk.source_index);
         let bad = decoded
             .rejects
             .iter()
@@ -165,7 +171,16 @@ impl Worker {
             let text = format!("{split} records were split off, {found} decoded or rejected");
             return Err(ErrorKind::Balance(text).into());
         }
+        self.left_out = match self.formats.sampling {
+            None => 0,
+            Some(sampling) => sampling.apply(&mut decoded.batch, chunk.first_record)?,
+        };
         Ok(decoded)
+    }
+
+    /// Rows of the chunk just decoded that the sample left out.
+    pub(crate) fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// Where in the chunk just decoded something stands behind the last column.
