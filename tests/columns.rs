@@ -12,7 +12,10 @@ fn load(home: &Home, line: &str) -> Table {
         home.receipt(&format!("{line} --threads 1"));
         let (files, table) = (lake::results(&home.lake()), lake::read(&home.lake()));
         home.receipt(&format!("{line} --threads 3"));
-        assert!(lake::results(&home.lake()) == files, "{line} by more threads");
+        assert!(
+            lake::results(&home.lake()) == files,
+            "{line} by more threads"
+        );
         let expected = first.get_or_insert_with(|| table.clone());
         assert!(table == *expected, "{line}");
     }
