@@ -241,7 +241,7 @@ fn a_table_that_is_too_wide_ends_the_run_at_once() {
     home.write("in.csv", header.join(","));
     let message = home.fails("-i in.csv -o lake", 1);
     assert!(
-        message.contains("200000 fields, more than --max-columns 65536"),
+        message.contains("200000 columns, more than --max-columns 65536"),
         "{message}"
     );
     assert!(message.contains("in.csv"), "{message}");

@@ -138,11 +138,14 @@ fn files_that_are_no_tables_are_1() {
     }
     let home = home("a,b\n1,2\n");
     home.write("other.csv", "a,c\n1,2\n");
-    let said = home.fails("-i in.csv other.csv -o lake", 1);
+    let said = home.fails("-i in.csv other.csv -o lake --schema-drift fail", 1);
     assert!(
         said.contains("`c`") && said.contains("`b`") && said.contains("other.csv"),
         "{said}"
     );
+    let receipt = home.receipt("-i in.csv other.csv -o lake");
+    assert_eq!(receipt.inputs[1].columns_missing, ["b"]);
+    assert_eq!(receipt.inputs[1].columns_extra, ["c"]);
 }
 
 #[test]

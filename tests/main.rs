@@ -7,6 +7,7 @@ mod rolling;
 
 mod belt;
 mod cli;
+mod columns;
 mod crash;
 mod determinism;
 mod dialects;

@@ -277,11 +277,16 @@ fn files_of_one_run_may_differ_in_dialect() {
     assert_eq!(table.column("note"), notes);
     assert_eq!(receipt.inputs.len(), 4);
     home.write("5.csv", "id;other\n9;k\n");
-    let message = home.fails("-i 1.csv 5.csv -o other", 1);
+    let message = home.fails("-i 1.csv 5.csv -o other --schema-drift fail", 1);
     assert!(
         message.contains("column 2 is `other` here but `note` in 1.csv"),
         "{message}"
     );
+    home.receipt("-i 1.csv 5.csv -o lake --mode overwrite");
+    let table = lake::read(&home.lake());
+    assert_eq!(table.names, ["id", "note", "other"]);
+    let others = [None, None, Some("k")];
+    assert_eq!(table.column("other"), others);
 }
 
 #[test]

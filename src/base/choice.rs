@@ -61,6 +61,18 @@ pub enum TooMany {
     MergeLast,
 }
 
+/// What becomes of the columns of files whose headers differ.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum SchemaDrift {
+    /// Every column of any file is kept; where a file lacks it, it is null.
+    #[default]
+    Union,
+    /// Only columns that all files have are kept.
+    Intersect,
+    /// The run fails.
+    Fail,
+}
+
 /// When progress is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Progress {

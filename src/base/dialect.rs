@@ -7,7 +7,7 @@ use clap::ValueEnum;
 /// Records end at line ends outside quotes. A quote is structural only as the first byte of a
 /// field; elsewhere in an unquoted field it is an ordinary byte. Inside a quoted field a doubled
 /// quote stands for one quote. Blank lines are no records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Dialect {
     /// The byte between two fields.
     pub delimiter: u8,
@@ -89,7 +89,7 @@ impl Quoting {
 }
 
 /// What ends a record.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, ValueEnum)]
 pub enum LineEnd {
     /// LF or CRLF; a lone CR is text.
     #[default]
@@ -99,7 +99,7 @@ pub enum LineEnd {
 }
 
 /// A few bytes that lines may start with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Prefix {
     bytes: [u8; Self::BYTES_MAX],
     length: u8,

@@ -19,7 +19,7 @@ mod value;
 mod window;
 
 pub use batch::Batch;
-pub use choice::{Compression, InvalidBytes, Mode, Order, Progress, TooFew, TooMany};
+pub use choice::{Compression, InvalidBytes, Mode, Order, Progress, SchemaDrift, TooFew, TooMany};
 pub use dialect::{Dialect, Known, LineEnd, Prefix, Quoting};
 pub use error::{Error, ErrorKind, Result};
 pub use method::{Method, Statistic};

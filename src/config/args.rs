@@ -11,6 +11,7 @@ use super::choice::{
     Comment, Escape, Infer, OnBadRow, Quote, TextEncoding, parse_comment, parse_delimiter,
     parse_encoding, parse_escape, parse_quote,
 };
+use super::columns::ColumnOptions;
 use super::dtype::{DtypeSpec, parse_column_dtype};
 use super::layout::LayoutOptions;
 use super::nulls::{NullList, parse_null_list};
@@ -148,8 +149,8 @@ pub struct Options {
     ///
     /// Repeat it or give several. Of a directory the files directly in it are read, but for names
     /// that start with _ or a dot. Quote a glob to have chunketl expand it; ** goes into directories
-    /// below. Files of a directory or glob come in natural order (part-2 before part-10). All inputs have the same columns. Files compressed with gzip, zstd,
-    /// bzip2, xz or lz4 are unpacked, whatever their names.
+    /// below. Files of a directory or glob come in natural order (part-2 before part-10). Files compressed with gzip, zstd, bzip2, xz or lz4
+    /// are unpacked, whatever their names.
     #[arg(short, long, value_name = "PATH", num_args = 1.., help_heading = INPUT)]
     pub(super) input: Vec<String>,
 
@@ -226,19 +227,15 @@ pub struct Options {
     /// How the files are laid out.
     #[command(flatten)]
     pub(super) layout: LayoutOptions,
+    /// What of the files is taken in.
+    #[command(flatten)]
+    pub(super) columns: ColumnOptions,
 
     /// Longest record taken in [default: 16MiB]
     ///
     /// Longer ones are rejected, so that one lost quote cannot swallow the rest of a file.
     #[arg(long, value_name = "SIZE", value_parser = parse_record_bytes_max, help_heading = INPUT)]
     pub(super) max_record_bytes: Option<usize>,
-
-    /// Most columns [default: 65536]
-    ///
-    /// A first record with more ends the run at once: the delimiter is wrong, or the line ends are.
-    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = INPUT)]
-    pub(super) max_columns: Option<usize>,
-
     /// A row with too few fields: reject or pad [default: reject]
     ///
     /// `pad` makes the missing fields at its end null. What was repaired is counted in the receipt

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use super::args::Options;
 use super::nulls::NullList;
 use super::resolve::resolve;
-use super::{Config, Infer, OnBadRow, StepSpec, choice, dtype, quantity};
+use super::{Config, Infer, OnBadRow, StepSpec, choice, columns, dtype, quantity};
 use crate::base::{Error, Result};
-use crate::base::{InvalidBytes, LineEnd, Mode, Order, Progress, TooFew, TooMany};
+use crate::base::{InvalidBytes, LineEnd, Mode, Order, Progress, SchemaDrift, TooFew, TooMany};
 
 /// Builds a [`Config`] call by call. What a call gets wrong is reported by [`Builder::build`].
 ///
@@ -109,14 +109,6 @@ impl Builder {
         self
     }
 
-    /// The most columns of the input.
-    pub fn columns_max(self, columns: usize) -> Self {
-        let parsed = quantity::parse_count(&columns.to_string());
-        self.set("--max-columns", parsed, |options, columns| {
-            options.max_columns = Some(columns);
-        })
-    }
-
     /// What a row with too few fields comes to.
     pub fn too_few(mut self, what: TooFew) -> Self {
         self.options.too_few = Some(what);
@@ -184,6 +176,62 @@ impl Builder {
     pub fn no_sniff(mut self) -> Self {
         self.options.layout.no_sniff = true;
         self
+    }
+
+    /// What becomes of the columns of files whose headers differ.
+    pub fn schema_drift(mut self, what: SchemaDrift) -> Self {
+        self.options.columns.schema_drift = Some(what);
+        self
+    }
+
+    /// Keeps these columns only, in this order, as the files call them; `*` stands for any text.
+    pub fn select<T: Into<String>>(mut self, columns: impl IntoIterator<Item = T>) -> Self {
+        self.options.columns.select = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Leaves these columns out, as the files call them; `*` stands for any text.
+    pub fn exclude<T: Into<String>>(mut self, columns: impl IntoIterator<Item = T>) -> Self {
+        self.options.columns.exclude = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Calls the column `old` of the files `new` from here on.
+    pub fn rename(mut self, old: &str, new: &str) -> Self {
+        let pair = (old.to_owned(), new.to_owned());
+        self.options.columns.rename.push(pair);
+        self
+    }
+
+    /// Adds a text column that holds the path of the file each row is from.
+    pub fn source_column(mut self, name: impl Into<String>) -> Self {
+        self.options.columns.source_column = Some(name.into());
+        self
+    }
+
+    /// Reads only the first so many records of all inputs together.
+    pub fn limit(self, records: usize) -> Self {
+        let parsed = quantity::parse_count(&records.to_string());
+        self.set("--limit", parsed, |options, records| {
+            options.columns.limit = Some(records);
+        })
+    }
+
+    /// Keeps a share of the records, over 0 and up to 1; `seed` says which.
+    pub fn sample(self, fraction: f64, seed: u64) -> Self {
+        let parsed = columns::parse_fraction(&fraction.to_string());
+        self.set("--sample", parsed, |options, fraction| {
+            options.columns.sample = Some(fraction);
+            options.columns.seed = Some(seed);
+        })
+    }
+
+    /// The most columns of a file, and of all files together.
+    pub fn columns_max(self, columns: usize) -> Self {
+        let parsed = quantity::parse_count(&columns.to_string());
+        self.set("--max-columns", parsed, |options, columns| {
+            options.columns.max_columns = Some(columns);
+        })
     }
 
     /// The longest record taken in, in bytes.
@@ -421,7 +469,6 @@ mod tests {
             .comment("//")
             .line_end(LineEnd::Any)
             .skip_space()
-            .columns_max(100)
             .too_few(TooFew::Pad)
             .too_many(TooMany::MergeLast)
             .no_header()
@@ -450,11 +497,19 @@ mod tests {
             .chunk_rows(40)
             .temp_dir("t")
             .temp_bytes_max(1 << 20)
+            .schema_drift(SchemaDrift::Intersect)
+            .select(["x", "id"])
+            .exclude(["n*"])
+            .rename("y", "x")
+            .source_column("file")
+            .limit(9)
+            .sample(0.5, 3)
+            .columns_max(11)
             .progress(Progress::Never)
             .build()
             .unwrap();
         let line = "chunketl -i a.csv b.csv -o lake --delimiter ; --quote none --escape \\ \
-                    --comment // --line-end any --skip-space --max-columns 100 --too-few pad --too-many merge-last \
+                    --comment // --line-end any --skip-space --too-few pad --too-many merge-last \
                     --no-header \
             --max-record-bytes 1000 --on-bad-row reject --max-rejects 5% --dtype id=int64 --infer full \
             --null-values NA,- --null-values region=none --key a,b --time ts --order trust \
@@ -462,7 +517,8 @@ mod tests {
             --mode append --compression lz4 --row-group-rows 10 --part-size 20 --threads 3 \
             --memory-limit 512MiB --chunk-rows 40 --temp-dir t --progress never \
             --encoding latin1 --invalid-bytes replace --max-temp-size 1MiB \
-            --files-from list --max-files 7";
+            --files-from list --max-files 7 --schema-drift intersect --select x,id --exclude n* \
+            --rename y=x --source-column file --limit 9 --sample 50% --seed 3 --max-columns 11";
         let args = Args::try_parse_from(line.split_whitespace()).unwrap();
         assert_eq!(built, from_args(args).unwrap());
     }

@@ -3,22 +3,27 @@
 
 use std::collections::HashSet;
 
+use super::columns::{choose_columns, left_out};
 use super::{Config, StepSpec};
 use crate::base::{Error, Result};
 
-/// Checks every column that `config` names against the input's columns, `header`. A step may also
-/// name a column that an earlier step makes.
+/// Checks every column that `config` names against the input's columns, `header`, of which some may
+/// be left out or renamed. A step may also name a column that an earlier step makes.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) naming the flag and the nearest column.
 pub fn check_columns(config: &Config, header: &[String]) -> Result<()> {
-    let mut columns: Vec<&str> = header.iter().map(String::as_str).collect();
+    let chosen = choose_columns(config, header)?;
+    let mut columns: Vec<&str> = chosen.iter().map(|column| &*column.name).collect();
     let mut known: HashSet<&str> = columns.iter().copied().collect();
     let find = |column: &str, known: &HashSet<&str>, columns: &[&str], option: String| {
         if known.contains(column) {
             return Ok(());
         }
-        let message = crate::base::unknown("column", column, columns.iter().copied());
+        let is_input = header.iter().any(|name| name == column);
+        let why = is_input.then(|| left_out(config, column)).flatten();
+        let unknown = || crate::base::unknown("column", column, columns.iter().copied());
+        let message = why.unwrap_or_else(unknown);
         Err(Error::usage(option, message))
     };
     for (column, _) in &config.dtypes {
@@ -31,6 +36,13 @@ pub fn check_columns(config: &Config, header: &[String]) -> Result<()> {
             &columns,
             format!("--null-values {column}=…"),
         )?;
+    }
+    if let Some(name) = &config.source_column {
+        if !known.insert(name) {
+            let message = format!("the input has a column `{name}` already; choose another name");
+            return Err(Error::usage(format!("--source-column {name}"), message));
+        }
+        columns.push(name);
     }
     for column in &config.key {
         find(column, &known, &columns, format!("--key {column}"))?;
@@ -107,6 +119,30 @@ mod tests {
             assert!(message.starts_with(expected), "{message}");
             assert_eq!(error.exit_code(), 2);
         }
+    }
+
+    #[test]
+    fn a_column_that_is_left_out_names_both_flags() {
+        for (builder, expected) in [
+            (
+                run().key(["id"]).exclude(["i*"]),
+                "--key id: --exclude i* leaves out the column `id`",
+            ),
+            (
+                run().impute("amount", "mean").select(["id", "region"]),
+                "--impute amount=mean: --select id,region leaves out the column `amount`",
+            ),
+            (
+                run().time("timestamp").rename("timestamp", "ts"),
+                "--time timestamp: --rename timestamp=ts calls the column `timestamp` otherwise; \
+                 write `ts`",
+            ),
+        ] {
+            let message = check(builder).unwrap_err().to_string();
+            assert!(message.starts_with(expected), "{message}");
+        }
+        let renamed = run().rename("amount", "id").rename("id", "n");
+        assert!(check(renamed.key(["id", "n"]).dtype("id", "int64")).is_ok());
     }
 
     #[test]

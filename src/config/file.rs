@@ -9,9 +9,10 @@ use std::path::Path;
 use node::Node;
 
 use super::args::{self, Options};
+use super::columns::ColumnOptions;
 use super::nulls::NullList;
 use super::step::{StepSpec, parse_impute, parse_rolling};
-use super::{choice, dtype, layout, quantity};
+use super::{choice, columns, dtype, layout, quantity};
 use crate::base::{Error, Result};
 
 /// Reads the options of the file at `path`.
@@ -45,7 +46,6 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "comment" => options.comment = Some(entry.parsed(choice::parse_comment)?),
         "line-end" => options.line_end = Some(entry.parsed(choice::parse_choice)?),
         "skip-space" => options.skip_space = entry.boolean()?,
-        "max-columns" => options.max_columns = Some(entry.parsed(quantity::parse_count)?),
         "too-few" => options.too_few = Some(entry.parsed(choice::parse_choice)?),
         "too-many" => options.too_many = Some(entry.parsed(choice::parse_choice)?),
         "no-header" => options.no_header = entry.boolean()?,
@@ -94,6 +94,25 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
                 steps(&step, &mut options.steps)?;
             }
         }
+        key => return set_columns(&mut options.columns, key, entry),
+    }
+    Ok(())
+}
+
+/// Sets what of the files is taken in.
+fn set_columns(options: &mut ColumnOptions, key: &str, entry: &Node<'_>) -> Result<()> {
+    match key {
+        "schema-drift" => {
+            options.schema_drift = Some(entry.parsed(choice::parse_choice)?);
+        }
+        "select" => options.select = entry.strings()?,
+        "exclude" => options.exclude = entry.strings()?,
+        "rename" => options.rename = renames(entry)?,
+        "source-column" => options.source_column = Some(entry.string()?),
+        "limit" => options.limit = Some(entry.parsed(quantity::parse_count)?),
+        "sample" => options.sample = Some(entry.parsed(columns::parse_fraction)?),
+        "seed" => options.seed = Some(entry.parsed(columns::parse_seed)?),
+        "max-columns" => options.max_columns = Some(entry.parsed(quantity::parse_count)?),
         _ => return Err(unknown_key(entry)),
     }
     Ok(())
@@ -108,6 +127,22 @@ fn unknown_key(entry: &Node<'_>) -> Error {
         &entry.key().replace('_', "-"),
         known,
     ))
+}
+
+/// A table of old and new names, or a list of what the flag takes.
+fn renames(entry: &Node<'_>) -> Result<Vec<(String, String)>> {
+    if !entry.is_table() {
+        let items = entry.items()?;
+        let pairs = items.iter().map(|item| item.parsed(columns::parse_rename));
+        return pairs.collect();
+    }
+    let pair = |column: &Node<'_>| {
+        let new = column
+            .parsed(|new| columns::parse_rename(&format!("x={new}")))?
+            .1;
+        Ok((column.key().to_owned(), new))
+    };
+    entry.entries()?.iter().map(pair).collect()
 }
 
 /// A list for all columns that are not text, or a table of lists for single columns.
@@ -218,11 +253,14 @@ mod tests {
                 "true"
             }
             "dtype" => "{ a = 'int64' }",
+            "rename" => "['a=b']",
+            "sample" => "0.5",
             "impute" => "['a=mean']",
             "rolling" => "['a:mean:7']",
             "delimiter" | "quote" | "escape" | "comment" => "';'",
             "line-end" => "'any'",
             "too-few" => "'pad'",
+            "schema-drift" => "'intersect'",
             "too-many" => "'truncate'",
             "on-bad-row" => "'fail'",
             "infer" => "'full'",
@@ -232,7 +270,8 @@ mod tests {
             "mode" => "'append'",
             "compression" => "'lz4'",
             "progress" => "'never'",
-            "input" | "files-from" | "out" | "key" | "time" | "temp-dir" | "null-values" => "'x'",
+            "input" | "files-from" | "out" | "key" | "time" | "temp-dir" | "null-values"
+            | "select" | "exclude" | "source-column" => "'x'",
             _ => "7",
         };
         for name in args::option_names() {

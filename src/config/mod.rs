@@ -9,6 +9,7 @@ mod args;
 mod builder;
 mod check;
 mod choice;
+mod columns;
 mod dtype;
 mod file;
 mod layout;
@@ -24,13 +25,16 @@ pub use args::{Args, Command, Options, SniffArgs, completions};
 pub use builder::Builder;
 pub use check::check_columns;
 pub use choice::{Infer, OnBadRow};
+pub use columns::{Chosen, choose_columns};
 pub use dtype::DtypeSpec;
 use encoding_rs::Encoding;
 pub use nulls::NullValues;
 pub use quantity::RejectsMax;
 pub use step::StepSpec;
 
-pub use crate::base::{Compression, InvalidBytes, LineEnd, Mode, Order, Progress, TooFew, TooMany};
+pub use crate::base::{
+    Compression, InvalidBytes, LineEnd, Mode, Order, Progress, SchemaDrift, TooFew, TooMany,
+};
 use crate::base::{Dialect, Known, Repair, Result};
 
 /// A run, as it is meant.
@@ -56,8 +60,6 @@ pub struct Config {
     pub known: Known,
     /// The longest record taken in, in bytes.
     pub record_bytes_max: usize,
-    /// The most columns of the input.
-    pub columns_max: usize,
     /// What records with too few or too many fields come to.
     pub repair: Repair,
     /// What a bad record or cell does.
@@ -66,6 +68,25 @@ pub struct Config {
     pub rejects_max: Option<RejectsMax>,
     /// What the types of columns that are not declared are inferred from.
     pub infer: Infer,
+    /// What becomes of the columns of files whose headers differ.
+    pub schema_drift: SchemaDrift,
+    /// The columns to keep, in order, as the files call them; all if there are none. A `*` stands
+    /// for any text.
+    pub select: Vec<String>,
+    /// The columns to leave out, likewise.
+    pub exclude: Vec<String>,
+    /// What columns are called from here on: old names, each once, and new ones.
+    pub rename: Vec<(String, String)>,
+    /// The name of a column that holds the path of each row's file.
+    pub source_column: Option<String>,
+    /// How many records are read, the first of all inputs together; `None` for all.
+    pub limit: Option<usize>,
+    /// The share of the records that is kept, over 0 and up to 1; `None` for all.
+    pub sample: Option<f64>,
+    /// Which records a sample keeps.
+    pub seed: u64,
+    /// The most columns of a file, and of all files together.
+    pub columns_max: usize,
     /// Declared types, each column once.
     pub dtypes: Vec<(String, DtypeSpec)>,
     /// Which spellings mean that a cell is missing.

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use super::args::Options;
 use super::choice::{Comment, Escape, Quote, TextEncoding};
+use super::columns::COLUMNS_MAX;
 use super::nulls::NullValues;
 use super::step::StepSpec;
 use super::{Config, OnBadRow, file};
@@ -15,13 +16,16 @@ use crate::base::{Method, Window};
 const RECORD_BYTES_MAX: usize = 16 << 20;
 /// Every file stays mapped, and Linux lets a process have 65,530 maps.
 const FILES_MAX: usize = 50_000;
-const COLUMNS_MAX: usize = 1 << 16;
 
 /// Settles `options`, after those of the file they name.
 pub(super) fn resolve(mut options: Options) -> Result<Config> {
     if let Some(path) = options.config.take() {
         let file = file::read(&path)?;
         options = options.over(file);
+    }
+    if options.columns.seed.is_some() && options.columns.sample.is_none() {
+        let message = "says which records are kept of a sample; pass --sample FRACTION too";
+        return Err(Error::usage("--seed", message));
     }
     let dialect = dialect(&options)?;
     let known = known(&options)?;
@@ -38,13 +42,21 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
         dialect,
         encoding: options.encoding.and_then(|TextEncoding(encoding)| encoding),
         invalid_bytes: options.invalid_bytes.unwrap_or_default(),
-        columns_max: options.max_columns.unwrap_or(COLUMNS_MAX),
         repair: Repair {
             too_few: options.too_few.unwrap_or_default(),
             too_many: options.too_many.unwrap_or_default(),
         },
         sniff: !options.layout.no_sniff,
         known,
+        schema_drift: options.columns.schema_drift.unwrap_or_default(),
+        select: options.columns.select,
+        exclude: options.columns.exclude,
+        rename: options.columns.rename,
+        source_column: options.columns.source_column,
+        limit: options.columns.limit,
+        sample: options.columns.sample,
+        seed: options.columns.seed.unwrap_or_default(),
+        columns_max: options.columns.max_columns.unwrap_or(COLUMNS_MAX),
         record_bytes_max: options.max_record_bytes.unwrap_or(RECORD_BYTES_MAX),
         on_bad_row: options.on_bad_row.unwrap_or_default(),
         rejects_max: options.max_rejects,
@@ -97,11 +109,11 @@ impl Options {
             skip_space: self.skip_space || file.skip_space,
             encoding: self.encoding.or(file.encoding),
             invalid_bytes: self.invalid_bytes.or(file.invalid_bytes),
-            max_columns: self.max_columns.or(file.max_columns),
             too_few: self.too_few.or(file.too_few),
             too_many: self.too_many.or(file.too_many),
             layout: self.layout.over(file.layout, self.no_header),
             no_header: self.no_header || (file.no_header && !self.layout.header),
+            columns: self.columns.over(file.columns),
             max_record_bytes: self.max_record_bytes.or(file.max_record_bytes),
             max_rejects: match self.on_bad_row {
                 Some(OnBadRow::Fail) => self.max_rejects,
@@ -218,6 +230,19 @@ fn check(config: &Config) -> Result<()> {
     if let Some((column, _)) = duplicate(config.dtypes.iter(), |(column, _)| column) {
         let message = "the column has two types; keep one";
         return Err(Error::usage(format!("--dtype {column}=…"), message));
+    }
+    if let Some((old, new)) = duplicate(config.rename.iter(), |(old, _)| old) {
+        let message = "the column has two new names; keep one";
+        return Err(Error::usage(format!("--rename {old}={new}"), message));
+    }
+    for (flag, columns) in [("--select", &config.select), ("--exclude", &config.exclude)] {
+        if columns.iter().any(String::is_empty) {
+            let message = "name the columns, separated by commas";
+            return Err(Error::usage(flag, message));
+        }
+    }
+    if config.source_column.as_deref() == Some("") {
+        return Err(Error::usage("--source-column", "the column needs a name"));
     }
     if config.key.iter().any(String::is_empty) {
         let message = "name the columns, separated by commas";

@@ -370,15 +370,17 @@ impl Inference {
         self
     }
 
-    /// Looks at sampled records.
-    pub fn observe(&mut self, fields: &Fields<'_>) {
-        self.observe_block(fields.into());
+    /// Looks at sampled records. `places` says for each column which of their fields holds it.
+    pub fn observe(&mut self, fields: &Fields<'_>, places: &[Option<usize>]) {
+        self.observe_block(fields.into(), places);
     }
 
-    fn observe_block(&mut self, block: Block<'_>) {
+    fn observe_block(&mut self, block: Block<'_>, places: &[Option<usize>]) {
         let scratch = Bump::new();
-        for (slot, evidence) in self.columns.iter_mut().enumerate() {
-            for field in block.column(slot).iter() {
+        let columns = self.columns.iter_mut().zip(places).enumerate();
+        for (slot, (evidence, place)) in columns {
+            let Some(place) = *place else { continue };
+            for field in block.column(place).iter() {
                 let text = trim(unquote(field.text(), self.quoting, &scratch).text);
                 if self.tokens[slot].contains(text) {
                     evidence.nulls += 1;
@@ -461,7 +463,7 @@ mod tests {
         let (bytes, bounds) = bounds_of(raw);
         let mut inference = Inference::new(1, &NullTokens::default(), Quoting::doubled(Some(b'"')));
         for bounds in bounds.chunks(6) {
-            inference.observe_block(Block::apart(&bytes, bounds, 1));
+            inference.observe_block(Block::apart(&bytes, bounds, 1), &[Some(0)]);
         }
         inference
     }
@@ -637,7 +639,7 @@ mod tests {
             let quoting = Quoting::doubled(Some(b'"'));
             let inference = Inference::new(1, &NullTokens::default(), quoting);
             let mut inference = inference.delimited(delimiter);
-            inference.observe_block(Block::apart(&bytes, &bounds, 1));
+            inference.observe_block(Block::apart(&bytes, &bounds, 1), &[Some(0)]);
             inference.decide(&["c".into()], &[None])[0]
                 .column
                 .data_type

@@ -29,6 +29,7 @@ mod validity;
 
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array, StringArray, new_null_array};
 use bumpalo::Bump;
 
 pub use self::column::{ColumnCounts, Widen};
@@ -49,12 +50,18 @@ use crate::csv::Fields;
 /// How columns are decoded; shared by all workers.
 #[derive(Debug, Clone)]
 pub struct DecodePlan {
-    /// The input's columns are the first slots, in the order of the file.
+    /// The input's columns are the first slots.
     pub schema: Arc<Schema>,
     /// Number of slots of a batch, derived columns included.
     pub slots: usize,
     /// For each input column whether to decode it.
     pub needed: Vec<bool>,
+    /// For each input column the field of a record that holds it; where there is none, all cells
+    /// are null.
+    pub fields: Arc<[Option<usize>]>,
+    /// For each source the text that is in all cells of its rows in the last input column, if that
+    /// column is none of the fields.
+    pub origins: Option<Arc<[Arc<str>]>>,
     /// What stands for a missing cell.
     pub nulls: NullTokens,
     /// How fields become text; its bytes are ASCII.
@@ -79,8 +86,10 @@ pub struct Decoded {
 /// Turns the fields of one chunk at a time into a batch.
 pub struct Decoder {
     plan: Arc<DecodePlan>,
-    /// For each input column; `None` where it is not needed.
-    builders: Vec<Option<Box<dyn ColumnBuilder>>>,
+    /// For each input column its field and builder; `None` where it is not needed or not there.
+    builders: Vec<Option<(usize, Box<dyn ColumnBuilder>)>>,
+    /// Fields that a record must have.
+    fields_min: usize,
     misfits: Misfits,
     repaired: Vec<Repaired>,
     rows: usize,
@@ -106,14 +115,19 @@ impl Decoder {
             plan.needed.len() <= plan.schema.columns.len() && plan.needed.len() <= plan.slots,
             "every input column has a slot"
         );
-        let needed = plan.needed.iter().enumerate();
-        let builders = needed.map(|(slot, &needed)| {
+        assert_eq!(plan.fields.len(), plan.needed.len(), "one per input column");
+        let needed = plan.needed.iter().zip(&*plan.fields).enumerate();
+        let builders = needed.map(|(slot, (&needed, &field))| {
             let column = &plan.schema.columns[slot];
-            needed.then(|| column_builder(column, slot, &plan.nulls, plan.quoting))
+            let field = field.filter(|_| needed)?;
+            let builder = column_builder(column, slot, &plan.nulls, plan.quoting);
+            Some((field, builder))
         });
         let builders = builders.collect();
+        let last = plan.fields.iter().flatten().max();
         Self {
             builders,
+            fields_min: last.map_or(0, |field| field + 1),
             plan,
             misfits: Misfits::default(),
             repaired: Vec::new(),
@@ -125,7 +139,7 @@ impl Decoder {
 
     /// Starts a chunk of about `rows_expected` rows.
     pub fn begin(&mut self, rows_expected: usize) {
-        for builder in self.builders.iter_mut().flatten() {
+        for (_, builder) in self.builders.iter_mut().flatten() {
             builder.begin(rows_expected);
         }
         self.misfits = Misfits::default();
@@ -142,14 +156,12 @@ impl Decoder {
     fn push_block(&mut self, block: Block<'_>, scratch: &Bump) {
         // Whoever indexed the records looks after fields behind the last column.
         assert!(
-            block.columns >= self.builders.len(),
-            "a record has a field per input column"
+            block.columns >= self.fields_min,
+            "a record has the fields of all input columns"
         );
         self.add_records(&block);
-        for (column, builder) in self.builders.iter_mut().enumerate() {
-            if let Some(builder) = builder {
-                builder.push(block.column(column), scratch, &mut self.misfits);
-            }
+        for (field, builder) in self.builders.iter_mut().flatten() {
+            builder.push(block.column(*field), scratch, &mut self.misfits);
         }
         self.misfits.rejects.extend(block.bad.iter().map(|bad| {
             Reject::new(
@@ -186,10 +198,20 @@ impl Decoder {
         let mut columns = vec![None; self.plan.slots];
         let mut counts = vec![ColumnCounts::default(); self.builders.len()];
         for (slot, builder) in self.builders.iter_mut().enumerate() {
-            if let Some(builder) = builder {
+            if let Some((_, builder)) = builder {
                 let (array, of_column) = builder.finish();
                 assert_eq!(array.len(), self.rows, "every row has a cell");
                 (columns[slot], counts[slot]) = (Some(array), of_column);
+            } else if self.plan.needed[slot] {
+                let origins = self.plan.origins.as_ref();
+                let origins = origins.filter(|_| slot + 1 == self.plan.needed.len());
+                if let Some(origins) = origins {
+                    columns[slot] = Some(repeated(&origins[source as usize], self.rows));
+                    continue;
+                }
+                let data_type = self.plan.schema.columns[slot].data_type.to_arrow();
+                columns[slot] = Some(new_null_array(&data_type, self.rows));
+                counts[slot].nulls = self.rows as u64;
             }
         }
         let Misfits { mut rejects, widen } = std::mem::take(&mut self.misfits);
@@ -214,7 +236,7 @@ impl Decoder {
         let builders = self.builders.iter().flatten();
         let records = self.record_indices.as_ref().map_or(0, Vec::capacity) * size_of::<u32>();
         builders
-            .map(|builder| builder.memory_bytes())
+            .map(|(_, builder)| builder.memory_bytes())
             .sum::<usize>()
             + self.misfits.memory_bytes()
             + self
@@ -225,6 +247,13 @@ impl Decoder {
             + self.repaired.capacity() * size_of::<Repaired>()
             + records
     }
+}
+
+/// A categorical column of which all `rows` cells are `text`.
+fn repeated(text: &str, rows: usize) -> ArrayRef {
+    let keys = Int32Array::from(vec![0; rows]);
+    let cells = DictionaryArray::new(keys, Arc::new(StringArray::from(vec![text])));
+    Arc::new(cells)
 }
 
 /// The builder of `column`: the only place that asks for a column's type.
@@ -417,6 +446,8 @@ mod tests {
             }),
             slots: types.len() + 1,
             needed: vec![true; types.len()],
+            fields: (0..types.len()).map(Some).collect(),
+            origins: None,
             nulls: NullTokens::default(),
             quoting: Quoting::doubled(Some(b'"')),
         }

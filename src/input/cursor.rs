@@ -33,6 +33,8 @@ pub struct Records {
 pub struct Chunks {
     sources: Vec<Records>,
     limits: SplitLimits,
+    /// Records that are still to come at most.
+    records_left: u64,
     seq: u64,
     source_index: usize,
     /// Where the next chunk of the current source starts; `None` before its first.
@@ -74,12 +76,19 @@ impl Chunks {
         Self {
             sources,
             limits,
+            records_left: u64::MAX,
             seq: 0,
             source_index: 0,
             place: None,
             outline: Some(Vec::new()),
             known: None,
         }
+    }
+
+    /// The same walk, which ends behind the first `records` records.
+    pub fn first(mut self, records: u64) -> Self {
+        self.records_left = records;
+        self
     }
 
     /// The same walk along the `outline` of an earlier one, unless that had other limits.
@@ -109,7 +118,12 @@ impl Chunks {
         };
         let bytes = &source.bytes()[..records.range.end];
         let splitter = &records.splitter;
-        let split = splitter.split(bytes, at, &self.limits, &mut passed);
+        let left = usize::try_from(self.records_left).unwrap_or(usize::MAX);
+        let limits = SplitLimits {
+            records_max: self.limits.records_max.min(left),
+            ..self.limits
+        };
+        let split = splitter.split(bytes, at, &limits, &mut passed);
         let moved = split.end > at || split.stop != Stop::Full;
         assert!(moved, "a splitter that is not at the end moves on");
         split
@@ -123,6 +137,7 @@ impl Chunks {
         self.place = Some(next);
         let oversize = oversize(source, place, &split);
         let records = (next.record - place.record) as u32;
+        self.records_left -= u64::from(records);
         if records == 0 {
             source.release(place.offset..split.end);
             return None;
@@ -165,6 +180,9 @@ impl Iterator for Chunks {
         if let Some(known) = &self.known {
             let cut = *known.get(self.seq as usize)?;
             return Some(self.chunk(cut, None));
+        }
+        if self.records_left == 0 {
+            self.source_index = self.sources.len();
         }
         while let Some(records) = self.sources.get(self.source_index) {
             let records = records.clone();
@@ -291,6 +309,31 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let sources = open(dir.path(), contents);
         Chunks::new(records(&sources, header), limits).collect()
+    }
+
+    #[test]
+    fn a_walk_may_end_behind_its_first_records() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let sources = open(dir.path(), &[b"a\nb\nc\n", b"", b"\nd\ne\nf\n"]);
+        for first in 1..8 {
+            for records_max in 1..4 {
+                let limits = SplitLimits {
+                    records_max,
+                    ..LIMITS
+                };
+                let walk = || Chunks::new(records(&sources, false), limits).first(first);
+                let mut chunks = walk();
+                let found: u64 = { &mut chunks }.map(|chunk| u64::from(chunk.records)).sum();
+                assert_eq!(found, first.min(6));
+                let outline = chunks.into_outline();
+                assert!(outline.is_some());
+                let again = walk().along(outline.as_ref());
+                assert_eq!(
+                    again.map(|chunk| u64::from(chunk.records)).sum::<u64>(),
+                    found
+                );
+            }
+        }
     }
 
     #[test]

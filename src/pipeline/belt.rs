@@ -314,7 +314,7 @@ impl Belt {
             self.call_off(CalledOff::Behind(chunk_offset, Box::new(place)));
             return Ok(());
         }
-        let tally = Tally::of(&chunk, &mut decoded);
+        let tally = Tally::of(&chunk, &mut decoded, worker.left_out());
         if self.parts.fail_on_reject {
             tally.first_reject(&self.parts.schema).map_or(Ok(()), Err)?;
         }

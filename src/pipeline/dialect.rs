@@ -3,15 +3,19 @@
 //! Invariant: what is given stands, the rest is found around it; every line of a source is a header,
 //! a record, or told as skipped. Only a few places of a source are looked at, whatever its length.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::infer::{data_error, differs, first_record, unique_names};
+use super::columns::{Header, Matched, Places};
+use super::header::{is_like, joined};
+use super::infer::{data_error, differs, first_record};
+use super::sampling::Sampling;
 use super::worker;
-use crate::base::{Dialect, Known, Result, Schema};
-use crate::config::Config;
+use crate::base::{Dialect, Error, Known, Result, Schema, SchemaDrift};
+use crate::config::{Config, choose_columns};
+use crate::csv::Splitter;
 use crate::csv::sniff::{self, Skipped, Sniffed, Table, What};
-use crate::csv::{Record, Splitter};
 use crate::decode::{DecodePlan, NullTokens};
 use crate::input::{Records, Source, sample_ranges};
 
@@ -47,35 +51,57 @@ pub(crate) struct SourceFormat {
     pub(crate) is_plain: bool,
 }
 
+/// What records that are read alike have in common.
+#[derive(PartialEq, Eq, Hash)]
+struct Reading {
+    dialect: Dialect,
+    fields: usize,
+    columns: usize,
+    /// Index of their places.
+    places: usize,
+}
+
 /// How all sources of a run are read.
 pub(crate) struct Formats {
     pub(crate) sources: Vec<SourceFormat>,
-    /// The columns' names, each once.
-    pub(crate) names: Vec<String>,
+    /// Their columns, and where they stand in each.
+    pub(crate) columns: Matched,
+    /// The path of each, where a column holds it.
+    origins: Option<Arc<[Arc<str>]>>,
+    /// Which of their records are kept, if not all.
+    sampling: Option<Sampling>,
 }
 
 impl Formats {
-    /// Finds out how each of `sources` is read; they must agree about the names of the columns.
+    /// Finds out how each of `sources` is read, and matches their columns.
     pub(crate) fn find(sources: &[Arc<Source>], config: &Config) -> Result<Self> {
         let mut formats: Vec<SourceFormat> = Vec::with_capacity(sources.len());
         let mut like: Option<Vec<u8>> = None;
         for source in sources {
             let names = formats.iter().find_map(|format| format.names.as_ref());
             let found = SourceFormat::find(source, config, names, like.as_deref());
-            let found = found.and_then(|format| {
-                check_width(source, format.columns, config.columns_max)?;
+            let found = found.map(|format| {
                 like = format.is_plain.then(|| beginning(source, &format));
                 formats.push(format);
-                Ok(())
             });
             source.release(source.data());
             found?;
         }
-        let names = agree(sources, &mut formats, config)?;
+        let columns = matched(sources, &mut formats, config)?;
+        let origin = |source: &Arc<Source>| Arc::from(source.path().to_string_lossy());
+        let origins = config.source_column.as_ref();
+        let seed = config.seed;
         Ok(Self {
             sources: formats,
-            names,
+            columns,
+            origins: origins.map(|_| sources.iter().map(origin).collect()),
+            sampling: { config.sample }.map(|fraction| Sampling { fraction, seed }),
         })
+    }
+
+    /// Where the input's columns stand in source `source`.
+    pub(crate) fn places(&self, source: usize) -> &Places {
+        &self.columns.places[self.columns.of_source[source]]
     }
 
     /// Reads the last field of every record as a column, which had been taken for the empty end
@@ -91,7 +117,7 @@ impl Formats {
                 names.resize(format.fields, String::new());
             }
         }
-        self.names = agree(sources, &mut self.sources, config)?;
+        self.columns = matched(sources, &mut self.sources, config)?;
         Ok(())
     }
 
@@ -103,28 +129,43 @@ impl Formats {
         nulls: &NullTokens,
     ) -> worker::Formats {
         let mut all: Vec<worker::Format> = Vec::new();
-        let of_source = self.sources.iter().map(|source| {
-            let (dialect, fields) = (source.dialect, source.fields);
-            let is_same =
-                |format: &worker::Format| (format.dialect, format.fields) == (dialect, fields);
-            all.iter().position(is_same).unwrap_or_else(|| {
+        let mut known: HashMap<Reading, usize> = HashMap::new();
+        let sources = self.sources.iter().zip(&self.columns.of_source);
+        let of_source = sources.map(|(source, &places)| {
+            let reading = Reading {
+                dialect: source.dialect,
+                fields: source.fields,
+                columns: source.columns,
+                places,
+            };
+            *known.entry(reading).or_insert_with(|| {
+                let fields = &self.columns.places[places].fields;
                 let decode = Arc::new(DecodePlan {
                     schema: Arc::clone(schema),
                     slots: schema.columns.len(),
                     needed: needed.to_vec(),
+                    fields: { fields.iter().copied() }
+                        .chain(self.origins.iter().map(|_| None))
+                        .collect(),
+                    origins: self.origins.clone(),
                     nulls: nulls.clone(),
-                    quoting: dialect.quoting(),
+                    quoting: source.dialect.quoting(),
                 });
                 all.push(worker::Format {
-                    dialect,
-                    fields,
+                    dialect: source.dialect,
+                    fields: source.fields,
+                    columns: source.columns,
                     decode,
                 });
                 all.len() - 1
             })
         });
         let of_source = of_source.collect();
-        worker::Formats { all, of_source }
+        worker::Formats {
+            all,
+            of_source,
+            sampling: self.sampling,
+        }
     }
 
     /// Where the records of the sources are.
@@ -140,18 +181,6 @@ impl Formats {
     }
 }
 
-/// Refuses a table that is wider than asked for.
-fn check_width(source: &Source, columns: usize, columns_max: usize) -> Result<()> {
-    if columns <= columns_max {
-        return Ok(());
-    }
-    let message = format!(
-        "the first record has {columns} fields, more than --max-columns {columns_max}; check \
-         --delimiter, --quote and --line-end"
-    );
-    Err(data_error(source, message))
-}
-
 /// The bytes that another source like this one begins with too.
 fn beginning(source: &Source, format: &SourceFormat) -> Vec<u8> {
     let start = source.data().start;
@@ -159,12 +188,49 @@ fn beginning(source: &Source, format: &SourceFormat) -> Vec<u8> {
     source.bytes()[start..end].to_vec()
 }
 
-/// The names that all sources agree about; those without a header take the others'.
-fn agree(
+/// The columns of all sources, matched as `config` says.
+fn matched(
     sources: &[Arc<Source>],
     formats: &mut [SourceFormat],
     config: &Config,
-) -> Result<Vec<String>> {
+) -> Result<Matched> {
+    if formats.iter().all(|format| format.columns == 0) {
+        let message = match config.known.header == Some(false) {
+            true => "the file is empty; nothing to do",
+            false => "there is not even a header; nothing to do",
+        };
+        let source = sources.first();
+        let source = source.expect("discovery yields at least one source");
+        return Err(data_error(source, message.into()));
+    }
+    if config.schema_drift == SchemaDrift::Fail {
+        agree(sources, formats)?;
+    }
+    let headers = formats.iter().map(|format| Header {
+        names: format.names.as_deref(),
+        columns: format.columns,
+    });
+    let matched = Matched::new(&headers.collect::<Vec<_>>(), config.schema_drift);
+    let mut matched = matched.map_err(|message| Error::usage("--input", message))?;
+    let (columns, most) = (matched.names.len(), config.columns_max);
+    if columns == 0 {
+        let message = "no column is in all files; pass --schema-drift union to keep those of any";
+        return Err(Error::usage("--schema-drift intersect", message));
+    }
+    if columns > most {
+        let message = format!(
+            "the files have {columns} different columns together, more than --max-columns {most} \
+             allows; raise it, or pass --schema-drift intersect"
+        );
+        return Err(Error::usage("--input", message));
+    }
+    matched.choose(&choose_columns(config, &matched.header)?);
+    Ok(matched)
+}
+
+/// Fails if sources name their columns differently. Those without a header take the width of the
+/// others.
+fn agree(sources: &[Arc<Source>], formats: &mut [SourceFormat]) -> Result<()> {
     let mut first: Option<(&Source, &[String])> = None;
     for (source, format) in sources.iter().zip(&*formats) {
         let Some(names) = &format.names else { continue };
@@ -176,31 +242,15 @@ fn agree(
             Some(_) => {}
         }
     }
-    let widths = formats.iter().map(|format| format.columns);
-    let width = widths.clone().find(|columns| *columns > 0);
-    let names = match (first, width) {
-        (Some((_, names)), _) => unique_names(names.to_vec()),
-        (None, Some(columns)) => (1..=columns)
-            .map(|number| format!("column_{number}"))
-            .collect(),
-        (None, None) => {
-            let message = match config.known.header == Some(false) {
-                true => "the file is empty; nothing to do",
-                false => "there is not even a header; nothing to do",
-            };
-            let source = sources.first();
-            let source = source.expect("discovery yields at least one source");
-            return Err(data_error(source, message.into()));
-        }
-    };
+    let mut widths = formats.iter().map(|format| format.columns);
+    let width = first.map(|(_, names)| names.len());
+    let width = width.or_else(|| widths.find(|columns| *columns > 0));
+    let width = width.expect("some source has columns");
     // Records of another width than the table's are told apart by whoever reads them.
-    for format in formats
-        .iter_mut()
-        .filter(|format| format.columns != names.len())
-    {
-        (format.fields, format.columns) = (names.len(), names.len());
+    for format in formats.iter_mut().filter(|format| format.columns != width) {
+        (format.fields, format.columns) = (width, width);
     }
-    Ok(names)
+    Ok(())
 }
 
 impl SourceFormat {
@@ -213,7 +263,9 @@ impl SourceFormat {
         like: Option<&[u8]>,
     ) -> Result<Self> {
         if !config.sniff {
-            return Self::given(source, config);
+            let format = Self::given(source, config)?;
+            format.check_width(source, config.columns_max)?;
+            return Ok(format);
         }
         let (bytes, data) = (source.bytes(), source.data());
         let head = head(&bytes[data.clone()], like);
@@ -226,7 +278,7 @@ impl SourceFormat {
         if sniffed.header_rows == 0
             && config.known.header.is_none()
             && let Some(record) = first_record(source, data.start + sniffed.start, sniffed.dialect)?
-            && expected.is_some_and(|expected| *expected == record.names)
+            && expected.is_some_and(|expected| is_like(&record.names, expected))
         {
             let header = Some(true);
             sniffed = look(&Known {
@@ -239,6 +291,7 @@ impl SourceFormat {
         if !is_whole {
             format.look_behind(source, behind..data.end);
         }
+        format.check_width(source, config.columns_max)?;
         Ok(format)
     }
 
@@ -341,6 +394,19 @@ impl SourceFormat {
         Self::new(source, sniffed)
     }
 
+    /// Fails if there are more than `columns_max` columns.
+    fn check_width(&self, source: &Source, columns_max: usize) -> Result<()> {
+        if self.columns <= columns_max {
+            return Ok(());
+        }
+        let message = format!(
+            "the file has {} columns, more than --max-columns {columns_max} allows; check \
+             --delimiter, or raise it",
+            self.columns
+        );
+        Err(data_error(source, message))
+    }
+
     /// Looks at places behind the head, and for a footer at the end.
     fn look_behind(&mut self, source: &Source, behind: Range<usize>) {
         let start = behind.start.max(self.range.start);
@@ -378,27 +444,6 @@ impl SourceFormat {
     }
 }
 
-/// The names of header records, joined; an empty group belongs to the one left of it.
-fn joined(mut rows: Vec<Vec<String>>) -> Vec<String> {
-    let Some(mut names) = rows.pop() else {
-        return Vec::new();
-    };
-    for groups in rows.into_iter().rev() {
-        let mut group = String::new();
-        for (index, name) in names.iter_mut().enumerate() {
-            if let Some(text) = groups.get(index).filter(|text| !text.trim().is_empty()) {
-                group.clone_from(text);
-            }
-            if name.trim().is_empty() {
-                name.clone_from(&group);
-            } else if !group.is_empty() && *name != group {
-                *name = format!("{group}_{name}");
-            }
-        }
-    }
-    names
-}
-
 /// As much of `data` as says something.
 fn head<'a>(data: &'a [u8], like: Option<&[u8]>) -> &'a [u8] {
     let is_like = like.is_some_and(|like| !like.is_empty() && data.starts_with(like));
@@ -414,38 +459,5 @@ fn head<'a>(data: &'a [u8], like: Option<&[u8]>) -> &'a [u8] {
             return head;
         }
         bytes *= 4;
-    }
-}
-
-/// A record that names columns, and where the next one starts.
-pub(crate) struct Names {
-    pub(crate) names: Vec<String>,
-    pub(crate) next: usize,
-}
-
-impl Names {
-    /// The fields of `record`; `None` if they are not UTF-8.
-    pub(crate) fn new(record: Record) -> Option<Self> {
-        let fields = record.fields.into_iter().map(String::from_utf8);
-        let names = fields.collect::<Result<_, _>>().ok()?;
-        Some(Self {
-            names,
-            next: record.next,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::joined;
-
-    #[test]
-    fn groups_reach_to_the_next_one() {
-        let rows = [
-            ["", "2019", "", "2020", "n"],
-            ["id", "low", "high", "", "n"],
-        ];
-        let rows = rows.map(|row| row.map(String::from).to_vec()).to_vec();
-        assert_eq!(joined(rows), ["id", "2019_low", "2019_high", "2020", "n"]);
     }
 }

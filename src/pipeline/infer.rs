@@ -11,8 +11,11 @@ use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
-use super::dialect::{Formats, Names, SourceFormat};
-use crate::base::{Column, Dialect, ErrorKind, Position, Quoting, Repair, Result};
+use super::dialect::{Formats, SourceFormat};
+use super::header::Names;
+use crate::base::{
+    Column, DataType, Dialect, ErrorKind, Origin, Position, Quoting, Repair, Result,
+};
 use crate::config::Infer;
 use crate::csv::{Indexer, Splitter, read_record, resync};
 use crate::decode::{Declared, Inference, Inferred, NullTokens};
@@ -28,7 +31,8 @@ const HEADER_BYTES_MAX: usize = 8 << 20;
 const FULL_BYTES: usize = 1 << 20;
 /// Records indexed at a time.
 const BLOCK_RECORDS: usize = 2048;
-/// Sources sampled at most; more are sampled in even steps.
+/// Sources sampled at most; more are sampled in even steps. As many more are sampled as the first
+/// with their columns.
 const SAMPLE_SOURCES_MAX: usize = 256;
 
 /// The columns of the input and how they came by their types.
@@ -40,6 +44,20 @@ pub(crate) struct Table {
     pub(crate) inferred: Vec<Inferred>,
     /// Mean length of the sampled records, in bytes.
     pub(crate) record_bytes: usize,
+}
+
+impl Table {
+    /// Adds the column `name`, which holds the path of each row's source.
+    pub(crate) fn add_origin(&mut self, name: &str) {
+        self.columns.push(Column {
+            name: name.into(),
+            data_type: DataType::Categorical,
+            format: None,
+            origin: Origin::Declared,
+        });
+        self.why
+            .push("the path of the row's file (--source-column)".into());
+    }
 }
 
 /// The record at or behind `at` of `source`, which may name the columns.
@@ -86,36 +104,14 @@ pub(crate) fn differs(
     data_error(
         source,
         format!(
-            "column {} is {} here but {} in {}; files of one run must have the same header",
+            "column {} is {} here but {} in {}; with --schema-drift fail all files must have the same \
+             header",
             at + 1,
             name(found),
             name(expected),
             with.path().display().to_string().escape_debug()
         ),
     )
-}
-
-/// Gives empty names a number and repeated names a suffix, so that each is unique.
-pub(crate) fn unique_names(fields: Vec<String>) -> Vec<String> {
-    let given: HashSet<String> = fields.iter().cloned().collect();
-    let mut taken = HashSet::new();
-    let mut names = Vec::with_capacity(fields.len());
-    for (index, field) in fields.into_iter().enumerate() {
-        let base = if field.is_empty() {
-            format!("column_{}", index + 1)
-        } else {
-            field.clone()
-        };
-        let mut name = base.clone();
-        let mut number = 2;
-        while taken.contains(&name) || (name != field && given.contains(&name)) {
-            name = format!("{base}_{number}");
-            number += 1;
-        }
-        taken.insert(name.clone());
-        names.push(name);
-    }
-    names
 }
 
 /// What types are inferred from, and what calls a long look off.
@@ -136,21 +132,20 @@ pub(crate) fn infer(
     looking: Looking<'_>,
 ) -> Result<Table> {
     let full = looking.from == Infer::Full;
-    let step = match full {
-        true => 1,
-        false => sources.len().div_ceil(SAMPLE_SOURCES_MAX),
+    let sampled = match full {
+        true => (0..sources.len()).collect(),
+        false => sampled(formats),
     };
-    let pairs = sources.iter().zip(&formats.sources);
-    let sampled: Vec<(&Arc<Source>, &SourceFormat)> = pairs.step_by(step).collect();
-    let places: Vec<(&Source, &SourceFormat, Range<usize>)> = sampled
+    let places: Vec<(usize, Range<usize>)> = sampled
         .iter()
-        .flat_map(|(source, format)| {
+        .flat_map(|&source| {
             let places = (SAMPLE_PLACES / sampled.len()).max(1);
+            let range = formats.sources[source].range.clone();
             let ranges = match full {
-                true => vec![format.range.clone()],
-                false => sample_ranges(format.range.clone(), places, SAMPLE_BYTES),
+                true => vec![range],
+                false => sample_ranges(range, places, SAMPLE_BYTES),
             };
-            ranges.into_iter().map(|range| (&***source, *format, range))
+            ranges.into_iter().map(move |range| (source, range))
         })
         .collect();
     let empty = |quoting: Quoting, delimiter: u8| Sample {
@@ -160,12 +155,14 @@ pub(crate) fn infer(
     };
     let sample = places
         .into_par_iter()
-        .map(|(source, format, range)| -> Result<Sample> {
+        .map(|(index, range)| -> Result<Sample> {
+            let (source, format) = (&sources[index], &formats.sources[index]);
             let mut sample = empty(format.dialect.quoting(), format.dialect.delimiter);
+            let places = &formats.places(index).fields;
             if full {
-                sample.observe_all(source, format, looking)?;
+                sample.observe_all(source, (format, places), looking)?;
             } else {
-                sample.observe(source, (format, looking.repair), range.clone());
+                sample.observe(source, (format, places, looking.repair), range.clone());
                 // Records reach past the end of the sample.
                 source.release(range.start..range.end + SAMPLE_BYTES);
             }
@@ -177,7 +174,7 @@ pub(crate) fn infer(
         )?;
     sampled
         .iter()
-        .for_each(|(source, _)| source.release(source.data()));
+        .for_each(|&index| sources[index].release(sources[index].data()));
     let mut inferred = sample.inference.decide(names, declared);
     if full {
         let why = inferred.iter_mut().map(|found| &mut found.why);
@@ -191,6 +188,22 @@ pub(crate) fn infer(
     })
 }
 
+/// The sources that types are sampled from: some in even steps, and the first of each way in which
+/// columns stand in them.
+fn sampled(formats: &Formats) -> Vec<usize> {
+    let of_source = &formats.columns.of_source;
+    let step = of_source.len().div_ceil(SAMPLE_SOURCES_MAX);
+    let mut seen = HashSet::new();
+    let mut rare = 0;
+    let is_sampled = |&source: &usize| {
+        let is_new = seen.insert(of_source[source]) && rare < SAMPLE_SOURCES_MAX;
+        let is_due = source % step == 0;
+        rare += usize::from(is_new && !is_due);
+        is_new || is_due
+    };
+    (0..of_source.len()).filter(is_sampled).collect()
+}
+
 struct Sample {
     inference: Inference,
     records: usize,
@@ -201,7 +214,7 @@ impl Sample {
     fn observe(
         &mut self,
         source: &Source,
-        (format, repair): (&SourceFormat, Repair),
+        (format, places, repair): (&SourceFormat, &[Option<usize>], Repair),
         range: Range<usize>,
     ) {
         let bytes = &source.bytes()[..format.range.end];
@@ -229,7 +242,7 @@ impl Sample {
         let mut indexer = indexer.repairing(repair);
         let mut from = 0;
         while let Some(fields) = indexer.next(&bytes[at..split.end], &mut from, BLOCK_RECORDS) {
-            self.inference.observe(&fields);
+            self.inference.observe(&fields, places);
         }
         self.records += split.records as usize;
         self.bytes += split.end - at;
@@ -239,7 +252,7 @@ impl Sample {
     fn observe_all(
         &mut self,
         source: &Source,
-        format: &SourceFormat,
+        (format, places): (&SourceFormat, &[Option<usize>]),
         looking: Looking<'_>,
     ) -> Result<()> {
         let bytes = &source.bytes()[..format.range.end];
@@ -257,7 +270,7 @@ impl Sample {
             let split = splitter.split(bytes, at, &limits, &mut |_| {});
             let mut from = 0;
             while let Some(fields) = indexer.next(&bytes[at..split.end], &mut from, BLOCK_RECORDS) {
-                self.inference.observe(&fields);
+                self.inference.observe(&fields, places);
             }
             self.records += split.records as usize;
             self.bytes += split.end - at;
@@ -276,19 +289,5 @@ impl Sample {
         self.records += other.records;
         self.bytes += other.bytes;
         self
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::unique_names;
-
-    #[test]
-    fn names_become_unique() {
-        let fields = ["a", "", "a", "a_2", "a", "column_2"]
-            .map(String::from)
-            .to_vec();
-        let names = unique_names(fields);
-        assert_eq!(names, ["a", "column_2_2", "a_3", "a_2", "a_4", "column_2"]);
     }
 }

@@ -26,7 +26,9 @@
 mod belt;
 mod budget;
 mod cancel;
+mod columns;
 mod dialect;
+mod header;
 mod inbox;
 mod infer;
 mod keys;
@@ -36,6 +38,7 @@ mod open;
 mod plan;
 mod receipt;
 mod run;
+mod sampling;
 mod sink;
 mod stages;
 mod tally;

@@ -7,7 +7,7 @@ use arrow::datatypes::{Decimal128Type, DecimalType};
 use clap::ValueEnum;
 
 use super::budget::Budget;
-use super::dialect::SourceFormat;
+use super::dialect::{Formats, SourceFormat};
 use super::infer::Table;
 use super::plan::Plan;
 use crate::base::{Column, DataType, TimeUnit, Value};
@@ -26,7 +26,7 @@ use crate::steps::Fitted;
 pub(crate) struct Outcome<'a> {
     pub(crate) config: &'a Config,
     pub(crate) sources: &'a [Arc<Source>],
-    pub(crate) formats: &'a [SourceFormat],
+    pub(crate) formats: &'a Formats,
     pub(crate) table: &'a Table,
     pub(crate) plan: &'a Plan,
     pub(crate) fitted: &'a [Option<Fitted>],
@@ -53,7 +53,7 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         budget,
         ..
     } = outcome;
-    let inputs = sources.iter().zip(&counters.sources).zip(outcome.formats);
+    let inputs = sources.iter().zip(&counters.sources).enumerate();
     let disk_bytes = |source: &Arc<Source>| source.reading().disk_bytes;
     let input_bytes = sources.iter().map(disk_bytes).sum();
     let seconds = outcome.elapsed.as_secs_f64();
@@ -64,9 +64,15 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         seconds,
         options: options(config),
         inputs: inputs
-            .map(|((source, counters), format)| InputReceipt {
-                dialect: Some(dialect(source, format)),
-                ..input(source, counters)
+            .map(|(index, (source, counters))| {
+                let places = outcome.formats.places(index);
+                InputReceipt {
+                    dialect: Some(dialect(source, &outcome.formats.sources[index])),
+                    columns_missing: places.missing.clone(),
+                    columns_extra: places.extra.clone(),
+                    columns_reordered: places.is_reordered,
+                    ..input(source, counters)
+                }
             })
             .collect(),
         totals: totals.into(),
@@ -187,6 +193,14 @@ fn options(config: &Config) -> serde_json::Value {
         "files_from": config.files_from,
         "out": config.out.display().to_string(),
         "dialect": given_dialect(config),
+        "schema_drift": choice(&config.schema_drift),
+        "select": config.select,
+        "exclude": config.exclude,
+        "rename": config.rename,
+        "source_column": config.source_column,
+        "limit": config.limit,
+        "sample": config.sample,
+        "seed": config.seed,
         "too_few": choice(&config.repair.too_few),
         "too_many": choice(&config.repair.too_many),
         "key": config.key,

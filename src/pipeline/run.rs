@@ -107,7 +107,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     let outcome = Outcome {
         config,
         sources: &run.sources,
-        formats: &run.formats.sources,
+        formats: &run.formats,
         table: &table,
         plan: &plan,
         fitted: &fitted,
@@ -156,9 +156,9 @@ fn open<'c>(
     let formats = Formats::find(&sources, config);
     check_sources(&sources)?;
     let formats = formats?;
-    config::check_columns(config, &formats.names)?;
+    config::check_columns(config, &formats.columns.header)?;
     plan::check_formats(config)?;
-    let nulls = plan::null_tokens(config, &formats.names);
+    let nulls = plan::null_tokens(config, &formats.columns.names);
     let run = Run {
         limit_bytes,
         formats,
@@ -213,7 +213,8 @@ impl Run<'_> {
             CalledOff::Widen(widen, place) => Ok(widen_column(table, &widen, &place)),
             CalledOff::Behind(chunk_offset, place) => {
                 self.formats.keep_last_fields(&self.sources, self.config)?;
-                self.nulls = plan::null_tokens(self.config, &self.formats.names);
+                config::check_columns(self.config, &self.formats.columns.header)?;
+                self.nulls = plan::null_tokens(self.config, &self.formats.columns.names);
                 *table = self.infer()?;
                 let place = place.position_at(chunk_offset);
                 Ok(format!(
@@ -224,7 +225,7 @@ impl Run<'_> {
     }
 
     fn infer(&self) -> Result<Table> {
-        let names = self.formats.names.iter();
+        let names = self.formats.columns.names.iter();
         let names: Vec<Arc<str>> = names.map(|name| name.as_str().into()).collect();
         let declared: Vec<Option<Declared>> = names
             .iter()
@@ -257,7 +258,11 @@ impl Run<'_> {
         let table =
             pool.install(|| infer::infer(sources, formats, &names, &declared, nulls, looking));
         check_sources(sources)?;
-        table
+        let mut table = table?;
+        if let Some(name) = &self.config.source_column {
+            table.add_origin(name);
+        }
+        Ok(table)
     }
 
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
@@ -398,7 +403,9 @@ impl Run<'_> {
             bytes_max: layout.chunk_bytes_max,
             record_bytes_max: layout.record_bytes_max,
         };
-        Chunks::new(self.formats.records(&self.sources), limits).along(self.outline.as_ref())
+        let chunks = Chunks::new(self.formats.records(&self.sources), limits);
+        let first = self.config.limit.map_or(u64::MAX, |records| records as u64);
+        chunks.first(first).along(self.outline.as_ref())
     }
 
     /// Runs one pass to its end.

@@ -23,6 +23,8 @@ pub(crate) struct Rejected {
 pub(crate) struct Tally {
     /// Records the splitter counted.
     read: u64,
+    /// Rows that the sample left out.
+    left_out: u64,
     columns: Vec<ColumnCounts>,
     /// Per step that did something.
     pub(crate) effects: Vec<(usize, Effect)>,
@@ -48,8 +50,9 @@ fn positions(chunk: &Chunk, offsets: &[usize]) -> Vec<Position> {
 }
 
 impl Tally {
-    /// What decoding a chunk found, with the position of each reject worked out.
-    pub(crate) fn of(chunk: &Chunk, decoded: &mut Decoded) -> Self {
+    /// What decoding a chunk found, with the position of each reject worked out, and how many rows
+    /// the sample left out.
+    pub(crate) fn of(chunk: &Chunk, decoded: &mut Decoded, left_out: u64) -> Self {
         let mut rejects: Vec<Reject> = std::mem::take(&mut decoded.rejects);
         rejects.sort_by_key(|reject| reject.chunk_offset);
         let offsets: Vec<usize> = rejects.iter().map(|reject| reject.chunk_offset).collect();
@@ -71,6 +74,7 @@ impl Tally {
         }
         Self {
             read: u64::from(chunk.records),
+            left_out,
             columns: std::mem::take(&mut decoded.columns),
             effects: Vec::new(),
             rejects,
@@ -166,6 +170,7 @@ impl Totals {
             .iter()
             .filter(|rejected| rejected.reject.slot.is_none());
         rows.rejected += records.count() as u64;
+        rows.filtered += tally.left_out;
         for (step, effect) in tally.effects {
             rows.filtered += effect.rows_dropped;
             let step_counters = &mut self.counters.steps[step];

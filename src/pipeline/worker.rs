@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 
+use super::sampling::Sampling;
 use crate::base::{Dialect, ErrorKind, Repair, Result};
 use crate::csv::{Fields, Indexer};
 use crate::decode::{DecodePlan, Decoded, Decoder};
@@ -14,6 +15,9 @@ use crate::report::StageLatency;
 /// Records indexed at a time: their bytes and offsets stay in the cache while the columns are decoded
 /// one after the other, and one odd record costs its neighbours little.
 const BLOCK_RECORDS: usize = 256;
+
+/// Formats whose buffers are kept for more records of them.
+const READERS_MAX: usize = 4;
 
 /// The work whose time is taken, chunk by chunk or task by task.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +53,10 @@ impl Timed {
 /// How the records of some sources are read.
 pub(crate) struct Format {
     pub(crate) dialect: Dialect,
-    /// Fields of a record; those behind the plan's columns must be empty.
+    /// Fields of a record.
     pub(crate) fields: usize,
+    /// The first so many of them are columns; the rest must be empty.
+    pub(crate) columns: usize,
     pub(crate) decode: Arc<DecodePlan>,
 }
 
@@ -64,17 +70,21 @@ struct Reader {
 pub(crate) struct Formats {
     pub(crate) all: Vec<Format>,
     pub(crate) of_source: Vec<usize>,
+    /// Which of the records are kept, if not all.
+    pub(crate) sampling: Option<Sampling>,
 }
 
 pub(crate) struct Worker {
     formats: Arc<Formats>,
-    /// For each format, once there is something to read.
-    readers: Vec<Option<Reader>>,
+    /// The formats last read, by their index.
+    readers: Vec<(usize, Reader)>,
     repair: Repair,
     record_bytes_max: usize,
     /// Where in the last chunk a field is not empty that was taken for one behind a trailing
     /// delimiter.
     behind: Option<usize>,
+    /// Rows of the last chunk that the sample left out.
+    left_out: u64,
     scratch: Bump,
     latency: StageLatency,
     started: Instant,
@@ -91,11 +101,12 @@ pub(crate) struct WorkerTime {
 impl Worker {
     pub(crate) fn new(formats: &Arc<Formats>, repair: Repair, record_bytes_max: usize) -> Self {
         Self {
-            readers: formats.all.iter().map(|_| None).collect(),
+            readers: Vec::new(),
             formats: Arc::clone(formats),
             repair,
             record_bytes_max,
             behind: None,
+            left_out: 0,
             scratch: Bump::new(),
             latency: Timed::latency(),
             started: Instant::now(),
@@ -121,12 +132,21 @@ impl Worker {
         let bytes = chunk.bytes();
         let index = self.formats.of_source[chunk.source_index as usize];
         let format = &self.formats.all[index];
-        let columns = format.decode.needed.len();
-        let reader = self.readers[index].get_or_insert_with(|| Reader {
-            indexer: Indexer::new(format.dialect, format.fields, self.record_bytes_max)
-                .repairing(self.repair),
-            decoder: Decoder::new(Arc::clone(&format.decode)),
+        let columns = format.columns;
+        let known = self.readers.iter().position(|(known, _)| *known == index);
+        let known = known.unwrap_or_else(|| {
+            if self.readers.len() == READERS_MAX {
+                self.readers.remove(0);
+            }
+            let indexer = Indexer::new(format.dialect, format.fields, self.record_bytes_max);
+            let reader = Reader {
+                indexer: indexer.repairing(self.repair),
+                decoder: Decoder::new(Arc::clone(&format.decode)),
+            };
+            self.readers.push((index, reader));
+            self.readers.len() - 1
         });
+        let reader = &mut self.readers[known].1;
         self.behind = None;
         reader.decoder.begin(chunk.records as usize);
         let mut at = 0;
@@ -137,7 +157,7 @@ impl Worker {
             reader.decoder.push(&fields, &self.scratch);
             self.scratch.reset();
         }
-        let decoded = reader.decoder.finish(chunk.seq, chunk.source_index);
+        let mut decoded = reader.decoder.finish(chunk.seq, chunk.source_index);
         let bad = decoded
             .rejects
             .iter()
@@ -151,7 +171,16 @@ impl Worker {
             let text = format!("{split} records were split off, {found} decoded or rejected");
             return Err(ErrorKind::Balance(text).into());
         }
+        self.left_out = match self.formats.sampling {
+            None => 0,
+            Some(sampling) => sampling.apply(&mut decoded.batch, chunk.first_record)?,
+        };
         Ok(decoded)
+    }
+
+    /// Rows of the chunk just decoded that the sample left out.
+    pub(crate) fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// Where in the chunk just decoded something stands behind the last column.

@@ -91,6 +91,12 @@ pub struct InputReceipt {
     pub rejected: u64,
     /// Records that became rows only by a repair; they are counted among the rows too.
     pub repaired: RepairCounts,
+    /// Columns of other sources that it lacks; they are null in its rows.
+    pub columns_missing: Vec<String>,
+    /// Its columns that the first source lacks, or that are left out because others lack them.
+    pub columns_extra: Vec<String>,
+    /// Whether the columns it shares with others come in another order.
+    pub columns_reordered: bool,
     /// How it was understood.
     pub dialect: Option<DialectReceipt>,
 }

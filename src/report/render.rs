@@ -21,6 +21,10 @@ impl Receipt {
         self.render_rows(&mut page);
         let converted = self.inputs.iter().filter(|input| !input.is_plain());
         page.list("converted inputs", converted.map(input_line));
+        page.list(
+            "columns that differ",
+            self.inputs.iter().filter_map(drift_line),
+        );
         self.render_columns(&mut page);
         let steps = self.steps.iter().map(step_line);
         page.list("steps", steps);
@@ -224,6 +228,34 @@ fn input_line(input: &InputReceipt) -> String {
         line += &format!(", {number} malformed sequences replaced");
     }
     line
+}
+
+/// How the columns of `input` differ from those of the others, if they do.
+fn drift_line(input: &InputReceipt) -> Option<String> {
+    const NAMES_MAX: usize = 4;
+    let names = |what: &str, names: &[String]| {
+        let shown: Vec<_> = names
+            .iter()
+            .take(NAMES_MAX)
+            .map(|name| short_name(name))
+            .collect();
+        let more = names.len().saturating_sub(NAMES_MAX);
+        let more = match more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        (!names.is_empty()).then(|| format!("{what} {}{more}", shown.join(", ")))
+    };
+    let order = input
+        .columns_reordered
+        .then(|| "in another order".to_owned());
+    let words = [
+        names("lacks", &input.columns_missing),
+        names("adds", &input.columns_extra),
+        order,
+    ];
+    let words: Vec<String> = words.into_iter().flatten().collect();
+    (!words.is_empty()).then(|| format!("{}: {}", short_name(&input.path), words.join("; ")))
 }
 
 fn step_line(step: &StepReceipt) -> String {
