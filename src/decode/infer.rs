@@ -180,8 +180,8 @@ impl Evidence {
 
     /// A spelling that takes more cells than the plain type, and all but a tolerable few.
     fn spelt(&self, name: &str, plain: bool) -> Option<Spelt> {
-        let (cells, text) = (self.cells(), self.count(&[Class::Text]));
-        if text == 0 {
+        let cells = self.cells();
+        if !self.has(&[Class::Text]) {
             return self.spellings.compact(name, cells);
         }
         if self.has(&[Class::Huge, Class::Padded]) {
@@ -191,7 +191,8 @@ impl Evidence {
         let integers = self.count(&[Class::Integer]) + wide;
         let spelt = self.spellings.best(cells, integers, wide)?;
         let misfits = cells - spelt.fits;
-        let is_better = !plain || misfits < text;
+        // Few odd cells in a plain column make no notation, unless all speak for the same.
+        let is_better = !plain || (misfits == 0 && spelt.is_certain);
         (is_better && is_tolerable(misfits, cells)).then_some(spelt)
     }
 
@@ -648,6 +649,22 @@ mod tests {
         assert_eq!(decide(&["4,5", "6"], b','), DataType::Utf8);
         assert_eq!(decide(&["4,5", "6"], b';'), DataType::Float64);
         assert_eq!(decide(&["\"4,5\"", "6"], b','), DataType::Float64);
+    }
+
+    #[test]
+    fn slips_in_a_plain_column_make_no_notation() {
+        let of = |odd: &[&'static str]| {
+            let raw: Vec<&str> = odd.iter().copied().chain(vec!["9.5"; 300]).collect();
+            spelt("c", &raw)
+        };
+        let plain = ("float64".into(), String::new(), false);
+        assert_eq!(of(&["9,123"]), plain);
+        assert_eq!(of(&["9,123", "1,234.50", "9,5"]), plain);
+        let format = "1,234.50".to_owned();
+        assert_eq!(
+            of(&["9,123", "1,234.50"]),
+            ("float64".into(), format, false)
+        );
     }
 
     #[test]

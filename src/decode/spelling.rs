@@ -32,6 +32,8 @@ pub(super) struct Spelt {
     pub(super) also: Option<String>,
     /// Cells that are other values then.
     pub(super) ambiguous: u64,
+    /// Whether some cell cannot be a slip of another spelling, as `9,123` may be one of 9.123.
+    pub(super) is_certain: bool,
 }
 
 /// The numbers among texts that are no plain ones, for each of [`Notation::ALL`].
@@ -40,6 +42,8 @@ struct Tally {
     fits: [u64; NOTATIONS],
     fractions: [u64; NOTATIONS],
     grouped: [u64; NOTATIONS],
+    /// Numbers with more than one mark between their digits.
+    telling: [u64; NOTATIONS],
     /// Integers that float64 may not hold.
     wide: [u64; NOTATIONS],
     /// Numbers whose only sign is around or behind them: `(1)`, `1-`.
@@ -150,6 +154,8 @@ impl Spellings {
             tally.fits[index] += 1;
             tally.fractions[index] += u64::from(canonical.is_fraction);
             tally.grouped[index] += u64::from(canonical.groups > 1);
+            let marks = canonical.groups - 1 + usize::from(canonical.is_fraction);
+            tally.telling[index] += u64::from(marks > 1);
             let wide = !canonical.is_fraction && canonical.whole_digits > 15;
             tally.wide[index] += u64::from(wide);
             if notation.grouping == Grouping::Space && canonical.groups > 1 {
@@ -208,6 +214,7 @@ impl Spellings {
             fits: cells,
             also: None,
             ambiguous: 0,
+            is_certain: true,
         })
     }
 
@@ -259,6 +266,7 @@ impl Spellings {
             format: pattern.as_str().into(),
             fits,
             ambiguous: other.as_ref().map_or(0, |_| fits),
+            is_certain: true,
             also: other.map(|other| format!("{name}({other})")),
         })
     }
@@ -275,6 +283,7 @@ impl Spellings {
             fits: cells,
             also: None,
             ambiguous: 0,
+            is_certain: true,
         })
     }
 
@@ -299,6 +308,7 @@ impl Tally {
         add_each(&mut self.fits, &other.fits);
         add_each(&mut self.fractions, &other.fractions);
         add_each(&mut self.grouped, &other.grouped);
+        add_each(&mut self.telling, &other.telling);
         add_each(&mut self.wide, &other.wide);
         self.turned += other.turned;
         self.cells += other.cells;
@@ -349,6 +359,7 @@ impl Tally {
             format: notation(best).to_string().into(),
             fits,
             ambiguous: other.map_or(0, |other| count(other).1.abs_diff(fractions)),
+            is_certain: unit.is_some() || self.telling[best] > 0,
             also: other.map(|other| format!("float64({})", notation(other))),
         })
     }
