@@ -54,8 +54,9 @@ struct Tally {
 /// What is counted of one column.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Spellings {
-    amounts: Tally,
-    percents: Tally,
+    /// Apart, since most columns have none and there may be very many columns.
+    amounts: Option<Box<Tally>>,
+    percents: Option<Box<Tally>>,
     units: BTreeSet<&'static str>,
     /// Least and most digits of numbers grouped by spaces.
     spaced_digits: Option<(usize, usize)>,
@@ -137,6 +138,7 @@ impl Spellings {
                 &mut self.amounts
             }
         };
+        let tally = tally.get_or_insert_default();
         let mut is_number = false;
         for (index, notation) in Notation::ALL.iter().enumerate() {
             let Some(canonical) = number.canonical(notation) else {
@@ -171,8 +173,14 @@ impl Spellings {
 
     /// Adds what another has counted of the same column.
     pub(super) fn merge(&mut self, other: Self) {
-        self.amounts.merge(&other.amounts);
-        self.percents.merge(&other.percents);
+        for (tally, other) in [
+            (&mut self.amounts, other.amounts),
+            (&mut self.percents, other.percents),
+        ] {
+            if let Some(other) = other {
+                tally.get_or_insert_default().merge(&other);
+            }
+        }
         self.units.extend(other.units);
         self.spaced_digits = match (self.spaced_digits, other.spaced_digits) {
             (Some((least, most)), Some((less, more))) => Some((least.min(less), most.max(more))),
@@ -219,13 +227,14 @@ impl Spellings {
     }
 
     fn number(&self, integers: u64, wide: u64) -> Option<Spelt> {
-        if self.percents.cells > self.amounts.cells {
-            return self.percents.best(Some("%"), [0; 2], [0; 2]);
+        let cells = |tally: &Option<Box<Tally>>| tally.as_ref().map_or(0, |tally| tally.cells);
+        if cells(&self.percents) > cells(&self.amounts) {
+            return self.percents.as_ref()?.best(Some("%"), [0; 2], [0; 2]);
         }
         if self.units.len() > 1 {
             return None;
         }
-        let spelt = self.amounts.best(
+        let spelt = self.amounts.as_ref()?.best(
             self.units.first().copied(),
             [integers, wide],
             [self.floats, self.floats_grouped],
