@@ -62,6 +62,7 @@ fn columns_are_matched_by_name_and_lacking_ones_are_null() {
     assert_eq!(receipt.inputs[1].columns_missing, ["day"]);
     assert_eq!(receipt.inputs[1].columns_extra, ["note"]);
     assert!(receipt.inputs[1].columns_reordered);
+    assert_eq!(receipt.inputs[1].columns_missing_total, 1);
     assert_eq!(receipt.columns[2].nulls_in, 3);
     assert_eq!(receipt.columns[3].nulls_in, 4);
     let said = home.run("-i a.csv b.csv c.csv -o lake --mode overwrite");
@@ -338,4 +339,33 @@ fn a_sample_is_the_same_whatever_the_threads_and_chunks() {
     assert!(said.contains("--seed: says which"), "{said}");
     let said = home.fails("-i a.csv -o other --sample 1.5", 2);
     assert!(said.contains("--sample"), "{said}");
+}
+
+#[test]
+fn a_receipt_lists_some_of_many_names_and_their_number() {
+    let home = Home::new();
+    let names = |letter: char| {
+        (0..300)
+            .map(|index| format!("{letter}{index}"))
+            .collect::<Vec<_>>()
+    };
+    let cells = vec!["1"; 300].join(",");
+    for letter in ['a', 'b'] {
+        let text = format!("{}\n{cells}\n", names(letter).join(","));
+        home.write(&format!("{letter}.csv"), text);
+    }
+    let receipt = home.receipt("-i a.csv b.csv -o lake");
+    let input = &receipt.inputs[1];
+    assert_eq!(
+        (input.columns_missing_total, input.columns_extra_total),
+        (300, 300)
+    );
+    assert_eq!(input.columns_missing[..], names('a')[..100]);
+    assert_eq!(input.columns_extra[..], names('b')[..100]);
+    let said = home.run("-i a.csv b.csv -o lake --mode overwrite").stdout;
+    let said = String::from_utf8(said).expect("UTF-8");
+    assert!(
+        said.contains("b.csv: lacks a0, a1, a2, a3 and 296 more; adds b0"),
+        "{said}"
+    );
 }

@@ -68,8 +68,10 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
                 let places = outcome.formats.places(index);
                 InputReceipt {
                     dialect: Some(dialect(source, &outcome.formats.sources[index])),
-                    columns_missing: places.missing.clone(),
-                    columns_extra: places.extra.clone(),
+                    columns_missing: first(&places.missing),
+                    columns_missing_total: places.missing.len() as u64,
+                    columns_extra: first(&places.extra),
+                    columns_extra_total: places.extra.len() as u64,
                     columns_reordered: places.is_reordered,
                     ..input(source, counters)
                 }
@@ -107,6 +109,12 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         throughput: Throughput::new(input_bytes, totals.read, seconds),
         started: outcome.started,
     }
+}
+
+/// The first of `names`, as many as a receipt of many files has room for.
+fn first(names: &[String]) -> Vec<String> {
+    const NAMES_MAX: usize = 100;
+    names.iter().take(NAMES_MAX).cloned().collect()
 }
 
 fn input(source: &Source, counters: &SourceCounters) -> InputReceipt {

@@ -91,10 +91,15 @@ pub struct InputReceipt {
     pub rejected: u64,
     /// Records that became rows only by a repair; they are counted among the rows too.
     pub repaired: RepairCounts,
-    /// Columns of other sources that it lacks; they are null in its rows.
+    /// Columns of other sources that it lacks; they are null in its rows. The first of them.
     pub columns_missing: Vec<String>,
-    /// Its columns that the first source lacks, or that are left out because others lack them.
+    /// How many there are.
+    pub columns_missing_total: u64,
+    /// Its columns that the first source lacks, or that are left out because others lack them. The
+    /// first of them.
     pub columns_extra: Vec<String>,
+    /// How many there are.
+    pub columns_extra_total: u64,
     /// Whether the columns it shares with others come in another order.
     pub columns_reordered: bool,
     /// How it was understood.

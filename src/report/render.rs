@@ -233,16 +233,16 @@ fn input_line(input: &InputReceipt) -> String {
 /// How the columns of `input` differ from those of the others, if they do.
 fn drift_line(input: &InputReceipt) -> Option<String> {
     const NAMES_MAX: usize = 4;
-    let names = |what: &str, names: &[String]| {
+    let names = |what: &str, names: &[String], total: u64| {
         let shown: Vec<_> = names
             .iter()
             .take(NAMES_MAX)
             .map(|name| short_name(name))
             .collect();
-        let more = names.len().saturating_sub(NAMES_MAX);
+        let more = total.saturating_sub(shown.len() as u64);
         let more = match more {
             0 => String::new(),
-            more => format!(" and {more} more"),
+            more => format!(" and {} more", units::count(more)),
         };
         (!names.is_empty()).then(|| format!("{what} {}{more}", shown.join(", ")))
     };
@@ -250,8 +250,8 @@ fn drift_line(input: &InputReceipt) -> Option<String> {
         .columns_reordered
         .then(|| "in another order".to_owned());
     let words = [
-        names("lacks", &input.columns_missing),
-        names("adds", &input.columns_extra),
+        names("lacks", &input.columns_missing, input.columns_missing_total),
+        names("adds", &input.columns_extra, input.columns_extra_total),
         order,
     ];
     let words: Vec<String> = words.into_iter().flatten().collect();
