@@ -10,8 +10,8 @@ use tikv_jemallocator::Jemalloc;
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
-/// Pages that nobody has used for 50 ms go back to the system: soon enough that memory stays as
+/// Pages that nobody has used for 10 ms go back to the system: soon enough that memory stays as
 /// flat as what is in use, late enough that a batch finds the pages of the one before it.
 // SAFETY: the allocator reads this name as a pointer to text that ends with a zero.
 #[unsafe(export_name = "_rjem_malloc_conf")]
-static OPTIONS: &[u8; 35] = b"dirty_decay_ms:50,muzzy_decay_ms:0\0";
+static OPTIONS: &[u8; 35] = b"dirty_decay_ms:10,muzzy_decay_ms:0\0";

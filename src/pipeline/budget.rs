@@ -19,7 +19,7 @@ const ENCODED_ROW_BYTES: usize = 32;
 /// The program before the belt starts, where the system does not tell what it takes.
 const PROGRAM_BYTES: usize = 8 * MIB;
 /// Left free for what the allocator keeps, at least.
-const RESERVE_BYTES_MIN: usize = 6 * MIB;
+const RESERVE_BYTES_MIN: usize = 5 * MIB;
 /// Code and tables that the program touches only once the belt runs.
 const PROGRAM_GROWTH_BYTES: usize = 5 * MIB;
 
