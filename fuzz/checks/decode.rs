@@ -53,7 +53,8 @@ pub fn check(data: &[u8]) {
 /// Whole columns of the lines of `text`, against the plain twins.
 fn columns(text: &str) {
     let texts: Vec<&str> = text.split('\n').collect();
-    let plain = |text: &str| text.trim_matches([' ', '\t']) == text && !text.contains("NaN");
+    let tokens = NullTokens::default();
+    let plain = |text: &str| text.trim_matches([' ', '\t']) == text;
     let unit = TimeUnit::Nanosecond;
     let integers = column(&texts, DataType::Int64);
     let integers = integers.as_primitive::<Int64Type>();
@@ -79,9 +80,8 @@ fn columns(text: &str) {
             "{text}"
         );
         let float = floats.is_valid(row).then(|| floats.value(row).to_bits());
-        let nearest = float::parse_nearest(bytes)
-            .ok()
-            .filter(|value| !value.is_nan());
+        let is_missing = tokens.default.iter().any(|token| token == text);
+        let nearest = float::parse_nearest(bytes).ok().filter(|_| !is_missing);
         assert_eq!(float, nearest.map(f64::to_bits), "{text}");
         let time = times.is_valid(row).then(|| times.value(row));
         let moment = parse_iso(bytes).filter(|moment| moment.offset.is_none());
