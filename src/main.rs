@@ -1,4 +1,4 @@
-//! Arguments in, exit code out: parses, runs or sniffs, prints what comes out, nothing else.
+//! Arguments in, exit code out: parses, runs, sniffs or plans, prints what comes out, nothing else.
 
 #[cfg(target_os = "linux")]
 mod allocator;
@@ -27,6 +27,7 @@ fn perform(args: Args) -> Result<()> {
     match args.command {
         Some(Command::Completions { shell }) => return print(&config::completions(shell)),
         Some(Command::Sniff(args)) => return sniff(config::from_sniff_args(args)?),
+        Some(Command::Plan(options)) => return plan(config::from_plan_options(*options)?),
         None => {}
     }
     let config = config::from_args(args)?;
@@ -48,6 +49,16 @@ fn perform(args: Args) -> Result<()> {
         (true, _) => print(receipt.to_json_pretty().as_bytes()),
         (false, true) => Ok(()),
         (false, false) => print(receipt.render(wants_color(&stdout())).as_bytes()),
+    }
+}
+
+/// Prints what a run of `config` would do.
+fn plan(config: Config) -> Result<()> {
+    let json = config.json;
+    let plan = Pipeline::new(config).plan()?;
+    match json {
+        true => print(plan.to_json_pretty().as_bytes()),
+        false => print(plan.render(wants_color(&stdout())).as_bytes()),
     }
 }
 

@@ -44,6 +44,8 @@ fn help_names_every_flag() {
         "--mode",
         "--on-bad-row",
         "--max-rejects",
+        "--max-rejects-per-file",
+        "--strict",
         "--progress",
         "--json",
         "--quiet",

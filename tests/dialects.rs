@@ -78,6 +78,13 @@ fn escapes() {
     assert_eq!(read_rows(text, "--escape \\"), expected);
     let plain = read_rows("a,b\n\"x\"\"y\",\\\n", "--escape '\"'");
     assert_eq!(plain, ["x\"y|\\"]);
+    let dump = "id,name,n\n1,\\N,\\N\n2,\\\\N,3\n3,\"\\N\",4\n";
+    let expected = ["1|~|~", "2|\\N|3", "3|N|4"];
+    assert_eq!(read_rows(dump, "--escape \\"), expected);
+    assert_eq!(
+        read_rows("a,b\n\\N,1\n2,\\N\n", "--no-sniff"),
+        ["~|1", "2|~"]
+    );
 }
 
 #[test]

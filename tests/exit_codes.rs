@@ -169,6 +169,32 @@ fn the_gate_is_3_past_a_count_or_a_share() {
 }
 
 #[test]
+fn the_gate_of_each_file_is_3_too() {
+    let home = home("a,b\n1,2\n3\n4,5\n6\n");
+    home.write("other.csv", "a,b\n1,2\n2,3\n3\n4,5\n5,6\n6,7\n");
+    let inputs = "-i other.csv in.csv -o lake --mode overwrite --chunk-rows 1";
+    for flags in ["2", "50%", "2 --max-rejects 3"] {
+        home.receipt(&format!("{inputs} --max-rejects-per-file {flags}"));
+    }
+    for gate in ["1", "49%"] {
+        let said = home.fails(&format!("{inputs} --max-rejects-per-file {gate}"), 3);
+        for part in [
+            "--max-rejects-per-file",
+            gate,
+            "2 records or cells of one file",
+            "in.csv:3",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    let said = home.fails(
+        &format!("{inputs} --max-rejects-per-file 2 --max-rejects 2"),
+        3,
+    );
+    assert!(said.contains("more than --max-rejects 2 allows"), "{said}");
+}
+
+#[test]
 fn a_bad_row_fails_where_that_is_asked_for_and_is_named() {
     let text = "id,amount\n1,2\n2,3\n3,many\n4,5\n";
     let flags = "-i in.csv -o lake --on-bad-row fail --dtype amount=int64";

@@ -1,13 +1,15 @@
 //! How the bytes of a source are read as records and fields.
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 /// The CSV dialect of a source: RFC 4180 by default, each part of it to be chosen.
 ///
 /// Records end at line ends outside quotes. A quote is structural only as the first byte of a
 /// field; elsewhere in an unquoted field it is an ordinary byte. Inside a quoted field a doubled
 /// quote stands for one quote. Blank lines are no records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Dialect {
     /// The byte between two fields.
     pub delimiter: u8,
@@ -86,10 +88,16 @@ impl Quoting {
             escape: None,
         }
     }
+
+    /// Whether the raw field `raw` says that there is no value: `\N`, where a backslash escapes, as
+    /// PostgreSQL and MySQL write it.
+    pub fn is_null_marker(self, raw: &[u8]) -> bool {
+        raw == b"\\N" && self.escape == Some(b'\\')
+    }
 }
 
 /// What ends a record.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
 pub enum LineEnd {
     /// LF or CRLF; a lone CR is text.
     #[default]
@@ -99,7 +107,8 @@ pub enum LineEnd {
 }
 
 /// A few bytes that lines may start with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
 pub struct Prefix {
     bytes: [u8; Self::BYTES_MAX],
     length: u8,
@@ -122,6 +131,20 @@ impl Prefix {
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
+    }
+}
+
+impl TryFrom<Vec<u8>> for Prefix {
+    type Error = &'static str;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Self::Error> {
+        Self::new(&bytes).ok_or("a prefix of 1 to 7 bytes is wanted")
+    }
+}
+
+impl From<Prefix> for Vec<u8> {
+    fn from(prefix: Prefix) -> Self {
+        prefix.bytes().to_vec()
     }
 }
 

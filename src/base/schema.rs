@@ -6,7 +6,9 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType as ArrowType, Field, Schema as ArrowSchema};
 
 /// The unit of a timestamp column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub enum TimeUnit {
     /// Microseconds since 1970-01-01T00:00:00.
     Microsecond,
@@ -25,7 +27,7 @@ impl TimeUnit {
 }
 
 /// The type of a column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub enum DataType {
     /// 64-bit signed integer.

@@ -34,6 +34,8 @@ Examples:
 
   chunketl -i big.csv.gz -o lake/ --dtype id=int64 --dtype 'day=date(%d/%m/%Y)'
 
+  chunketl plan -i big.csv -o lake/ --impute amount=mean
+
   unzip -p big.zip | chunketl -i - -o lake/
 
 Sizes: 65536, 64k, 2GB (by 1000) or 64KiB, 512MiB (by 1024). Counts: 1_000, 64k, 10M.
@@ -72,6 +74,8 @@ pub enum Command {
     },
     /// Print what files hold: dialect, columns, types, and what speaks for them
     Sniff(SniffArgs),
+    /// Print what a run with the same options would do, without doing it
+    Plan(Box<Options>),
 }
 
 /// What `sniff` is asked.
@@ -263,6 +267,18 @@ pub struct Options {
     /// Past it the run fails with exit code 3 and publishes nothing. `1000`, `10k` or `0.5%`.
     #[arg(long, value_name = "N|P%", value_parser = parse_rejects_max, help_heading = INPUT)]
     pub(super) max_rejects: Option<RejectsMax>,
+
+    /// Most rejected rows of any one file, as a count or a share of its rows
+    #[arg(long, value_name = "N|P%", value_parser = parse_rejects_max, help_heading = INPUT)]
+    pub(super) max_rejects_per_file: Option<RejectsMax>,
+
+    /// Take nothing on trust: the first bad row ends the run, and so does a column that can be
+    /// read in two ways
+    ///
+    /// As --on-bad-row fail; besides, dates whose day may be the month and numbers whose thousands
+    /// may be fractions need a --dtype.
+    #[arg(long, conflicts_with_all = ["on_bad_row", "max_rejects", "max_rejects_per_file"], help_heading = INPUT)]
+    pub(super) strict: bool,
 
     /// Declare a column's type; repeatable
     ///

@@ -242,10 +242,25 @@ impl Builder {
         })
     }
 
+    /// Takes nothing on trust: the first bad row ends the run, and so does a column that can be read
+    /// in two ways.
+    pub fn strict(mut self) -> Self {
+        self.options.strict = true;
+        self
+    }
+
     /// What a bad row does.
     pub fn on_bad_row(mut self, what: OnBadRow) -> Self {
         self.options.on_bad_row = Some(what);
         self
+    }
+
+    /// The most rejected rows of any one file: `1000` or `0.5%`.
+    pub fn rejects_per_file_max(self, limit: &str) -> Self {
+        let parsed = quantity::parse_rejects_max(limit);
+        self.set("--max-rejects-per-file", parsed, |options, limit| {
+            options.max_rejects_per_file = Some(limit);
+        })
     }
 
     /// The most rejected rows: `1000` or `0.5%`.

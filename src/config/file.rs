@@ -59,8 +59,6 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "max-record-bytes" => {
             options.max_record_bytes = Some(entry.parsed(quantity::parse_record_bytes_max)?);
         }
-        "on-bad-row" => options.on_bad_row = Some(entry.parsed(choice::parse_choice)?),
-        "max-rejects" => options.max_rejects = Some(entry.parsed(quantity::parse_rejects_max)?),
         "infer" => options.infer = Some(entry.parsed(choice::parse_choice)?),
         "dtype" => {
             for column in entry.entries()? {
@@ -94,7 +92,23 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
                 steps(&step, &mut options.steps)?;
             }
         }
+        "on-bad-row" | "max-rejects" | "max-rejects-per-file" | "strict" => {
+            set_gate(options, entry)?
+        }
         key => return set_columns(&mut options.columns, key, entry),
+    }
+    Ok(())
+}
+
+/// Sets what bad rows do.
+fn set_gate(options: &mut Options, entry: &Node<'_>) -> Result<()> {
+    match &*entry.key().replace('_', "-") {
+        "on-bad-row" => options.on_bad_row = Some(entry.parsed(choice::parse_choice)?),
+        "max-rejects" => options.max_rejects = Some(entry.parsed(quantity::parse_rejects_max)?),
+        "max-rejects-per-file" => {
+            options.max_rejects_per_file = Some(entry.parsed(quantity::parse_rejects_max)?);
+        }
+        _ => options.strict = entry.boolean()?,
     }
     Ok(())
 }

@@ -66,6 +66,10 @@ pub struct Config {
     pub on_bad_row: OnBadRow,
     /// The most rejected rows; `None` for any number.
     pub rejects_max: Option<RejectsMax>,
+    /// The most rejected rows of one file; `None` for any number.
+    pub rejects_per_file_max: Option<RejectsMax>,
+    /// Whether what can be read in two ways ends the run, instead of being told; bad rows do then.
+    pub strict: bool,
     /// What the types of columns that are not declared are inferred from.
     pub infer: Infer,
     /// What becomes of the columns of files whose headers differ.
@@ -137,6 +141,14 @@ pub struct Config {
 /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) naming the flag or key and what to write instead.
 pub fn from_args(args: Args) -> Result<Config> {
     resolve::resolve(args.options)
+}
+
+/// Settles what `plan` is asked: a run, of which nothing is done.
+///
+/// # Errors
+/// As [`from_args`].
+pub fn from_plan_options(options: Options) -> Result<Config> {
+    resolve::resolve(options)
 }
 
 /// Settles what `sniff` is asked: a run of which only the finding out is done.

@@ -3,13 +3,14 @@
 //! Keeps: every promise in the docs of `Config`'s fields.
 
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use super::args::Options;
 use super::choice::{Comment, Escape, Quote, TextEncoding};
 use super::columns::COLUMNS_MAX;
 use super::nulls::NullValues;
 use super::step::StepSpec;
-use super::{Config, OnBadRow, file};
+use super::{Config, OnBadRow, RejectsMax, file};
 use crate::base::{Dialect, Error, Known, Repair, Result};
 use crate::base::{Method, Window};
 
@@ -29,6 +30,7 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
     }
     let dialect = dialect(&options)?;
     let known = known(&options)?;
+    let out = lake(&options)?;
     let mut steps = options.steps;
     steps.extend(options.impute);
     steps.extend(options.rolling);
@@ -36,9 +38,7 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
         input: options.input,
         files_from: options.files_from,
         files_max: options.max_files.unwrap_or(FILES_MAX),
-        out: options
-            .out
-            .ok_or_else(|| Error::usage("--out", "name the directory to write, such as lake/"))?,
+        out,
         dialect,
         encoding: options.encoding.and_then(|TextEncoding(encoding)| encoding),
         invalid_bytes: options.invalid_bytes.unwrap_or_default(),
@@ -58,8 +58,13 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
         seed: options.columns.seed.unwrap_or_default(),
         columns_max: options.columns.max_columns.unwrap_or(COLUMNS_MAX),
         record_bytes_max: options.max_record_bytes.unwrap_or(RECORD_BYTES_MAX),
-        on_bad_row: options.on_bad_row.unwrap_or_default(),
+        strict: options.strict,
+        on_bad_row: options.on_bad_row.unwrap_or(match options.strict {
+            true => OnBadRow::Fail,
+            false => OnBadRow::default(),
+        }),
         rejects_max: options.max_rejects,
+        rejects_per_file_max: options.max_rejects_per_file,
         infer: options.infer.unwrap_or_default(),
         dtypes: options.dtype,
         null_values: NullValues::from_lists(options.null_values),
@@ -90,6 +95,7 @@ impl Options {
     /// These options, and `file`'s where these say nothing. Of two options that exclude each
     /// other the one given here stands.
     fn over(self, file: Self) -> Self {
+        let gates = self.gates_over(&file);
         let or = |mine: Vec<String>, other| if mine.is_empty() { other } else { mine };
         let declared = |column: &String| self.dtype.iter().any(|(mine, _)| mine == column);
         let mut dtype = file.dtype;
@@ -115,14 +121,10 @@ impl Options {
             no_header: self.no_header || (file.no_header && !self.layout.header),
             columns: self.columns.over(file.columns),
             max_record_bytes: self.max_record_bytes.or(file.max_record_bytes),
-            max_rejects: match self.on_bad_row {
-                Some(OnBadRow::Fail) => self.max_rejects,
-                _ => self.max_rejects.or(file.max_rejects),
-            },
-            on_bad_row: match self.max_rejects {
-                Some(_) => self.on_bad_row,
-                None => self.on_bad_row.or(file.on_bad_row),
-            },
+            max_rejects: self.max_rejects.or(gates.max_rejects),
+            max_rejects_per_file: self.max_rejects_per_file.or(gates.max_rejects_per_file),
+            on_bad_row: self.on_bad_row.or(gates.on_bad_row),
+            strict: self.strict || gates.strict,
             infer: self.infer.or(file.infer),
             dtype,
             null_values: [file.null_values, self.null_values].concat(),
@@ -147,6 +149,46 @@ impl Options {
             quiet: self.quiet || (file.quiet && !loudness_given),
             verbose: self.verbose || (file.verbose && !loudness_given),
             steps: [file.steps, self.steps].concat(),
+        }
+    }
+}
+
+/// The lake to write.
+fn lake(options: &Options) -> Result<PathBuf> {
+    let out = options.out.clone();
+    let out = out.or_else(|| lake_of_rejects(&options.input));
+    out.ok_or_else(|| Error::usage("--out", "name the directory to write, such as lake/"))
+}
+
+/// The lake that the only input, rejects of one, is fed into again.
+fn lake_of_rejects(input: &[String]) -> Option<PathBuf> {
+    let [path] = input else { return None };
+    let mut parents = Path::new(path).ancestors();
+    let rejects = parents.find(|path| path.file_name().is_some_and(|name| name == "_rejects"))?;
+    let lake = rejects.parent()?;
+    let is_here = lake.as_os_str().is_empty();
+    Some(if is_here { ".".into() } else { lake.into() })
+}
+
+/// What the file says about bad rows, as far as it does not contradict what is given besides.
+struct FileGates {
+    strict: bool,
+    on_bad_row: Option<OnBadRow>,
+    max_rejects: Option<RejectsMax>,
+    max_rejects_per_file: Option<RejectsMax>,
+}
+
+impl Options {
+    /// What `file` says about bad rows beside these options.
+    fn gates_over(&self, file: &Self) -> FileGates {
+        let has_gate = self.max_rejects.is_some() || self.max_rejects_per_file.is_some();
+        let no_bad_row = self.strict || self.on_bad_row == Some(OnBadRow::Fail);
+        let kept = |gate: Option<RejectsMax>| gate.filter(|_| !no_bad_row);
+        FileGates {
+            strict: file.strict && !has_gate && self.on_bad_row.is_none(),
+            on_bad_row: file.on_bad_row.filter(|_| !has_gate && !self.strict),
+            max_rejects: kept(file.max_rejects),
+            max_rejects_per_file: kept(file.max_rejects_per_file),
         }
     }
 }
@@ -252,7 +294,13 @@ fn check(config: &Config) -> Result<()> {
         let message = format!("`{column}` is given twice; name it once");
         return Err(Error::usage("--key", message));
     }
-    if config.on_bad_row == OnBadRow::Fail && config.rejects_max.is_some() {
+    if config.strict && config.on_bad_row == OnBadRow::Reject {
+        let message =
+            "contradicts --strict, under which a bad row ends the run; drop one of the two";
+        return Err(Error::usage("--on-bad-row reject", message));
+    }
+    let gates = [config.rejects_max, config.rejects_per_file_max];
+    if config.on_bad_row == OnBadRow::Fail && gates.iter().any(Option::is_some) {
         let message = "with --on-bad-row fail the first reject ends the run; drop one of the two";
         return Err(Error::usage("--max-rejects", message));
     }
@@ -276,7 +324,7 @@ fn check_input(config: &Config) -> Result<()> {
         let message = "an empty path; name a file, a glob, or - for standard input";
         return Err(Error::usage("--input", message));
     }
-    let is_stdin = |path: &std::path::PathBuf| path.as_os_str() == "-";
+    let is_stdin = |path: &PathBuf| path.as_os_str() == "-";
     let lists = usize::from(config.files_from.as_ref().is_some_and(is_stdin));
     if config.input.iter().filter(|path| *path == "-").count() + lists > 1 {
         let message = "standard input can be read once only; give - once";

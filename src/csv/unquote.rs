@@ -1,6 +1,6 @@
 //! A field's raw bytes -> its text: outer quotes stripped, doubled quotes halved, escapes dropped.
 //!
-//! Borrows where it can; a field with a doubled quote or an escape is copied to an arena. Only
+//! The null marker `\N` stays as it is. Borrows where it can; a field with a doubled quote or an escape is copied to an arena. Only
 //! fields of good records come here, so a field that starts with the quote also ends with it.
 
 use bumpalo::Bump;
@@ -26,6 +26,7 @@ pub fn unquote<'a>(field: &'a [u8], quoting: Quoting, scratch: &'a Bump) -> Unqu
         (Some(quote), None) if memchr(quote, inner).is_none() => inner,
         (None, Some(escape)) if memchr(escape, inner).is_none() => inner,
         (Some(quote), Some(escape)) if memchr2(quote, escape, inner).is_none() => inner,
+        _ if quoting.is_null_marker(field) => inner,
         _ => {
             let text = scratch.alloc_slice_copy(inner);
             let mut len = 0;

@@ -13,11 +13,11 @@ pub struct NullTokens {
 }
 
 impl Default for NullTokens {
-    /// The tokens that pandas reads as missing.
+    /// The tokens that pandas reads as missing, and that of database dumps.
     fn default() -> Self {
         let tokens = [
             "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND",
-            "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+            "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "\\N", "n/a", "nan", "null",
         ];
         Self {
             default: tokens.map(String::from).to_vec(),

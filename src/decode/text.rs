@@ -108,7 +108,7 @@ impl TextCells {
 
     /// The text of a field; `None` if it is null.
     pub(super) fn text<'a>(&self, field: Field<'a>, scratch: &'a Bump) -> Option<&'a [u8]> {
-        if field.len() == 0 {
+        if field.len() == 0 || self.quoting.is_null_marker(field.text()) {
             return None;
         }
         let text = unquote(field.text(), self.quoting, scratch).text;

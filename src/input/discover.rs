@@ -17,6 +17,8 @@ use crate::base::{Error, Result};
 
 const OPTION: &str = "--input";
 const LIST_OPTION: &str = "--files-from";
+/// The directory of a lake that runs keep their rejects in.
+const REJECTS: &str = "_rejects";
 
 /// The paths to read, as they are found.
 struct Found {
@@ -26,8 +28,9 @@ struct Found {
 
 /// The files that `patterns` and then the lines of the file `list` name: paths, directories, globs
 /// and `-` for standard input. A path that exists is taken as it is, whatever characters it has.
-/// Of a directory all files directly in it are taken whose names start with neither `_` nor `.`;
-/// what a glob or a directory holds besides files is passed over. Their files come in natural
+/// Of a directory all files directly in it are taken whose names start with neither `_` nor `.`, of
+/// one called `_rejects` those that runs wrote their rejects to; what a glob or a directory holds
+/// besides files is passed over. Their files come in natural
 /// order, `part-2` before `part-10`. A `list` called `-` is read from standard input.
 ///
 /// # Errors
@@ -128,13 +131,23 @@ impl Found {
     fn expand_directory(&mut self, directory: &Path, option: &str) -> Result<()> {
         let first = self.paths.len();
         let cannot_read = |error| unreadable(option, directory, &error);
+        let real = fs::canonicalize(directory).map_err(cannot_read)?;
+        let is_rejects = real.file_name().is_some_and(|name| name == REJECTS);
         for entry in fs::read_dir(directory).map_err(cannot_read)? {
             let entry = entry.map_err(cannot_read)?;
-            let is_hidden = entry.file_name().as_bytes().starts_with(b"_")
-                || entry.file_name().as_bytes().starts_with(b".");
-            if !is_hidden {
+            let name = entry.file_name();
+            let name = name.as_bytes();
+            let is_taken = match is_rejects {
+                true => name.starts_with(b"rejects-") && name.ends_with(b".csv"),
+                false => !name.starts_with(b"_") && !name.starts_with(b"."),
+            };
+            if is_taken {
                 self.push_file(entry.path(), option)?;
             }
+        }
+        if self.paths.len() == first && is_rejects {
+            let message = format!("nothing in {directory:?} is left to be fed in again");
+            return Err(Error::usage(option, message));
         }
         if self.paths.len() == first {
             let below = directory.join("**").join("*.csv");

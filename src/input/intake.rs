@@ -19,7 +19,7 @@ use super::feed::{Feed, Raw, Watch};
 use super::format::{Format, HEAD_BYTES, foreign};
 use super::source::{Reading, Source, State};
 use super::spool::{Spooled, Spooling};
-use super::temp::TempSpace;
+use super::temp::{TempFile, TempSpace};
 use crate::base::{Error, ErrorKind, InvalidBytes, Position, Result};
 
 /// How sources are taken in, and the room they share for temporary files.
@@ -112,6 +112,16 @@ impl Intake {
             .open(path);
         let stream = stream.map_err(cannot_open)?;
         self.take_stream(path.into(), &stream, spooled)
+    }
+
+    /// A text to be written here and read as a source, in UTF-8.
+    ///
+    /// # Errors
+    /// Where there can be no temporary file.
+    pub fn draft(&self) -> Result<Draft<'_>> {
+        Ok(Draft {
+            file: self.space.file()?,
+        })
     }
 
     fn take_file(&self, path: PathBuf, file: File, spooled: OnBytes<'_>) -> Result<Source> {
@@ -241,6 +251,36 @@ impl Intake {
             return Ok(source);
         }
         source.beside(file, state)
+    }
+}
+
+/// A text that becomes a source, in a temporary file.
+#[derive(Debug)]
+pub struct Draft<'i> {
+    file: TempFile<'i>,
+}
+
+impl Draft<'_> {
+    /// Appends `bytes`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TempLimit`] and [`ErrorKind::TempFull`] where there is no room for them.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write(bytes)
+    }
+
+    /// The source, which users know as `path`; `why` says why it is text in UTF-8.
+    ///
+    /// # Errors
+    /// [`Error::io`] where it cannot be mapped.
+    pub fn finish(self, path: PathBuf, why: &str) -> Result<Source> {
+        let reading = Reading {
+            disk_bytes: self.file.bytes(),
+            is_spooled: true,
+            why: why.to_owned(),
+            ..Reading::default()
+        };
+        Source::map(path, self.file.finish(), reading)
     }
 }
 

@@ -30,7 +30,7 @@ mod unpack;
 pub use chunk::{Chunk, Oversize};
 pub use cursor::{Chunks, Outline, Records};
 pub use discover::discover;
-pub use intake::Intake;
+pub use intake::{Draft, Intake};
 pub use lines::line_number;
 pub use sample::sample_ranges;
 pub use source::{Reading, Source};

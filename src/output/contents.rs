@@ -1,7 +1,8 @@
 //! A lake directory -> which of its entries are this program's, and the next free numbers.
 //!
-//! Ours are `part-00000.parquet`, `_receipt.json`, `_receipt-00000.json` (of earlier runs) and
-//! `_rejects/rejects-00000.csv`. Everything else is somebody else's and stays.
+//! Ours are `part-00000.parquet`, `_receipt.json`, `_receipt-00000.json` (of earlier runs) and, in
+//! `_rejects`, the rejects (`fed-00000.csv` once they were fed in again), what it takes to feed them
+//! in, and the repairs. Everything else is somebody else's and stays.
 
 use std::fs;
 use std::io;
@@ -36,6 +37,23 @@ pub(super) fn repairs_path(index: usize) -> PathBuf {
 /// The path of a run's rejects within the lake.
 pub(super) fn rejects_path(index: usize) -> PathBuf {
     Path::new(REJECTS).join(format!("rejects-{index:05}.csv"))
+}
+
+/// The path within the lake of what it takes to feed a run's rejects in again.
+pub(super) fn refeed_path(index: usize) -> PathBuf {
+    Path::new(REJECTS).join(format!("refeed-{index:05}.json"))
+}
+
+/// What becomes of the file `path` of a lake once its rejects were fed in again: its new path, if it
+/// is kept. `None` for other files.
+pub(super) fn fed_path(path: &Path) -> Option<PathBuf> {
+    let index = index_of(path, REJECTS_FILE)?;
+    Some(Path::new(REJECTS).join(format!("fed-{index:05}.csv")))
+}
+
+/// The path of what it takes to feed the rejects at `path` of a lake in again.
+pub(super) fn refeed_path_for(path: &Path) -> Option<PathBuf> {
+    index_of(path, REJECTS_FILE).map(refeed_path)
 }
 
 /// Something in a lake.
@@ -114,7 +132,7 @@ impl Contents {
 
     /// One more than the highest index of rejects.
     pub(super) fn next_rejects_index(&self) -> usize {
-        self.next_index(REJECTS_FILE)
+        self.next_index(REJECTS_FILE).max(self.next_index(FED_FILE))
     }
 
     /// One more than the highest index of repairs.
@@ -137,13 +155,22 @@ const PART: (&str, &str) = ("part-", ".parquet");
 const OLD_RECEIPT: (&str, &str) = ("_receipt-", ".json");
 const REJECTS_FILE: (&str, &str) = ("_rejects/rejects-", ".csv");
 const REPAIRS_FILE: (&str, &str) = ("_rejects/repairs-", ".csv");
+const REFEED_FILE: (&str, &str) = ("_rejects/refeed-", ".json");
+const FED_FILE: (&str, &str) = ("_rejects/fed-", ".csv");
 
 fn is_our_name(path: &str) -> bool {
     let path_buf = Path::new(path);
     path == RECEIPT
-        || [PART, OLD_RECEIPT, REJECTS_FILE, REPAIRS_FILE]
-            .iter()
-            .any(|&pattern| index_of(path_buf, pattern).is_some())
+        || [
+            PART,
+            OLD_RECEIPT,
+            REJECTS_FILE,
+            REPAIRS_FILE,
+            REFEED_FILE,
+            FED_FILE,
+        ]
+        .iter()
+        .any(|&pattern| index_of(path_buf, pattern).is_some())
 }
 
 /// The index in a name of the form prefix, five digits or more, suffix.
@@ -205,6 +232,8 @@ mod tests {
         let ours = [
             "_receipt-00003.json",
             "_receipt.json",
+            "_rejects/fed-00007.csv",
+            "_rejects/refeed-00001.json",
             "_rejects/rejects-00001.csv",
             "_rejects/repairs-00004.csv",
             "part-00009.parquet",
@@ -232,7 +261,7 @@ mod tests {
         assert_eq!(contents.entries.len(), ours.len() + theirs.len());
         assert_eq!(contents.parts().count(), 2);
         assert_eq!(contents.next_part_index(), 100_001);
-        assert_eq!(contents.next_rejects_index(), 2);
+        assert_eq!(contents.next_rejects_index(), 8);
         assert_eq!(contents.next_repairs_index(), 5);
         assert_eq!(contents.next_old_receipt_index(), 4);
         assert!(!contents.has_foreign_directory());

@@ -11,8 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::contents::{
-    Contents, RECEIPT, REJECTS, old_receipt_name, part_name, rejects_path, repairs_path,
-    staged_files,
+    Contents, RECEIPT, REJECTS, fed_path, old_receipt_name, part_name, refeed_path,
+    refeed_path_for, rejects_path, repairs_path, staged_files,
 };
 use super::exchange::exchange;
 use super::journal::{self, Journal, sync_directory};
@@ -37,6 +37,8 @@ pub struct Staging {
     /// The lake as it was at the start.
     identity: Option<(u64, u64)>,
     contents: Contents,
+    /// Our files in the lake that go with the commit although it appends.
+    retired: Vec<PathBuf>,
 }
 
 impl Staging {
@@ -59,13 +61,7 @@ impl Staging {
             place.sweep();
         }
         let contents = Contents::read(&place.lake)?;
-        if mode == Mode::Error && !contents.is_empty() {
-            return Err(lake_error(
-                &place.lake,
-                "already exists and is not empty; pass --mode overwrite or --mode append",
-            ));
-        }
-        refuse_inputs(&place.lake, &contents, mode, inputs)?;
+        check_mode(&place.lake, &contents, mode, inputs)?;
 
         let beside = if is_inside {
             None
@@ -84,6 +80,7 @@ impl Staging {
             place,
             mode,
             contents,
+            retired: Vec::new(),
             _lock: lock,
         };
         let rejects = staging.directory.join(REJECTS);
@@ -127,6 +124,41 @@ impl Staging {
         })
     }
 
+    /// Where it is kept what it takes to feed this run's rejects in again; only to be created if
+    /// there are any.
+    pub fn refeed_path(&self) -> PathBuf {
+        self.directory.join(refeed_path(match self.mode {
+            Mode::Append => self.contents.next_rejects_index(),
+            Mode::Error | Mode::Overwrite => 0,
+        }))
+    }
+
+    /// Has the commit put those of `inputs` aside that are rejects of this lake, since they are fed in
+    /// again by this run: they are kept under another name.
+    ///
+    /// # Errors
+    /// An I/O error when one cannot be copied.
+    pub fn retire(&mut self, inputs: &[PathBuf]) -> Result<()> {
+        let lake = self.place.lake.clone();
+        for input in inputs {
+            let input = fs::canonicalize(input).unwrap_or_default();
+            let Ok(path) = input.strip_prefix(&lake) else {
+                continue;
+            };
+            let Some(fed) = fed_path(path).filter(|_| self.contents.has(path)) else {
+                continue;
+            };
+            let kept = self.directory.join(fed);
+            let copied = fs::copy(&input, kept);
+            copied.map_err(|source| Error::io("copy", &input, source))?;
+            self.retired.push(path.to_path_buf());
+            let beside = refeed_path_for(path);
+            self.retired
+                .extend(beside.filter(|path| self.contents.has(path)));
+        }
+        Ok(())
+    }
+
     /// Where the list of this run's repairs goes; only to be created if there are any.
     pub fn repairs_path(&self) -> PathBuf {
         self.directory.join(self.lake_repairs_path())
@@ -151,18 +183,24 @@ impl Staging {
     /// # Errors
     /// [`crate::ErrorKind::Lake`] naming the first part and column that differ.
     pub fn check_append_schema(&self, schema: &Schema) -> Result<()> {
-        if self.mode != Mode::Append {
+        check_parts(&self.place.lake, &self.contents, self.mode, schema)
+    }
+
+    /// Looks whether a run from `inputs` to `out`, of rows of `schema`, would find something in its
+    /// way; changes nothing.
+    ///
+    /// # Errors
+    /// What [`Self::begin`] and [`Self::check_append_schema`] would refuse it with.
+    pub fn in_the_way(out: &Path, mode: Mode, inputs: &[PathBuf], schema: &Schema) -> Result<()> {
+        let Ok(lake) = fs::canonicalize(out) else {
             return Ok(());
+        };
+        if !lake.is_dir() {
+            return Err(lake_error(lake, "is a file, not a directory"));
         }
-        for part in self.contents.parts() {
-            let path = self.place.lake.join(part);
-            if let Some(difference) = schema::difference(&path, schema)? {
-                let advice = "append needs the same columns; name their types with --dtype, or \
-                              write to another directory";
-                return Err(lake_error(path, format!("{difference}; {advice}")));
-            }
-        }
-        Ok(())
+        let contents = Contents::read(&lake)?;
+        check_mode(&lake, &contents, mode, inputs)?;
+        check_parts(&lake, &contents, mode, schema)
     }
 
     /// Publishes the files: a reader sees the lake as it was before or as it is after.
@@ -244,6 +282,7 @@ impl Staging {
             .entries
             .iter()
             .filter(|entry| !entry.is_ours || self.mode == Mode::Append)
+            .filter(|entry| !self.retired.contains(&entry.path))
             .map(|entry| entry.path.as_path())
             .filter(|path| *path != Path::new(RECEIPT) || !self.receipt_path().exists())
             .collect();
@@ -313,7 +352,7 @@ impl Staging {
         let files = staged_files(&self.directory)?;
         let removes = match self.mode {
             Mode::Overwrite => contents.ours().map(PathBuf::from).collect(),
-            Mode::Error | Mode::Append => Vec::new(),
+            Mode::Error | Mode::Append => self.retired.clone(),
         };
         let lake = &self.place.lake;
         let journal = Journal::new(&self.directory, files, removes)?;
@@ -336,15 +375,43 @@ impl Drop for Staging {
     }
 }
 
+/// Checks that `mode` allows a run from `inputs` to `lake`, which holds `contents`.
+fn check_mode(lake: &Path, contents: &Contents, mode: Mode, inputs: &[PathBuf]) -> Result<()> {
+    if mode == Mode::Error && !contents.is_empty() {
+        return Err(lake_error(
+            lake,
+            "already exists and is not empty; pass --mode overwrite or --mode append",
+        ));
+    }
+    refuse_inputs(lake, contents, mode, inputs)
+}
+
+/// Checks that parts of `schema` may join those in `lake`, if `mode` says so.
+fn check_parts(lake: &Path, contents: &Contents, mode: Mode, schema: &Schema) -> Result<()> {
+    if mode != Mode::Append {
+        return Ok(());
+    }
+    for part in contents.parts() {
+        let path = lake.join(part);
+        if let Some(difference) = schema::difference(&path, schema)? {
+            let advice = "append needs the same columns; name their types with --dtype, or write \
+                          to another directory";
+            return Err(lake_error(path, format!("{difference}; {advice}")));
+        }
+    }
+    Ok(())
+}
+
 /// An error if an input is the lake, one of our files in it by any name, or anywhere in a lake to
-/// be overwritten.
+/// be overwritten. What was rejected may be fed in again by a run that appends.
 fn refuse_inputs(lake: &Path, contents: &Contents, mode: Mode, inputs: &[PathBuf]) -> Result<()> {
     let identity = |path: &Path| {
         let file = fs::metadata(path).ok()?;
         Some((file.dev(), file.ino()))
     };
-    let ours: Vec<_> = contents.ours().map(|path| lake.join(path)).collect();
-    let ours: Vec<_> = ours.iter().map(|path| identity(path)).collect();
+    let is_fed = |path: &&Path| mode == Mode::Append && fed_path(path).is_some();
+    let ours = contents.ours().filter(|path| !is_fed(path));
+    let ours: Vec<_> = ours.map(|path| identity(&lake.join(path))).collect();
     for input in inputs {
         let Some(input_identity) = identity(input) else {
             continue;

@@ -233,6 +233,19 @@ impl Budget {
             .collect()
     }
 
+    /// What the limit is shared among before anything has moved, in bytes.
+    pub(crate) fn shares(&self) -> [(&'static str, usize); 4] {
+        [
+            ("program", self.program_bytes),
+            ("scratch and stacks of workers", self.workers_bytes),
+            ("reserve", self.reserve_bytes),
+            (
+                "chunks, row groups, and state per key",
+                self.limit_bytes - self.fixed_bytes(),
+            ),
+        ]
+    }
+
     /// The sum before anything has moved, for people.
     pub(crate) fn describe(&self) -> String {
         format!(

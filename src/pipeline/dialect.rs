@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::columns::{Header, Matched, Places};
 use super::header::{is_like, joined};
 use super::infer::{data_error, differs, first_record};
+use super::refeed::Known as Refed;
 use super::sampling::Sampling;
 use super::worker;
 use crate::base::{Dialect, Error, Known, Result, Schema, SchemaDrift};
@@ -66,18 +67,31 @@ pub(crate) struct Formats {
     pub(crate) sources: Vec<SourceFormat>,
     /// Their columns, and where they stand in each.
     pub(crate) columns: Matched,
-    /// The path of each, where a column holds it.
+    /// The path of each as columns hold it, if any does.
     origins: Option<Arc<[Arc<str>]>>,
+    /// The sources that records were in at first, by the index of the source that they are fed in
+    /// again by.
+    fed: HashMap<usize, String>,
     /// Which of their records are kept, if not all.
     sampling: Option<Sampling>,
 }
 
 impl Formats {
     /// Finds out how each of `sources` is read, and matches their columns.
-    pub(crate) fn find(sources: &[Arc<Source>], config: &Config) -> Result<Self> {
+    pub(crate) fn find(
+        sources: &[Arc<Source>],
+        known: Vec<Option<Refed>>,
+        config: &Config,
+    ) -> Result<Self> {
         let mut formats: Vec<SourceFormat> = Vec::with_capacity(sources.len());
         let mut like: Option<Vec<u8>> = None;
-        for source in sources {
+        let mut fed = HashMap::new();
+        for (source, known) in sources.iter().zip(known) {
+            if let Some(known) = known {
+                fed.insert(formats.len(), known.origin.clone());
+                formats.push(SourceFormat::known(source, known));
+                continue;
+            }
             let names = formats.iter().find_map(|format| format.names.as_ref());
             let found = SourceFormat::find(source, config, names, like.as_deref());
             let found = found.map(|format| {
@@ -88,15 +102,26 @@ impl Formats {
             found?;
         }
         let columns = matched(sources, &mut formats, config)?;
-        let origin = |source: &Arc<Source>| Arc::from(source.path().to_string_lossy());
-        let origins = config.source_column.as_ref();
         let seed = config.seed;
-        Ok(Self {
+        let mut found = Self {
             sources: formats,
             columns,
-            origins: origins.map(|_| sources.iter().map(origin).collect()),
+            origins: None,
+            fed,
             sampling: { config.sample }.map(|fraction| Sampling { fraction, seed }),
-        })
+        };
+        if config.source_column.is_some() {
+            let origins = sources.iter().enumerate();
+            let origins = origins.map(|(index, source)| found.origin(index, source).into());
+            found.origins = Some(origins.collect());
+        }
+        Ok(found)
+    }
+
+    /// The path of source `index`, or of the one that its records were in at first.
+    pub(crate) fn origin(&self, index: usize, source: &Source) -> String {
+        let fed = self.fed.get(&index).cloned();
+        fed.unwrap_or_else(|| source.path().to_string_lossy().into_owned())
     }
 
     /// Where the input's columns stand in source `source`.
@@ -359,6 +384,23 @@ impl SourceFormat {
             evidence: sniffed.evidence,
             is_plain,
         })
+    }
+
+    /// The format that is known already; all of the source is records.
+    fn known(source: &Source, known: Refed) -> Self {
+        Self {
+            dialect: known.dialect,
+            fields: known.fields,
+            columns: known.columns,
+            header_rows: usize::from(known.names.is_some()),
+            names: known.names,
+            range: source.data(),
+            first_line: known.first_line,
+            skipped: Vec::new(),
+            tables: Vec::new(),
+            evidence: known.evidence,
+            is_plain: known.dialect == Dialect::default(),
+        }
     }
 
     /// The format that `config` describes, with nothing found out.

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::dialect::{Formats, SourceFormat};
 use super::header::Names;
 use crate::base::{
-    Column, DataType, Dialect, ErrorKind, Origin, Position, Quoting, Repair, Result,
+    Column, DataType, Dialect, Error, ErrorKind, Origin, Position, Quoting, Repair, Result,
 };
 use crate::config::Infer;
 use crate::csv::{Indexer, Splitter, read_record, resync};
@@ -47,6 +47,30 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// Gives the columns that `types` names the types it has for them.
+    pub(crate) fn settle_types(&mut self, types: &[(String, DataType)]) {
+        for (name, data_type) in types {
+            let mut columns = self.columns.iter_mut();
+            if let Some(column) = columns.find(|column| *column.name == **name) {
+                column.data_type.clone_from(data_type);
+            }
+        }
+    }
+
+    /// Fails if cells of a column can be read in two ways.
+    pub(crate) fn refuse_ambiguous(&self) -> Result<()> {
+        let Some(found) = self.inferred.iter().find(|found| found.ambiguous > 0) else {
+            return Ok(());
+        };
+        let (name, cells) = (found.column.name.escape_debug(), found.ambiguous);
+        let message = format!(
+            "--strict wants to know how this column is written, since {cells} of its sampled cells \
+             can be read in two ways: {}; declare it one way or the other",
+            found.why
+        );
+        Err(Error::usage(format!("--dtype {name}=…"), message))
+    }
+
     /// Adds the column `name`, which holds the path of each row's source.
     pub(crate) fn add_origin(&mut self, name: &str) {
         self.columns.push(Column {
@@ -79,7 +103,7 @@ pub(crate) fn first_record(source: &Source, at: usize, dialect: Dialect) -> Resu
     }
 }
 
-pub(crate) fn data_error(source: &Source, message: String) -> crate::Error {
+pub(crate) fn data_error(source: &Source, message: String) -> Error {
     let position = Position {
         path: source.path().to_path_buf(),
         byte_offset: source.data().start as u64,
@@ -93,7 +117,7 @@ pub(crate) fn differs(
     with: &Source,
     found: &[String],
     expected: &[String],
-) -> crate::Error {
+) -> Error {
     let at = (0..found.len().max(expected.len()))
         .find(|&index| found.get(index) != expected.get(index))
         .expect("the headers differ");
@@ -131,47 +155,19 @@ pub(crate) fn infer(
     nulls: &NullTokens,
     looking: Looking<'_>,
 ) -> Result<Table> {
+    let ground = Ground {
+        sources,
+        formats,
+        columns: names.len(),
+        nulls,
+        looking,
+    };
     let full = looking.from == Infer::Full;
-    let sampled = match full {
-        true => (0..sources.len()).collect(),
-        false => sampled(formats),
+    let sampled = sampled(formats);
+    let sample = match full {
+        true => ground.all()?,
+        false => ground.places(&sampled),
     };
-    let places: Vec<(usize, Range<usize>)> = sampled
-        .iter()
-        .flat_map(|&source| {
-            let places = (SAMPLE_PLACES / sampled.len()).max(1);
-            let range = formats.sources[source].range.clone();
-            let ranges = match full {
-                true => vec![range],
-                false => sample_ranges(range, places, SAMPLE_BYTES),
-            };
-            ranges.into_iter().map(move |range| (source, range))
-        })
-        .collect();
-    let empty = |quoting: Quoting, delimiter: u8| Sample {
-        inference: Inference::new(names.len(), nulls, quoting).delimited(delimiter),
-        records: 0,
-        bytes: 0,
-    };
-    let sample = places
-        .into_par_iter()
-        .map(|(index, range)| -> Result<Sample> {
-            let (source, format) = (&sources[index], &formats.sources[index]);
-            let mut sample = empty(format.dialect.quoting(), format.dialect.delimiter);
-            let places = &formats.places(index).fields;
-            if full {
-                sample.observe_all(source, (format, places), looking)?;
-            } else {
-                sample.observe(source, (format, places, looking.repair), range.clone());
-                // Records reach past the end of the sample.
-                source.release(range.start..range.end + SAMPLE_BYTES);
-            }
-            Ok(sample)
-        })
-        .try_reduce(
-            || empty(Quoting::doubled(None), b','),
-            |one, other| Ok(one.merge(other)),
-        )?;
     sampled
         .iter()
         .for_each(|&index| sources[index].release(sources[index].data()));
@@ -186,6 +182,70 @@ pub(crate) fn infer(
         inferred,
         record_bytes: sample.bytes / sample.records.max(1),
     })
+}
+
+/// What is looked at, and what for.
+struct Ground<'a> {
+    sources: &'a [Arc<Source>],
+    formats: &'a Formats,
+    columns: usize,
+    nulls: &'a NullTokens,
+    looking: Looking<'a>,
+}
+
+impl<'a> Ground<'a> {
+    /// Nothing seen yet of fields that are written like that.
+    fn sample(&self, quoting: Quoting, delimiter: u8) -> Sample {
+        Sample {
+            inference: Inference::new(self.columns, self.nulls, quoting).delimited(delimiter),
+            records: 0,
+            bytes: 0,
+        }
+    }
+
+    /// A source, and a sample of nothing of it.
+    fn source(&self, index: usize) -> (Sampled<'a>, impl Fn() -> Sample + Sync) {
+        let sampled = Sampled {
+            source: &self.sources[index],
+            format: &self.formats.sources[index],
+            places: &self.formats.places(index).fields,
+            repair: self.looking.repair,
+        };
+        let dialect = sampled.format.dialect;
+        let empty = move || self.sample(dialect.quoting(), dialect.delimiter);
+        (sampled, empty)
+    }
+
+    /// A sample of every record of all sources.
+    fn all(&self) -> Result<Sample> {
+        let mut whole = self.sample(Quoting::doubled(None), b',');
+        for index in 0..self.sources.len() {
+            let (sampled, empty) = self.source(index);
+            whole = whole.merge(sampled.all(empty, self.looking.interrupted)?);
+        }
+        Ok(whole)
+    }
+
+    /// A sample of places spread over the sources `sampled`.
+    fn places(&self, sampled: &[usize]) -> Sample {
+        let places = (SAMPLE_PLACES / sampled.len()).max(1);
+        let ranges = sampled.iter().flat_map(|&index| {
+            let range = self.formats.sources[index].range.clone();
+            let ranges = sample_ranges(range, places, SAMPLE_BYTES).into_iter();
+            ranges.map(move |range| (index, range))
+        });
+        let ranges: Vec<(usize, Range<usize>)> = ranges.collect();
+        let samples = ranges.into_par_iter().map(|(index, range)| {
+            let (sampled, empty) = self.source(index);
+            let sample = sampled.around(range.clone(), empty());
+            // Records reach past the end of the sample.
+            sampled
+                .source
+                .release(range.start..range.end + SAMPLE_BYTES);
+            sample
+        });
+        samples.reduce(|| self.sample(Quoting::doubled(None), b','), Sample::merge)
+    }
 }
 
 /// The sources that types are sampled from: some in even steps, and the first of each way in which
@@ -210,20 +270,25 @@ struct Sample {
     bytes: usize,
 }
 
-impl Sample {
-    fn observe(
-        &mut self,
-        source: &Source,
-        (format, places, repair): (&SourceFormat, &[Option<usize>], Repair),
-        range: Range<usize>,
-    ) {
-        let bytes = &source.bytes()[..format.range.end];
-        let (dialect, fields) = (format.dialect, format.fields);
-        let at = match range.start <= format.range.start {
-            true => format.range.start,
+/// A source that types are sampled from.
+#[derive(Clone, Copy)]
+struct Sampled<'a> {
+    source: &'a Source,
+    format: &'a SourceFormat,
+    places: &'a [Option<usize>],
+    repair: Repair,
+}
+
+impl Sampled<'_> {
+    /// Adds the records of about `range` to `sample`.
+    fn around(self, range: Range<usize>, mut sample: Sample) -> Sample {
+        let bytes = self.bytes();
+        let (dialect, fields) = (self.format.dialect, self.format.fields);
+        let at = match range.start <= self.format.range.start {
+            true => self.format.range.start,
             false => match resync(bytes, range.start, fields, dialect) {
                 Some(at) => at,
-                None => return,
+                None => return sample,
             },
         };
         let window = range.end.saturating_sub(at).max(1);
@@ -234,56 +299,70 @@ impl Sample {
         };
         let mut released = at;
         let mut passed = |offset| {
-            source.release(released..offset);
+            self.source.release(released..offset);
             released = offset;
         };
         let split = Splitter::new(dialect).split(bytes, at, &limits, &mut passed);
-        let indexer = Indexer::new(dialect, fields, limits.record_bytes_max);
-        let mut indexer = indexer.repairing(repair);
-        let mut from = 0;
-        while let Some(fields) = indexer.next(&bytes[at..split.end], &mut from, BLOCK_RECORDS) {
-            self.inference.observe(&fields, places);
-        }
-        self.records += split.records as usize;
-        self.bytes += split.end - at;
+        sample.records += split.records as usize;
+        self.observe(at..split.end, limits.record_bytes_max, &mut sample);
+        sample
     }
 
-    /// Looks at every record of a source.
-    fn observe_all(
-        &mut self,
-        source: &Source,
-        (format, places): (&SourceFormat, &[Option<usize>]),
-        looking: Looking<'_>,
-    ) -> Result<()> {
-        let bytes = &source.bytes()[..format.range.end];
+    /// A sample of every record; each megabyte adds to one of its own, which is `empty` at first.
+    fn all(self, empty: impl Fn() -> Sample + Sync, interrupted: &AtomicBool) -> Result<Sample> {
         let limits = SplitLimits {
             records_max: usize::MAX,
             bytes_max: FULL_BYTES,
             record_bytes_max: HEADER_BYTES_MAX,
         };
-        let splitter = Splitter::new(format.dialect);
-        let indexer = Indexer::new(format.dialect, format.fields, limits.record_bytes_max);
-        let mut indexer = indexer.repairing(looking.repair);
-        let mut at = format.range.start;
-        loop {
-            super::open::check(looking.interrupted)?;
-            let split = splitter.split(bytes, at, &limits, &mut |_| {});
-            let mut from = 0;
-            while let Some(fields) = indexer.next(&bytes[at..split.end], &mut from, BLOCK_RECORDS) {
-                self.inference.observe(&fields, places);
+        let splitter = Splitter::new(self.format.dialect);
+        let at_a_time = 2 * rayon::current_num_threads();
+        let mut whole = empty();
+        let mut next = Some(self.format.range.start);
+        while let Some(start) = next {
+            super::open::check(interrupted)?;
+            let mut ranges = Vec::with_capacity(at_a_time);
+            let mut end = start;
+            while let Some(at) = next.filter(|_| ranges.len() < at_a_time) {
+                let split = splitter.split(self.bytes(), at, &limits, &mut |_| {});
+                whole.records += split.records as usize;
+                ranges.push(at..split.end);
+                (end, next) = match split.stop {
+                    Stop::EndOfInput => (split.end, None),
+                    Stop::Full => (split.end, Some(split.end)),
+                    Stop::Oversize { resume, .. } => (resume, Some(resume)),
+                };
             }
-            self.records += split.records as usize;
-            self.bytes += split.end - at;
-            let next = match split.stop {
-                Stop::EndOfInput => return Ok(()),
-                Stop::Full => split.end,
-                Stop::Oversize { resume, .. } => resume,
-            };
-            source.release(at..next);
-            at = next;
+            let samples = ranges.into_par_iter().map(|range| {
+                let mut sample = empty();
+                self.observe(range, limits.record_bytes_max, &mut sample);
+                sample
+            });
+            // In order, so that what is kept of many spellings does not depend on threads.
+            let samples: Vec<Sample> = samples.collect();
+            whole = samples.into_iter().fold(whole, Sample::merge);
+            self.source.release(start..end);
         }
+        Ok(whole)
     }
 
+    /// Adds the records in `range`, which ends with one.
+    fn observe(self, range: Range<usize>, record_bytes_max: usize, sample: &mut Sample) {
+        let indexer = Indexer::new(self.format.dialect, self.format.fields, record_bytes_max);
+        let mut indexer = indexer.repairing(self.repair);
+        let (bytes, mut from) = (&self.bytes()[range.clone()], 0);
+        while let Some(fields) = indexer.next(bytes, &mut from, BLOCK_RECORDS) {
+            sample.inference.observe(&fields, self.places);
+        }
+        sample.bytes += range.len();
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.source.bytes()[..self.format.range.end]
+    }
+}
+
+impl Sample {
     fn merge(mut self, other: Self) -> Self {
         self.inference.merge(other.inference);
         self.records += other.records;

@@ -28,6 +28,7 @@ mod budget;
 mod cancel;
 mod columns;
 mod dialect;
+mod gate;
 mod header;
 mod inbox;
 mod infer;
@@ -36,9 +37,12 @@ mod lanes;
 mod layout;
 mod open;
 mod plan;
+mod preview;
 mod receipt;
+mod refeed;
 mod run;
 mod sampling;
+mod settle;
 mod sink;
 mod stages;
 mod tally;
@@ -50,7 +54,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::base::Result;
 use crate::config::Config;
-use crate::report::{Receipt, SniffReceipt};
+use crate::report::{PlanReceipt, Receipt, SniffReceipt};
 
 /// A run that is ready to go.
 ///
@@ -100,6 +104,15 @@ impl Pipeline {
     /// Whatever keeps a source from being read.
     pub fn sniff(&self) -> Result<Vec<SniffReceipt>> {
         run::sniff(&self.config, &self.interrupted)
+    }
+
+    /// Finds out what a run would do: how it reads the sources, the types it settles on, its steps
+    /// and passes, and what they may take in memory. Nothing is written.
+    ///
+    /// # Errors
+    /// Whatever would end the run before its first pass, but for a lake in the way, which is told.
+    pub fn plan(&self) -> Result<PlanReceipt> {
+        run::plan(&self.config, &self.interrupted)
     }
 
     /// Runs to the end and publishes the lake.

@@ -4,15 +4,16 @@
 //! Invariants: sources come in the order of their paths; of several that cannot be opened the first
 //! one's error is the run's, whichever was found out first.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use super::refeed::{self, Opened};
 use crate::base::{Error, ErrorKind, Result};
 use crate::config::Config;
-use crate::input::{self, Intake, Source};
+use crate::input::{self, Intake};
+use crate::report::Refeed;
 
 /// The least memory that unpacking is granted: with less no file of the usual settings opens.
 const UNPACK_BYTES_MIN: usize = 16 << 20;
@@ -32,7 +33,7 @@ pub(super) fn sources(
     paths: &[PathBuf],
     limit_bytes: usize,
     interrupted: &AtomicBool,
-) -> Result<Vec<Arc<Source>>> {
+) -> Result<Vec<Opened>> {
     let at_a_time = config.threads.min(paths.len()).max(1);
     let temp_dir = config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
     let intake = Intake::new(&temp_dir)
@@ -42,11 +43,12 @@ pub(super) fn sources(
         .invalid_bytes(config.invalid_bytes);
     if at_a_time == 1 {
         let mut go_on = |_| check(interrupted);
-        let open = |path: &PathBuf| intake.open(path, &mut go_on).map(Arc::new);
-        return paths.iter().map(open).collect();
+        let opened = paths.iter().map(|path| open(&intake, path, &mut go_on));
+        let opened: Result<Vec<_>> = opened.collect();
+        return Ok(opened?.into_iter().flatten().collect());
     }
     let failed = AtomicUsize::new(usize::MAX);
-    let open = |(index, path): (usize, &PathBuf)| {
+    let open_next = |(index, path): (usize, &PathBuf)| {
         let mut go_on = |_| {
             // Whatever becomes of this source, an earlier one's error stands before it.
             if failed.load(Ordering::Relaxed) < index {
@@ -54,15 +56,28 @@ pub(super) fn sources(
             }
             check(interrupted)
         };
-        let source = go_on(0).and_then(|()| intake.open(path, &mut go_on));
-        if source.is_err() {
+        let opened = go_on(0).and_then(|()| open(&intake, path, &mut go_on));
+        if opened.is_err() {
             failed.fetch_min(index, Ordering::Relaxed);
         }
-        source.map(Arc::new)
+        opened
     };
     let paths = paths.par_iter().enumerate();
-    let sources: Vec<_> = pool(at_a_time)?.install(|| paths.map(open).collect());
-    sources.into_iter().collect()
+    let opened: Vec<_> = pool(at_a_time)?.install(|| paths.map(open_next).collect());
+    let opened: Result<Vec<_>> = opened.into_iter().collect();
+    Ok(opened?.into_iter().flatten().collect())
+}
+
+/// The sources at `path`: one, unless it holds rejects of several.
+fn open(
+    intake: &Intake,
+    path: &Path,
+    go_on: &mut dyn FnMut(u64) -> Result<()>,
+) -> Result<Vec<Opened>> {
+    match Refeed::path_for(path) {
+        Some(beside) => refeed::open(path, &beside, intake, go_on),
+        None => Ok(vec![intake.open(path, go_on)?.into()]),
+    }
 }
 
 /// Fails once the run is to end.

@@ -16,7 +16,7 @@ use crate::input::{self, Source};
 use crate::output::PartInfo;
 use crate::report::{
     BudgetTerm, ColumnReceipt, Counters, DialectReceipt, InputReceipt, MemoryReceipt, PartReceipt,
-    Receipt, RejectsReceipt, RepairsReceipt, SkippedLine, SniffColumn, SniffReceipt,
+    PlanInput, Receipt, RejectsReceipt, RepairsReceipt, SkippedLine, SniffColumn, SniffReceipt,
     SourceCounters, StageLatency, StepReceipt, TableReceipt, Throughput, WorkersReceipt,
     peak_rss_bytes,
 };
@@ -172,6 +172,15 @@ fn dialect(source: &Source, format: &SourceFormat) -> DialectReceipt {
     }
 }
 
+/// How `source` would be read.
+pub(crate) fn understood(source: &Source, format: &SourceFormat) -> PlanInput {
+    PlanInput {
+        path: source.path().to_string_lossy().into_owned(),
+        bytes: source.length(),
+        dialect: dialect(source, format),
+    }
+}
+
 /// What was found out about `source`.
 pub(crate) fn sniffed(source: &Source, format: &SourceFormat, table: &Table) -> SniffReceipt {
     let columns = table.inferred.iter().map(|found| SniffColumn {
@@ -182,9 +191,13 @@ pub(crate) fn sniffed(source: &Source, format: &SourceFormat, table: &Table) -> 
         example: found.example.clone(),
         why: found.why.clone(),
     });
+    let reading = source.reading();
     SniffReceipt {
         path: source.path().to_string_lossy().into_owned(),
         bytes: source.length(),
+        compression: reading.compression.map(str::to_owned),
+        encoding: reading.encoding.to_owned(),
+        encoding_why: reading.why.clone(),
         dialect: dialect(source, format),
         columns: columns.collect(),
     }

@@ -8,41 +8,44 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::belt::{Belt, BeltParts, BeltStage, RowCost};
+use super::belt::{Belt, BeltParts, BeltStage};
 use super::budget::Budget;
 use super::cancel::CalledOff;
 use super::dialect::Formats;
+use super::gate::Gates;
 use super::infer::{self, Looking, Table};
 use super::lanes::Lanes;
-use super::layout::{Layout, LayoutRequest};
+use super::layout::Layout;
 use super::open::{self, check, pool};
 use super::plan::{self, Plan};
+use super::preview;
 use super::receipt::{self, Outcome};
+use super::refeed::{self, Adapted};
+use super::settle::{Settled, row_cost};
 use super::sink::Sink;
 use super::stages::{self, Inline, PassPlan};
 use super::tally::{Kept, Totals};
 use super::travel::Place;
 use super::worker::Timed;
-use crate::base::{Error, Result};
+use crate::base::{DataType, Error, Result};
 use crate::config::{self, Config, OnBadRow};
 use crate::decode::{Declared, NullTokens, Widen};
 use crate::input::{Chunks, Outline, Source, SplitLimits};
 use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
-use crate::report::{self, Counters, Progress, ProgressState, Receipt, SniffReceipt, StageLatency};
+use crate::report::{
+    self, Counters, PlanReceipt, Progress, ProgressState, Receipt, SniffReceipt, StageLatency,
+};
 use crate::steps::rolling::Skipped;
 use crate::steps::{Fit, FitOutcome, Fitted};
 
 /// The memory assumed where the system does not tell.
 const FALLBACK_MEMORY_BYTES: u64 = 4 << 30;
 
-/// What a cell takes in its array, with its validity.
-const CELL_BYTES: usize = 9;
-/// What a row takes to be grouped by key: its index, hash and dense key id.
-const KEY_BYTES: usize = 16;
-
 /// What stays the same when a run starts over.
 struct Run<'c> {
     config: &'c Config,
+    /// Types of columns that are known to the unit and the zone.
+    exact: &'c [(String, DataType)],
     interrupted: Arc<AtomicBool>,
     sources: Vec<Arc<Source>>,
     paths: Vec<PathBuf>,
@@ -75,9 +78,15 @@ struct Attempt {
 pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Receipt> {
     let started = Instant::now();
     let started_at = report::now_rfc3339();
-    let mut run = open(config, open::discover(config)?, interrupted)?;
-    let paths = run.paths.clone();
-    let stage = || Staging::begin(&config.out, config.mode, &paths);
+    let paths = open::discover(config)?;
+    let adapted = refeed::adapt(config, &paths)?;
+    let config = &*adapted.config;
+    let mut run = open(&adapted, &paths, interrupted)?;
+    let stage = || -> Result<Staging> {
+        let mut staging = Staging::begin(&config.out, config.mode, &paths)?;
+        staging.retire(&paths)?;
+        Ok(staging)
+    };
     let mut staging = stage()?;
     let mut table = run.infer()?;
     let mut restarts = Vec::new();
@@ -125,6 +134,10 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         elapsed: started.elapsed(),
     };
     let receipt = receipt::receipt(outcome);
+    if has.rejects {
+        let kept = refeed::kept(config, &table, &run.formats, &run.sources, &counters);
+        kept.write(&staging.refeed_path())?;
+    }
     run.check_interrupted()?;
     receipt.write(&staging.receipt_path())?;
     staging.commit()?;
@@ -134,26 +147,52 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
 
 /// Opens the sources and finds out what is in them, column by column, without a run.
 pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Vec<SniffReceipt>> {
-    let each = open::discover(config)?.into_iter().map(|path| {
-        let run = open(config, vec![path], interrupted)?;
+    let mut sniffed = Vec::new();
+    for path in open::discover(config)? {
+        let paths = [path];
+        let adapted = refeed::adapt(config, &paths)?;
+        let run = open(&adapted, &paths, interrupted)?;
         let table = run.infer()?;
-        let (source, format) = (&run.sources[0], &run.formats.sources[0]);
-        Ok(receipt::sniffed(source, format, &table))
-    });
-    each.collect()
+        let sources = run.sources.iter().zip(&run.formats.sources);
+        sniffed.extend(sources.map(|(source, format)| receipt::sniffed(source, format, &table)));
+    }
+    Ok(sniffed)
+}
+
+/// Finds out what a run would do, without doing it.
+pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<PlanReceipt> {
+    let paths = open::discover(config)?;
+    let adapted = refeed::adapt(config, &paths)?;
+    let config = &*adapted.config;
+    let run = open(&adapted, &paths, interrupted)?;
+    let table = run.infer()?;
+    let settled = Settled::new(config, &table, run.limit_bytes)?;
+    let inputs = run.sources.iter().zip(&run.formats.sources);
+    let in_the_way = Staging::in_the_way(&config.out, config.mode, &paths, &settled.plan.schema);
+    Ok(PlanReceipt {
+        inputs: inputs
+            .map(|(source, format)| receipt::understood(source, format))
+            .collect(),
+        in_the_way: in_the_way.err().map(|error| error.to_string()),
+        ..preview::preview(config, &table, &settled)?
+    })
 }
 
 fn open<'c>(
-    config: &'c Config,
-    paths: Vec<PathBuf>,
+    adapted: &'c Adapted<'_>,
+    paths: &[PathBuf],
     interrupted: &Arc<AtomicBool>,
 ) -> Result<Run<'c>> {
+    let config = &*adapted.config;
     let machine = report::machine_memory_bytes().unwrap_or(FALLBACK_MEMORY_BYTES) as usize;
     let limit_bytes = config
         .memory_limit
         .map_or(machine / 4 * 3, |bytes| bytes as usize);
-    let sources = open::sources(config, &paths, limit_bytes, interrupted)?;
-    let formats = Formats::find(&sources, config);
+    let opened = open::sources(config, paths, limit_bytes, interrupted)?;
+    let (sources, known): (Vec<_>, Vec<_>) = { opened.into_iter() }
+        .map(|opened| (opened.source, opened.known))
+        .unzip();
+    let formats = Formats::find(&sources, known, config);
     check_sources(&sources)?;
     let formats = formats?;
     config::check_columns(config, &formats.columns.header)?;
@@ -171,9 +210,13 @@ fn open<'c>(
         passes: 0,
         outline: None,
         config,
+        exact: &adapted.types,
         interrupted: Arc::clone(interrupted),
+        paths: sources
+            .iter()
+            .map(|source| source.path().to_path_buf())
+            .collect(),
         sources,
-        paths,
         nulls,
     };
     Ok(run)
@@ -259,6 +302,10 @@ impl Run<'_> {
             pool.install(|| infer::infer(sources, formats, &names, &declared, nulls, looking));
         check_sources(sources)?;
         let mut table = table?;
+        table.settle_types(self.exact);
+        if self.config.strict {
+            table.refuse_ambiguous()?;
+        }
         if let Some(name) = &self.config.source_column {
             table.add_origin(name);
         }
@@ -267,34 +314,11 @@ impl Run<'_> {
 
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
     fn attempt(&mut self, table: &Table, staging: &Staging) -> Result<Attempt, CalledOff> {
-        let fit_bytes_max = self.limit_bytes / 4;
-        let plan = Plan::new(self.config, &table.columns, fit_bytes_max)?;
-        let row_bytes: usize = plan
-            .schema
-            .columns
-            .iter()
-            .map(|column| CELL_BYTES + usize::from(column.data_type.is_text()) * 3)
-            .sum();
-        let layout = Layout::new(
-            LayoutRequest {
-                chunk_rows: self.config.chunk_rows,
-                row_group_rows: self.config.row_group_rows,
-                record_bytes_max: Some(self.config.record_bytes_max),
-            },
-            self.limit_bytes,
-            table.record_bytes + row_bytes,
-        );
-        let rows = layout.row_group_rows.min(1 << 17);
-        let working = 3 * layout.chunk_bytes_max + rows * row_bytes + layout.footer_bytes_max;
-        let program = report::rss_bytes().map(|bytes| bytes as usize);
-        let threads = self.config.threads;
-        let budget = Arc::new(Budget::new(
-            self.limit_bytes,
-            threads,
-            program,
-            rows,
-            working,
-        )?);
+        let Settled {
+            plan,
+            layout,
+            budget,
+        } = Settled::new(self.config, table, self.limit_bytes)?;
         if self.config.verbose {
             self.progress.note(&budget.describe());
         }
@@ -359,7 +383,11 @@ impl Run<'_> {
             plan.schema.clone(),
             plan.fills.clone(),
             [staging.rejects_path(), staging.repairs_path()],
-            self.config.rejects_max,
+            Gates::new(
+                self.config.rejects_max,
+                self.config.rejects_per_file_max,
+                self.sources.len(),
+            ),
         );
         Ok(Sink::new(layout, encoder, parts, totals, budget))
     }
@@ -431,22 +459,6 @@ impl Run<'_> {
         let (parts, outline) = belt.into_parts()?;
         self.outline = outline;
         Ok(parts)
-    }
-}
-
-/// What `pass` makes a row of the plan's columns cost.
-fn row_cost(plan: &Plan, pass: &PassPlan) -> RowCost {
-    let columns = plan.schema.columns.iter().zip(&pass.needed);
-    let read = columns.filter(|(_, needed)| **needed);
-    let keyed = pass.stages.iter().any(|stage| !stage.keyed.is_empty());
-    let made = match pass.fits {
-        true => 0,
-        false => plan.schema.columns.len() - plan.input_columns,
-    };
-    RowCost {
-        decoded_bytes: read.clone().count() * CELL_BYTES,
-        has_text: { read }.any(|(column, _)| column.data_type.is_text()),
-        derived_bytes: made * CELL_BYTES + usize::from(keyed) * KEY_BYTES,
     }
 }
 

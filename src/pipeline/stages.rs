@@ -55,6 +55,19 @@ pub(crate) struct PassPlan {
     pub(crate) fits: bool,
 }
 
+impl PassPlan {
+    /// The steps that it fits, by their index.
+    pub(crate) fn fitted_steps(&self) -> impl Iterator<Item = usize> {
+        self.stages.iter().flat_map(|stage| {
+            let inline = stage.inline.iter();
+            let observed = inline.filter(|work| matches!(work.work, Inline::Observe(_)));
+            let keyed = stage.keyed.iter().filter(|work| work.work.fits);
+            let observed = observed.map(|work| work.step);
+            observed.chain(keyed.map(|work| work.step))
+        })
+    }
+}
+
 /// What the planner knows of one runnable step.
 struct Item {
     step: usize,

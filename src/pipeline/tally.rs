@@ -6,8 +6,8 @@
 
 use std::path::PathBuf;
 
+use super::gate::Gates;
 use crate::base::{Batch, Error, ErrorKind, Position, Reject, Repaired, Result, Schema};
-use crate::config::RejectsMax;
 use crate::decode::{ColumnCounts, Decoded};
 use crate::input::Chunk;
 use crate::report::{Counters, RejectRow, RejectsFile, RepairsFile, encode_raw};
@@ -86,7 +86,7 @@ impl Tally {
     pub(crate) fn first_reject(&self, schema: &Schema) -> Option<Error> {
         let first = self.rejects.first()?;
         let text = format!(
-            "{}; nothing was published (--on-bad-row fail)",
+            "{}; nothing was published (--on-bad-row fail or --strict)",
             first.describe(schema)
         );
         Some(ErrorKind::Gate(text).into())
@@ -123,9 +123,7 @@ pub(crate) struct Totals {
     fills: Vec<Option<usize>>,
     rejects_path: PathBuf,
     repairs_path: PathBuf,
-    rejects_max: Option<RejectsMax>,
-    rejected: u64,
-    first: Option<Rejected>,
+    gates: Gates,
     writer: Option<RejectsFile>,
     repairs: Option<RepairsFile>,
 }
@@ -144,7 +142,7 @@ impl Totals {
         schema: Schema,
         fills: Vec<Option<usize>>,
         [rejects_path, repairs_path]: [PathBuf; 2],
-        rejects_max: Option<RejectsMax>,
+        gates: Gates,
     ) -> Self {
         Self {
             counters: Counters::new(sources, schema.columns.len(), fills.len()),
@@ -152,9 +150,7 @@ impl Totals {
             fills,
             rejects_path,
             repairs_path,
-            rejects_max,
-            rejected: 0,
-            first: None,
+            gates,
             writer: None,
             repairs: None,
         }
@@ -188,19 +184,17 @@ impl Totals {
         for (_, record) in &tally.repaired {
             self.counters.sources[batch.source as usize].count_repair(record.kind);
         }
-        for rejected in tally.rejects {
-            self.keep(rejected)?;
+        let source = batch.source as usize;
+        for rejected in &tally.rejects {
+            self.keep(source, rejected)?;
         }
         self.list(&tally.repaired)?;
-        match self.rejects_max {
-            Some(RejectsMax::Count(max)) if self.rejected > max => Err(self.past_gate()),
-            _ => Ok(()),
-        }
+        self.gates.check_numbers(source)
     }
 
-    fn keep(&mut self, rejected: Rejected) -> Result<()> {
-        let Rejected { position, reject } = &rejected;
-        self.rejected += 1;
+    fn keep(&mut self, source: usize, rejected: &Rejected) -> Result<()> {
+        let Rejected { position, reject } = rejected;
+        self.gates.count(source, || rejected.describe(&self.schema));
         self.counters.count_reject(reject.reason);
         if self.writer.is_none() {
             self.writer = Some(RejectsFile::create(&self.rejects_path)?);
@@ -217,9 +211,7 @@ impl Totals {
                 wanted: wanted.as_deref().unwrap_or_default(),
                 raw_bytes: reject.raw_bytes,
                 raw: &reject.raw,
-            })?;
-        self.first.get_or_insert(rejected);
-        Ok(())
+            })
     }
 
     fn list(&mut self, repaired: &[(Position, Repaired)]) -> Result<()> {
@@ -239,12 +231,8 @@ impl Totals {
     /// [`ErrorKind::Gate`] when too many were rejected, [`ErrorKind::Balance`] when a row is
     /// unaccounted for.
     pub(crate) fn finish(mut self, paths: &[PathBuf]) -> Result<(Counters, Kept)> {
-        let read = self.counters.totals().read;
-        if let Some(RejectsMax::Share(share)) = self.rejects_max
-            && self.rejected as f64 > share * read as f64
-        {
-            return Err(self.past_gate());
-        }
+        let read = self.counters.sources.iter().map(|source| source.read);
+        self.gates.check_shares(&read.collect::<Vec<_>>())?;
         let paths: Vec<_> = paths.iter().map(PathBuf::as_path).collect();
         self.counters.check_balance(&paths)?;
         let kept = Kept {
@@ -258,20 +246,5 @@ impl Totals {
             repairs.finish()?;
         }
         Ok((self.counters, kept))
-    }
-
-    fn past_gate(&self) -> Error {
-        let gate = self.rejects_max.as_ref().expect("the gate was passed");
-        let first = self
-            .first
-            .as_ref()
-            .expect("something was rejected")
-            .describe(&self.schema);
-        ErrorKind::Gate(format!(
-            "{} records or cells were rejected, more than --max-rejects {gate} allows; nothing \
-             was published; the first: {first}",
-            self.rejected
-        ))
-        .into()
     }
 }

@@ -32,6 +32,25 @@ pub fn encode_raw(raw: &[u8]) -> Cow<'_, str> {
     Cow::Owned(encoded)
 }
 
+/// As [`encode_raw`], for files that people open with a spreadsheet: a text that it would take for a
+/// formula starts with `\\xNN` instead. Plain numbers stay as they are.
+pub fn encode_cell(raw: &[u8]) -> Cow<'_, str> {
+    let encoded = encode_raw(raw);
+    let is_formula = |text: &str| match text.as_bytes() {
+        [b'=' | b'@' | b'\t' | b'\r', ..] => true,
+        [b'+' | b'-', rest @ ..] => !rest.iter().all(|byte| b"0123456789.,eE %".contains(byte)),
+        _ => false,
+    };
+    if !is_formula(&encoded) {
+        return encoded;
+    }
+    let (first, rest) = encoded.split_at(1);
+    let mut safe = String::with_capacity(encoded.len() + 3);
+    push_hex(&mut safe, first.as_bytes());
+    safe.push_str(rest);
+    Cow::Owned(safe)
+}
+
 fn push_hex(encoded: &mut String, bytes: &[u8]) {
     for byte in bytes {
         write!(encoded, "\\x{byte:02x}").expect("a string takes any text");
@@ -109,6 +128,24 @@ mod tests {
     }
 
     #[test]
+    fn nothing_drives_a_spreadsheet() {
+        for (raw, encoded) in [
+            ("=1+1", "\\x3d1+1"),
+            ("@SUM(A1)", "\\x40SUM(A1)"),
+            ("-2+3|cmd", "\\x2d2+3|cmd"),
+            ("+A1", "\\x2bA1"),
+            ("\t=1", "\\x09=1"),
+            ("-12.5", "-12.5"),
+            ("+1,000 %", "+1,000 %"),
+            ("a=1", "a=1"),
+            ("", ""),
+        ] {
+            assert_eq!(encode_cell(raw.as_bytes()), encoded);
+            assert_eq!(decode_raw(encoded).as_deref(), Some(raw.as_bytes()));
+        }
+    }
+
+    #[test]
     fn nothing_drives_the_terminal() {
         assert_eq!(printable("plain ü \\ \""), "plain ü \\ \"");
         assert_eq!(printable("a\x1b[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
@@ -118,6 +155,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_come_back(raw: Vec<u8>) {
+            let encoded = encode_cell(&raw);
+            prop_assert_eq!(decode_raw(&encoded).as_ref(), Some(&raw));
             let encoded = encode_raw(&raw);
             prop_assert!(!encoded.contains(|c: char| c.is_control() && !"\n\r\t".contains(c)));
             prop_assert_eq!(decode_raw(&encoded), Some(raw));

@@ -9,8 +9,10 @@ mod counters;
 mod escape;
 mod latency;
 mod memory;
+mod planned;
 mod progress;
 mod receipt;
+mod refeed;
 mod rejects;
 mod render;
 mod repairs;
@@ -18,16 +20,18 @@ mod sniffed;
 mod units;
 
 pub use counters::{ColumnCounters, Counters, SourceCounters, StepCounters};
-pub use escape::{decode_raw, encode_raw, printable};
+pub use escape::{decode_raw, encode_cell, encode_raw, printable};
 pub use latency::{StageLatency, StageSummary};
 pub use memory::{
     kept_by_allocator_bytes, machine_memory_bytes, peak_rss_bytes, return_free_memory, rss_bytes,
 };
+pub use planned::{PlanColumn, PlanInput, PlanPass, PlanReceipt, PlanStep};
 pub use progress::{Progress, ProgressState, wants_color};
 pub use receipt::{
     BudgetTerm, ColumnReceipt, InputReceipt, MemoryReceipt, PartReceipt, Receipt, RejectsReceipt,
     RepairCounts, RepairsReceipt, StepReceipt, Throughput, Totals, WorkersReceipt, now_rfc3339,
 };
+pub use refeed::{KeptReject, Refeed, RefeedColumn, RefeedSource};
 pub use rejects::{RejectRow, RejectsFile, RejectsWriter};
 pub use repairs::RepairsFile;
 pub use sniffed::{DialectReceipt, SkippedLine, SniffColumn, SniffReceipt, TableReceipt};

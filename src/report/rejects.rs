@@ -1,16 +1,16 @@
 //! Rejected records and cells -> a CSV file to find and mend them by.
 //!
 //! Columns: `file,line,byte_offset,column,reason,wanted,raw_bytes,raw`. `file`, `column` and `raw`
-//! are encoded by [`encode_raw`] and come back by [`decode_raw`](super::decode_raw); `column` and
-//! `wanted` are empty when the whole record is rejected. `raw_bytes` is the length before `raw`
-//! was cut. Invariant: after [`RejectsWriter::finish`] succeeds, every row handed in is written.
+//! are encoded by [`encode_cell`](super::encode_cell) and come back by
+//! [`decode_raw`](super::decode_raw); `column` and `wanted` are empty when the whole record is
+//! rejected. `raw_bytes` is the length before `raw` was cut. Invariant: after [`RejectsWriter::finish`] succeeds, every row handed in is written.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::encode_raw;
+use super::encode_cell;
 use crate::base::{Error, Position, Reason, Result};
 
 /// A row of the rejects file.
@@ -28,6 +28,20 @@ pub struct RejectRow<'a> {
     pub raw_bytes: u64,
     /// Its bytes, or the first of them.
     pub raw: &'a [u8],
+}
+
+impl RejectRow<'_> {
+    /// The names of the columns, in order.
+    pub(super) const HEADER: [&'static str; 8] = [
+        "file",
+        "line",
+        "byte_offset",
+        "column",
+        "reason",
+        "wanted",
+        "raw_bytes",
+        "raw",
+    ];
 }
 
 /// Writes rejects to a file.
@@ -62,17 +76,7 @@ impl<W: Write> RejectsWriter<W> {
             path: path.into(),
             rows: 0,
         };
-        let header = [
-            "file",
-            "line",
-            "byte_offset",
-            "column",
-            "reason",
-            "wanted",
-            "raw_bytes",
-            "raw",
-        ];
-        let written = rejects.csv.write_record(header);
+        let written = rejects.csv.write_record(RejectRow::HEADER);
         written.map_err(|error| rejects.error(error))?;
         Ok(rejects)
     }
@@ -84,14 +88,14 @@ impl<W: Write> RejectsWriter<W> {
     pub fn write(&mut self, row: &RejectRow<'_>) -> Result<()> {
         let line = row.position.line.map(|line| line.to_string());
         let fields = [
-            &*encode_raw(row.position.path.as_os_str().as_bytes()),
+            &*encode_cell(row.position.path.as_os_str().as_bytes()),
             line.as_deref().unwrap_or_default(),
             &row.position.byte_offset.to_string(),
-            &*encode_raw(row.column.unwrap_or_default().as_bytes()),
+            &*encode_cell(row.column.unwrap_or_default().as_bytes()),
             row.reason.code(),
             row.wanted,
             &row.raw_bytes.to_string(),
-            &*encode_raw(row.raw),
+            &*encode_cell(row.raw),
         ];
         let written = self.csv.write_record(fields);
         written.map_err(|error| self.error(error))?;

@@ -318,7 +318,7 @@ impl Page {
     }
 
     /// A heading and a line for each item, if there are any.
-    fn list(&mut self, heading: &str, items: impl Iterator<Item = String>) {
+    pub(super) fn list(&mut self, heading: &str, items: impl Iterator<Item = String>) {
         let items: Vec<_> = items.collect();
         if items.is_empty() {
             return;

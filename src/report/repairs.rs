@@ -8,7 +8,7 @@ use std::io::BufWriter;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::encode_raw;
+use super::encode_cell;
 use super::rejects::write_error;
 use crate::base::{Error, Position, Repaired, Result};
 
@@ -41,12 +41,12 @@ impl RepairsFile {
     pub fn write(&mut self, position: &Position, repaired: &Repaired) -> Result<()> {
         let line = position.line.map(|line| line.to_string());
         let fields = [
-            &*encode_raw(position.path.as_os_str().as_bytes()),
+            &*encode_cell(position.path.as_os_str().as_bytes()),
             line.as_deref().unwrap_or_default(),
             &position.byte_offset.to_string(),
             repaired.kind.code(),
             &repaired.raw_bytes.to_string(),
-            &*encode_raw(&repaired.raw),
+            &*encode_cell(&repaired.raw),
         ];
         let written = self.csv.write_record(fields);
         written.map_err(|error| write_error(&self.path, error))

@@ -74,6 +74,12 @@ pub struct SniffReceipt {
     pub path: String,
     /// Its length, in bytes.
     pub bytes: u64,
+    /// The format it is compressed in, if it is.
+    pub compression: Option<String>,
+    /// The encoding its text is in.
+    pub encoding: String,
+    /// How one can tell, in words.
+    pub encoding_why: String,
     /// How it is understood.
     pub dialect: DialectReceipt,
     /// Its columns.
@@ -204,7 +210,11 @@ impl SniffReceipt {
         };
         let path = printable(&self.path);
         let title = page.paint("1", &path);
-        page.line(&format!("{title}  {}", units::bytes(self.bytes)));
+        let packed = self.compression.as_deref().map(printable);
+        let packed = packed.map_or_else(String::new, |format| format!(" unpacked from {format}"));
+        page.line(&format!("{title}  {}{packed}", units::bytes(self.bytes)));
+        let encoding = (printable(&self.encoding), printable(&self.encoding_why));
+        page.line(&format!("{} ({})", encoding.0, encoding.1));
         page.line(&self.dialect.in_words());
         for evidence in &self.dialect.evidence {
             page.line(&format!("  {}", printable(evidence)));

@@ -391,7 +391,8 @@ fn has_second_row(grid: &Grid<'_>, first: usize) -> bool {
     has_gaps && are_texts && values.count() > 0
 }
 
-/// Whether the record `at` holds the units of the columns: `(kg)`, `[m/s]`, `%`.
+/// Whether the record `at` holds the units of the columns: `(kg)`, `[m/s]`, `%`; or units without
+/// brackets in all columns, above nothing but values.
 fn has_units(grid: &Grid<'_>, at: usize) -> bool {
     if at + 1 >= grid.records.len() || grid.records[at].fields != grid.width {
         return false;
@@ -406,11 +407,17 @@ fn has_units(grid: &Grid<'_>, at: usize) -> bool {
     let is_bracketed = filled
         .iter()
         .any(|cell| cell[0] == b'(' || cell[0] == b'[' || *cell == b"%");
-    let above_values = |kinds: Vec<Option<Kind>>| {
-        let mut pairs = cells.iter().zip(kinds);
-        pairs.any(|(cell, kind)| is_unit(cell.trim_ascii()) && kind.is_some_and(Kind::is_value))
+    let below = grid.kinds_below(at);
+    let mut pairs = cells.iter().zip(&below);
+    let above_value = |(cell, kind): (&&[u8], &Option<Kind>)| {
+        is_unit(cell.trim_ascii()) && kind.is_some_and(Kind::is_value)
     };
-    all_units && is_bracketed && above_values(grid.kinds_below(at))
+    let everywhere = filled.len() == cells.len() && cells.len() > 1;
+    all_units
+        && match is_bracketed {
+            true => pairs.any(above_value),
+            false => everywhere && pairs.all(above_value),
+        }
 }
 
 /// Whether `cell` is a unit: `(…)` or `[…]` without digits in front, or one of a few.

@@ -95,12 +95,46 @@ pub struct Table {
     pub is_chosen: bool,
 }
 
+/// The format of a text that starts with `head`, if that is one that is no table of fields.
+fn other_format(head: &[u8]) -> Option<&'static str> {
+    const MARKS: [(&[u8], &str); 3] = [
+        (b"<!doctype html", "a web page (HTML)"),
+        (b"<html", "a web page (HTML)"),
+        (b"<?xml", "XML"),
+    ];
+    let text = head.trim_ascii_start();
+    let starts = |mark: &[u8]| {
+        text.get(..mark.len())?
+            .eq_ignore_ascii_case(mark)
+            .then_some(())
+    };
+    let mut marks = MARKS.iter();
+    if let Some((_, name)) = marks.find(|(mark, _)| starts(mark).is_some()) {
+        return Some(name);
+    }
+    // An object, alone or in a list: its first name and the colon behind that.
+    let list = text.strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
+    let object = list.unwrap_or(text).strip_prefix(b"{")?;
+    let name = object.trim_ascii_start().strip_prefix(b"\"")?;
+    let behind = &name[memchr::memchr(b'"', name)? + 1..];
+    behind
+        .trim_ascii_start()
+        .starts_with(b":")
+        .then_some("JSON")
+}
+
 /// Finds the dialect and the table of a source that starts with `head`, which is all of it if it
 /// `is_whole`.
 ///
 /// # Errors
 /// What is wrong, in words, if there is no such table as the known one.
 pub fn sniff(head: &[u8], is_whole: bool, known: &Known) -> Result<Sniffed, String> {
+    if let Some(format) = other_format(head).filter(|_| known.delimiter.is_none()) {
+        return Err(format!(
+            "this looks like {format}, not CSV; convert it first, or load its lines as they stand \
+             with --no-sniff"
+        ));
+    }
     let skipped = known.skip_rows.map_or(0, |lines| after_lines(head, lines));
     let choice = Choice::best(&head[skipped..], is_whole, known);
     let reading = Reading::new(

@@ -241,6 +241,15 @@ fn units_and_groups_of_columns_are_no_records() {
         parts(text, &found),
         (vec![(What::Units, "(s),[hPa],%\n")], "1,2,3\n4,5,6\n")
     );
+    let text = "t,v,w\ns,m/s,kg\n0,0.5,1\n1,1.5,2\n";
+    let units = parts(text, &sniffed(text)).0;
+    assert_eq!(units, [(What::Units, "s,m/s,kg\n")]);
+    for data in [
+        "t,v,w\ns,m/s,kg\n0,0.5,x\n1,1.5,y\n",
+        "name,size\nm,3\ns,4\nl,5\n",
+    ] {
+        assert_eq!(sniffed(data).skipped, [], "{data}");
+    }
     let text = ",2019,,2020,\nid,low,high,low,high\n1,2,3,4,5\n6,7,8,9,10\n";
     let found = sniffed(text);
     assert_eq!(
@@ -249,6 +258,33 @@ fn units_and_groups_of_columns_are_no_records() {
     );
     let plain = sniffed("a,a,b\nx,y,z\np,q,r\n");
     assert_eq!(plain.header_rows, 1, "text below text is data");
+}
+
+#[test]
+fn what_is_no_table_is_told() {
+    for (text, format) in [
+        ("<!DOCTYPE html>\n<html lang=\"en\">\n", "HTML"),
+        ("\n<HTML><body>", "HTML"),
+        ("<?xml version=\"1.0\"?>\n<a/>", "XML"),
+        ("{\"a\": 1, \"b\": 2}\n{\"a\": 3}\n", "JSON"),
+        ("[\n  {\"a\" : 1}\n]\n", "JSON"),
+    ] {
+        let error = sniff(text.as_bytes(), true, &Known::default()).expect_err("no table");
+        assert!(error.contains(format), "{error}");
+        let known = Known {
+            delimiter: Some(b','),
+            ..Known::default()
+        };
+        sniff(text.as_bytes(), true, &known).expect("a table, since that is known");
+    }
+    for text in [
+        "{a},b\n1,2\n",
+        "<id>,n\n1,2\n",
+        "\"[\",x\n1,2\n",
+        "{\"a\"},b\n1,2\n",
+    ] {
+        sniff(text.as_bytes(), true, &Known::default()).expect("a table");
+    }
 }
 
 #[test]

@@ -1,0 +1,186 @@
+//! What is settled of a run -> what it would do, step by step and pass by pass.
+//!
+//! Invariant: the passes are those that the belt makes, planned by the same planner; of a fit that
+//! may ask for one more pass, the first is told.
+
+use std::sync::Arc;
+
+use super::infer::Table;
+use super::settle::Settled;
+use super::stages::{self, PassPlan};
+use crate::base::{Batch, Result, Schema};
+use crate::config::Config;
+use crate::report::{BudgetTerm, PlanColumn, PlanPass, PlanReceipt, PlanStep};
+use crate::steps::{
+    Effect, Fitted, KeyedState, KeyedStep, LocalStep, Prepared, ShardColumns, ShardOutput, Step,
+};
+
+/// What a run of `config` over `table` would do; the inputs are not told yet.
+pub(super) fn preview(config: &Config, table: &Table, settled: &Settled) -> Result<PlanReceipt> {
+    let Settled {
+        plan,
+        layout,
+        budget,
+    } = settled;
+    let shares = budget.shares().into_iter();
+    let shares = shares.map(|(name, bytes)| BudgetTerm {
+        name: name.to_owned(),
+        bytes: bytes as u64,
+    });
+    let columns = plan.schema.columns.iter().enumerate();
+    let columns = columns.take(plan.input_columns);
+    Ok(PlanReceipt {
+        columns: columns
+            .map(|(slot, column)| PlanColumn {
+                name: column.name.to_string(),
+                data_type: column.data_type.to_string(),
+                why: table.why[slot].clone(),
+            })
+            .collect(),
+        steps: steps(&plan.steps, &plan.schema)?,
+        passes: passes(settled)?,
+        key: config.key.clone(),
+        threads: config.threads,
+        chunk_rows: layout.chunk_rows,
+        chunk_bytes_max: layout.chunk_bytes_max as u64,
+        row_group_rows: layout.row_group_rows,
+        limit_bytes: budget.limit_bytes() as u64,
+        budget: shares.collect(),
+        out: config.out.display().to_string(),
+        compression: config.compression.to_string(),
+        ..PlanReceipt::default()
+    })
+}
+
+fn steps(steps: &[Arc<dyn Step>], schema: &Schema) -> Result<Vec<PlanStep>> {
+    let steps = steps.iter().map(|step| {
+        let name = |slot: &usize| schema.columns[*slot].name.to_string();
+        let made = step.writes();
+        let made = made.iter().map(|slot| &schema.columns[*slot]);
+        let how = match step.prepare(None)? {
+            Prepared::Fit(_) => "fitted, then row by row",
+            Prepared::FitKeyed(_) => "fitted by key, then by key",
+            Prepared::Local(_) => "row by row",
+            Prepared::Keyed(_) => "by key, in file order",
+        };
+        Ok(PlanStep {
+            label: step.label(),
+            how: how.to_owned(),
+            reads: step.reads().iter().map(name).collect(),
+            writes: made
+                .map(|column| PlanColumn {
+                    name: column.name.to_string(),
+                    data_type: column.data_type.to_string(),
+                    why: step.label(),
+                })
+                .collect(),
+            drops_rows: step.drops_rows(),
+        })
+    });
+    steps.collect()
+}
+
+/// The passes that the belt would make if every fit were done after its first one.
+fn passes(settled: &Settled) -> Result<Vec<PlanPass>> {
+    let plan = &settled.plan;
+    let sketches: Vec<Arc<dyn Step>> = { plan.steps.iter() }
+        .map(|step| Arc::new(Sketch(Arc::clone(step))) as Arc<dyn Step>)
+        .collect();
+    let mut fitted: Vec<Option<Fitted>> = sketches.iter().map(|_| None).collect();
+    let mut again: Vec<_> = sketches.iter().map(|_| None).collect();
+    let mut passes = Vec::new();
+    loop {
+        let pass = stages::next_pass(
+            &sketches,
+            &fitted,
+            &mut again,
+            &plan.key,
+            plan.input_columns,
+        )?;
+        passes.push(told(&pass, settled));
+        if !pass.fits {
+            return Ok(passes);
+        }
+        for step in pass.fitted_steps() {
+            fitted[step] = Some(Fitted::Shards(Vec::new()));
+        }
+    }
+}
+
+fn told(pass: &PassPlan, settled: &Settled) -> PlanPass {
+    let columns = settled.plan.schema.columns.iter().zip(&pass.needed);
+    let columns = columns.filter(|(_, needed)| **needed);
+    let stages = pass.stages.iter().map(|stage| {
+        let steps = stage.inline.iter().map(|work| work.step);
+        let steps = steps.chain(stage.keyed.iter().map(|work| work.step));
+        let label = |step: usize| settled.plan.steps[step].label();
+        steps.map(label).collect()
+    });
+    PlanPass {
+        writes: !pass.fits,
+        fits: { pass.fitted_steps() }
+            .map(|step| settled.plan.steps[step].label())
+            .collect(),
+        columns: columns.map(|(column, _)| column.name.to_string()).collect(),
+        stages: stages.collect(),
+    }
+}
+
+/// A step that is planned for but does nothing, whatever is said to be fitted.
+struct Sketch(Arc<dyn Step>);
+
+impl Step for Sketch {
+    fn label(&self) -> String {
+        self.0.label()
+    }
+
+    fn reads(&self) -> Vec<usize> {
+        self.0.reads()
+    }
+
+    fn writes(&self) -> Vec<usize> {
+        self.0.writes()
+    }
+
+    fn drops_rows(&self) -> bool {
+        self.0.drops_rows()
+    }
+
+    fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared> {
+        let prepared = self.0.prepare(None)?;
+        Ok(match (prepared, fitted) {
+            (Prepared::Fit(_), Some(_)) => Prepared::Local(Arc::new(Nothing)),
+            (Prepared::FitKeyed(_), Some(_)) => Prepared::Keyed(Arc::new(Nothing)),
+            (prepared, _) => prepared,
+        })
+    }
+}
+
+/// What a fitted step would run as; nobody runs it.
+struct Nothing;
+
+impl LocalStep for Nothing {
+    fn apply(&self, _: &mut Batch) -> Result<Effect> {
+        Ok(Effect::default())
+    }
+}
+
+impl KeyedStep for Nothing {
+    fn state(&self, _: usize) -> Box<dyn KeyedState> {
+        Box::new(Self)
+    }
+
+    fn assemble(&self, _: &mut Batch, _: Vec<ShardOutput>) -> Result<Effect> {
+        Ok(Effect::default())
+    }
+}
+
+impl KeyedState for Nothing {
+    fn advance(&mut self, _: &Batch, _: &[u32], _: &[u32]) -> Result<ShardColumns> {
+        Ok(ShardColumns::None)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        0
+    }
+}

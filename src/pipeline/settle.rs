@@ -1,0 +1,71 @@
+//! The input's columns -> what a run is made of: its plan, its sizes and its budget.
+//!
+//! Invariant: none of them depends on what happened to be resident or ready when they were made,
+//! but for what the program itself takes.
+
+use std::sync::Arc;
+
+use super::belt::RowCost;
+use super::budget::Budget;
+use super::infer::Table;
+use super::layout::{Layout, LayoutRequest};
+use super::plan::Plan;
+use super::stages::PassPlan;
+use crate::base::Result;
+use crate::config::Config;
+use crate::report;
+
+/// What a cell takes in its array, with its validity.
+const CELL_BYTES: usize = 9;
+/// What a row takes to be grouped by key: its index, hash and dense key id.
+const KEY_BYTES: usize = 16;
+
+/// What a run is made of.
+pub(super) struct Settled {
+    pub(super) plan: Plan,
+    pub(super) layout: Layout,
+    pub(super) budget: Arc<Budget>,
+}
+
+impl Settled {
+    /// A run over the columns of `table` within `limit_bytes`.
+    pub(super) fn new(config: &Config, table: &Table, limit_bytes: usize) -> Result<Self> {
+        let fit_bytes_max = limit_bytes / 4;
+        let plan = Plan::new(config, &table.columns, fit_bytes_max)?;
+        let cells = plan.schema.columns.iter();
+        let row_bytes: usize = cells
+            .map(|column| CELL_BYTES + usize::from(column.data_type.is_text()) * 3)
+            .sum();
+        let request = LayoutRequest {
+            chunk_rows: config.chunk_rows,
+            row_group_rows: config.row_group_rows,
+            record_bytes_max: Some(config.record_bytes_max),
+        };
+        let layout = Layout::new(request, limit_bytes, table.record_bytes + row_bytes);
+        let rows = layout.row_group_rows.min(1 << 17);
+        let working = 3 * layout.chunk_bytes_max + rows * row_bytes + layout.footer_bytes_max;
+        let program = report::rss_bytes().map(|bytes| bytes as usize);
+        let budget = Budget::new(limit_bytes, config.threads, program, rows, working)?;
+        Ok(Self {
+            plan,
+            layout,
+            budget: Arc::new(budget),
+        })
+    }
+}
+
+/// What `pass` makes a row of the plan's columns cost.
+pub(super) fn row_cost(plan: &Plan, pass: &PassPlan) -> RowCost {
+    let columns = plan.schema.columns.iter().zip(&pass.needed);
+    let read = columns.filter(|(_, needed)| **needed);
+    let keyed = pass.stages.iter().any(|stage| !stage.keyed.is_empty());
+    let made = match pass.fits {
+        true => 0,
+        false => plan.schema.columns.len() - plan.input_columns,
+    };
+    RowCost {
+        decoded_bytes: read.clone().count() * CELL_BYTES,
+        has_text: { read }.any(|(column, _)| column.data_type.is_text()),
+        derived_bytes: made * CELL_BYTES + usize::from(keyed) * KEY_BYTES,
+    }
+}
