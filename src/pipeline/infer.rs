@@ -29,6 +29,8 @@ const SAMPLE_BYTES: usize = 64 << 10;
 const HEADER_BYTES_MAX: usize = 8 << 20;
 /// Bytes split off at a time where every record is looked at.
 const FULL_BYTES: usize = 1 << 20;
+/// Samples take up to this part of the memory limit.
+const SAMPLES_SHARE: usize = 4;
 /// Records indexed at a time.
 const BLOCK_RECORDS: usize = 2048;
 /// Sources sampled at most; more are sampled in even steps. As many more are sampled as the first
@@ -118,6 +120,7 @@ pub(crate) fn differs(
 #[derive(Clone, Copy)]
 pub(crate) struct Looking<'a> {
     pub(crate) from: Infer,
+    pub(crate) limit_bytes: usize,
     pub(crate) repair: Repair,
     pub(crate) interrupted: &'a AtomicBool,
 }
@@ -153,8 +156,11 @@ pub(crate) fn infer(
         records: 0,
         bytes: 0,
     };
+    let at_a_time = samples_at_a_time(names.len(), looking.limit_bytes)?;
+    let places_min = places.len().div_ceil(at_a_time);
     let sample = places
         .into_par_iter()
+        .with_min_len(places_min)
         .map(|(index, range)| -> Result<Sample> {
             let (source, format) = (&sources[index], &formats.sources[index]);
             let mut sample = empty(format.dialect.quoting(), format.dialect.delimiter);
@@ -186,6 +192,22 @@ pub(crate) fn infer(
         inferred,
         record_bytes: sample.bytes / sample.records.max(1),
     })
+}
+
+/// How many places can be sampled at the same time within the limit, each of which takes room twice:
+/// for what is seen there, and for what was seen before.
+fn samples_at_a_time(columns: usize, limit_bytes: usize) -> Result<usize> {
+    let sample_bytes = 2 * columns * Inference::COLUMN_BYTES;
+    match limit_bytes / SAMPLES_SHARE / sample_bytes.max(1) {
+        0 => Err(ErrorKind::MemoryLimit {
+            term: format!("finding out the types of {columns} columns"),
+            needed_bytes: (sample_bytes * SAMPLES_SHARE) as u64,
+            limit_bytes: limit_bytes as u64,
+            advice: "raise --memory-limit, or take in fewer columns with --select".into(),
+        }
+        .into()),
+        samples => Ok(samples.min(SAMPLE_PLACES)),
+    }
 }
 
 /// The sources that types are sampled from: some in even steps, and the first of each way in which
@@ -240,6 +262,7 @@ impl Sample {
         let split = Splitter::new(dialect).split(bytes, at, &limits, &mut passed);
         let indexer = Indexer::new(dialect, fields, limits.record_bytes_max);
         let mut indexer = indexer.repairing(repair);
+        indexer.reject_header(format.header_in(&bytes[at..split.end]));
         let mut from = 0;
         while let Some(fields) = indexer.next(&bytes[at..split.end], &mut from, BLOCK_RECORDS) {
             self.inference.observe(&fields, places);
@@ -268,6 +291,7 @@ impl Sample {
         loop {
             super::open::check(looking.interrupted)?;
             let split = splitter.split(bytes, at, &limits, &mut |_| {});
+            indexer.reject_header(format.header_in(&bytes[at..split.end]));
             let mut from = 0;
             while let Some(fields) = indexer.next(&bytes[at..split.end], &mut from, BLOCK_RECORDS) {
                 self.inference.observe(&fields, places);

@@ -182,9 +182,14 @@ pub(crate) fn sniffed(source: &Source, format: &SourceFormat, table: &Table) -> 
         example: found.example.clone(),
         why: found.why.clone(),
     });
+    let reading = source.reading();
     SniffReceipt {
         path: source.path().to_string_lossy().into_owned(),
-        bytes: source.length(),
+        bytes: match reading.is_cut {
+            true => reading.disk_bytes,
+            false => source.length(),
+        },
+        seen_bytes: reading.is_cut.then(|| source.length()),
         dialect: dialect(source, format),
         columns: columns.collect(),
     }

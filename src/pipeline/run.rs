@@ -15,7 +15,7 @@ use super::dialect::Formats;
 use super::infer::{self, Looking, Table};
 use super::lanes::Lanes;
 use super::layout::{Layout, LayoutRequest};
-use super::open::{self, check, pool};
+use super::open::{self, Room, check, pool};
 use super::plan::{self, Plan};
 use super::receipt::{self, Outcome};
 use super::sink::Sink;
@@ -31,9 +31,6 @@ use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
 use crate::report::{self, Counters, Progress, ProgressState, Receipt, SniffReceipt, StageLatency};
 use crate::steps::rolling::Skipped;
 use crate::steps::{Fit, FitOutcome, Fitted};
-
-/// The memory assumed where the system does not tell.
-const FALLBACK_MEMORY_BYTES: u64 = 4 << 30;
 
 /// What a cell takes in its array, with its validity.
 const CELL_BYTES: usize = 9;
@@ -75,7 +72,7 @@ struct Attempt {
 pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Receipt> {
     let started = Instant::now();
     let started_at = report::now_rfc3339();
-    let mut run = open(config, open::discover(config)?, interrupted)?;
+    let mut run = open(config, open::discover(config)?, None, interrupted)?;
     let paths = run.paths.clone();
     let stage = || Staging::begin(&config.out, config.mode, &paths);
     let mut staging = stage()?;
@@ -135,7 +132,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
 /// Opens the sources and finds out what is in them, column by column, without a run.
 pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Vec<SniffReceipt>> {
     let each = open::discover(config)?.into_iter().map(|path| {
-        let run = open(config, vec![path], interrupted)?;
+        let run = open(config, vec![path], Some(open::SNIFFED_BYTES), interrupted)?;
         let table = run.infer()?;
         let (source, format) = (&run.sources[0], &run.formats.sources[0]);
         Ok(receipt::sniffed(source, format, &table))
@@ -146,13 +143,12 @@ pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Ve
 fn open<'c>(
     config: &'c Config,
     paths: Vec<PathBuf>,
+    beginning: Option<u64>,
     interrupted: &Arc<AtomicBool>,
 ) -> Result<Run<'c>> {
-    let machine = report::machine_memory_bytes().unwrap_or(FALLBACK_MEMORY_BYTES) as usize;
-    let limit_bytes = config
-        .memory_limit
-        .map_or(machine / 4 * 3, |bytes| bytes as usize);
-    let sources = open::sources(config, &paths, limit_bytes, interrupted)?;
+    let mut progress = Progress::new(config.progress, config.quiet);
+    let room = Room::new(config, beginning);
+    let sources = open::sources(config, &paths, room, interrupted, &mut progress)?;
     let formats = Formats::find(&sources, config);
     check_sources(&sources)?;
     let formats = formats?;
@@ -160,10 +156,10 @@ fn open<'c>(
     plan::check_formats(config)?;
     let nulls = plan::null_tokens(config, &formats.columns.names);
     let run = Run {
-        limit_bytes,
+        limit_bytes: room.limit_bytes,
         formats,
         shards: config.threads.next_power_of_two().min(64),
-        progress: Progress::new(config.progress, config.quiet),
+        progress,
         state: Arc::default(),
         latency: Timed::latency(),
         busy: Duration::ZERO,
@@ -252,6 +248,7 @@ impl Run<'_> {
         } = self;
         let looking = Looking {
             from: self.config.infer,
+            limit_bytes: self.limit_bytes,
             repair: self.config.repair,
             interrupted: &self.interrupted,
         };

@@ -72,8 +72,10 @@ pub struct TableReceipt {
 pub struct SniffReceipt {
     /// The path as the user wrote it.
     pub path: String,
-    /// Its length, in bytes.
+    /// Its length, in bytes: that of its text, unless only the beginning of that was looked at.
     pub bytes: u64,
+    /// How much of its text was looked at, where it had to be unpacked or transcoded and is longer.
+    pub seen_bytes: Option<u64>,
     /// How it is understood.
     pub dialect: DialectReceipt,
     /// Its columns.
@@ -204,7 +206,10 @@ impl SniffReceipt {
         };
         let path = printable(&self.path);
         let title = page.paint("1", &path);
-        page.line(&format!("{title}  {}", units::bytes(self.bytes)));
+        let seen = self.seen_bytes.map(units::bytes);
+        let seen = seen.map(|bytes| format!(", of which the first {bytes} of text were looked at"));
+        let seen = seen.unwrap_or_default();
+        page.line(&format!("{title}  {}{seen}", units::bytes(self.bytes)));
         page.line(&self.dialect.in_words());
         for evidence in &self.dialect.evidence {
             page.line(&format!("  {}", printable(evidence)));
