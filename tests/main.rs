@@ -9,6 +9,7 @@ mod belt;
 mod cli;
 mod columns;
 mod crash;
+mod damage;
 mod determinism;
 mod dialects;
 mod differential;

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::process::Stdio;
 
+use chunketl::report::SniffReceipt;
 use proptest::prelude::*;
 
 use crate::lake;
@@ -66,6 +67,70 @@ fn a_lake_does_not_depend_on_how_its_table_was_packed() {
         assert!(child.wait().expect("a run").success(), "{format}");
         assert!(lake::read(&home.lake()) == expected, "{format} from a pipe");
     }
+}
+
+#[test]
+fn zeros_behind_gzip_data_fill_a_tape_and_nothing_else_does() {
+    let home = Home::new();
+    let text = table();
+    let packed = gzip(text.as_bytes());
+    let zeros = |count: usize| vec![0; count];
+    home.write("in.csv.gz", [packed.clone(), zeros(10_240)].concat());
+    let receipt = home.receipt("-i in.csv.gz -o lake");
+    assert_eq!(receipt.totals.rows_written, 5000);
+    // Another member behind the zeros is read too.
+    let more = gzip(b"5000,1,Zo\n");
+    home.write("in.csv.gz", [packed.clone(), zeros(300_000), more].concat());
+    let receipt = home.receipt("-i in.csv.gz -o lake --mode overwrite");
+    assert_eq!(receipt.totals.rows_written, 5001);
+    home.write(
+        "in.csv.gz",
+        [packed, zeros(7), b"something else".to_vec()].concat(),
+    );
+    let message = home.fails("-i in.csv.gz -o other", 1);
+    assert!(message.contains("is damaged here"), "{message}");
+}
+
+#[test]
+fn sniff_unpacks_only_the_beginning() {
+    let home = Home::new();
+    let row = |row: u64| {
+        format!(
+            "{row};{};Zoë\n",
+            row.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40
+        )
+    };
+    let text: String = (0..700_000).map(row).collect();
+    let text = format!("id;amount;name\n{text}");
+    let packed = gzip(text.as_bytes());
+    // What is behind the beginning is not even looked at.
+    home.write("cut.csv.gz", &packed[..packed.len() / 2 + packed.len() / 4]);
+    let latin: Vec<u8> = text.chars().map(|c| c as u8).collect();
+    home.write("latin.csv", &latin);
+    home.write("whole.csv", &text);
+    let output = home.run("sniff cut.csv.gz latin.csv whole.csv --json");
+    assert!(output.status.success(), "{}", message(&output));
+    let sniffed: Vec<SniffReceipt> = serde_json::from_slice(&output.stdout).expect("JSON");
+    for (index, sniffed) in sniffed.iter().enumerate() {
+        let types: Vec<&str> = { sniffed.columns.iter() }
+            .map(|column| column.data_type.as_str())
+            .collect();
+        assert_eq!(types, ["int64", "int64", "utf8"]);
+        assert!(sniffed.dialect.skipped.is_empty());
+        let seen = sniffed
+            .seen_bytes
+            .map(|bytes| (8_000_000..=9 << 20).contains(&bytes));
+        assert_eq!(seen, (index < 2).then_some(true), "{index}");
+    }
+    assert_eq!(sniffed[1].bytes, latin.len() as u64);
+    let output = home.run("sniff latin.csv");
+    let page = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(
+        page.contains("of which the first 8.4 MiB of text were looked at"),
+        "{page}"
+    );
+    let message = home.fails("-i cut.csv.gz -o lake", 1);
+    assert!(message.contains("before it is complete"), "{message}");
 }
 
 #[test]

@@ -154,3 +154,30 @@ fn a_full_look_leaves_nothing_to_widen() {
     assert_eq!(why(&receipt, "n"), "float64: 400000 of 400000 cells");
     assert_eq!(receipt.rejects.file, None);
 }
+
+#[test]
+fn durations_are_seconds_where_they_are_clear_or_declared() {
+    let text = "id,iso,interval,clock,day\n\
+        1,PT1H30M,3 days 04:05:06,1:23:45,31/12/69\n\
+        2,PT0.5S,1 day,0:00:01.5,01/02/24\n\
+        3,,-1 days +23:59:59,100:00:00,28/02/68\n";
+    let (table, receipt, _home) = load(text, "");
+    assert_eq!(table.column("iso"), [Some("5400.0"), Some("0.5"), None]);
+    let interval = [Some("273906.0"), Some("86400.0"), Some("-1.0")];
+    assert_eq!(table.column("interval"), interval);
+    assert!(why(&receipt, "iso").contains("durations, taken in as seconds"));
+    // Times of day stay text.
+    assert_eq!(table.column("clock")[0], Some("1:23:45"));
+    let flags = "--dtype clock=duration --dtype day=date(%d/%m/%y)";
+    let (table, _, _home) = load(text, flags);
+    let clock = [Some("5025.0"), Some("1.5"), Some("360000.0")];
+    assert_eq!(table.column("clock"), clock);
+    let day = [Some("1969-12-31"), Some("2024-02-01"), Some("2068-02-28")];
+    assert_eq!(table.column("day"), day);
+    let flags = "--dtype day=timestamp(%d/%m/%y) --dtype iso=duration --dtype interval=duration";
+    let (table, _, home) = load(text, flags);
+    assert_eq!(table.column("day")[1], Some("2024-02-01T00:00:00"));
+    assert_eq!(table.column("interval"), interval);
+    let receipt = home.receipt("-i in.csv -o lake --mode overwrite --dtype id=duration");
+    assert_eq!(receipt.columns[0].nulled, 3);
+}

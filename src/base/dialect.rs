@@ -69,6 +69,19 @@ pub struct Known {
     pub header_rows: Option<usize>,
     /// Which of several tables in a source to load, from 1.
     pub table: Option<usize>,
+    /// What belongs to the table whatever it looks like.
+    pub keep: Keep,
+}
+
+/// What looks like no part of a table, and is one all the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// A record of units below the names.
+    pub units: bool,
+    /// Notes and sums behind the last record.
+    pub footer: bool,
+    /// An empty last column.
+    pub trailing: bool,
 }
 
 /// How a field becomes text.

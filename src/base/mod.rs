@@ -20,7 +20,7 @@ mod window;
 
 pub use batch::Batch;
 pub use choice::{Compression, InvalidBytes, Mode, Order, Progress, SchemaDrift, TooFew, TooMany};
-pub use dialect::{Dialect, Known, LineEnd, Prefix, Quoting};
+pub use dialect::{Dialect, Keep, Known, LineEnd, Prefix, Quoting};
 pub use error::{Error, ErrorKind, Result};
 pub use method::{Method, Statistic};
 pub use names::{nearest, unknown};

@@ -20,6 +20,10 @@ pub enum Reason {
     TextAfterQuote,
     /// The record is longer than `--max-record-bytes`.
     RecordTooLong,
+    /// A field of the record is longer than `--max-field-bytes`.
+    FieldTooLong,
+    /// The record is the header once more, and its names are no values of their columns.
+    RepeatedHeader,
     /// The cell fits no spelling of its column's type.
     TypeMismatch,
     /// The cell is of the column's type but outside its range or precision.
@@ -28,13 +32,15 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order receipts list them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::TooFewFields,
         Self::TooManyFields,
         Self::InvalidUtf8,
         Self::UnclosedQuote,
         Self::TextAfterQuote,
         Self::RecordTooLong,
+        Self::FieldTooLong,
+        Self::RepeatedHeader,
         Self::TypeMismatch,
         Self::OutOfRange,
     ];
@@ -48,6 +54,8 @@ impl Reason {
             Self::UnclosedQuote => "unclosed_quote",
             Self::TextAfterQuote => "text_after_quote",
             Self::RecordTooLong => "record_too_long",
+            Self::FieldTooLong => "field_too_long",
+            Self::RepeatedHeader => "repeated_header",
             Self::TypeMismatch => "type_mismatch",
             Self::OutOfRange => "out_of_range",
         }

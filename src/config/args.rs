@@ -8,8 +8,8 @@ use clap::{Args as _, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::choice::{
-    Comment, Escape, Infer, OnBadRow, Quote, TextEncoding, parse_comment, parse_delimiter,
-    parse_encoding, parse_escape, parse_quote,
+    Comment, Escape, Infer, OnBadRow, Quote, SkipSpace, TextEncoding, parse_comment,
+    parse_delimiter, parse_encoding, parse_escape, parse_quote,
 };
 use super::columns::ColumnOptions;
 use super::dtype::{DtypeSpec, parse_column_dtype};
@@ -203,11 +203,13 @@ pub struct Options {
     #[arg(long, value_name = "WHAT", hide_possible_values = true, help_heading = INPUT)]
     pub(super) line_end: Option<LineEnd>,
 
-    /// Spaces before a field are no part of it
+    /// Spaces before a field are no part of it: yes, no or auto [default: auto]
     ///
-    /// A quote may follow them, and spaces may follow a closing quote.
-    #[arg(long, help_heading = INPUT)]
-    pub(super) skip_space: bool,
+    /// A quote may follow them, and spaces may follow a closing quote. `auto` skips them in files
+    /// where one follows every delimiter, also in the header; without a value it is `yes`.
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, default_missing_value = "yes",
+        hide_possible_values = true, help_heading = INPUT)]
+    pub(super) skip_space: Option<SkipSpace>,
 
     /// The first record is data, not names
     ///
@@ -240,6 +242,13 @@ pub struct Options {
     /// Longer ones are rejected, so that one lost quote cannot swallow the rest of a file.
     #[arg(long, value_name = "SIZE", value_parser = parse_record_bytes_max, help_heading = INPUT)]
     pub(super) max_record_bytes: Option<usize>,
+
+    /// Longest field taken in [default: as --max-record-bytes]
+    ///
+    /// A record that has a longer one is rejected. Quotes around the field count.
+    #[arg(long, value_name = "SIZE", value_parser = parse_record_bytes_max, help_heading = INPUT)]
+    pub(super) max_field_bytes: Option<usize>,
+
     /// A row with too few fields: reject or pad [default: reject]
     ///
     /// `pad` makes the missing fields at its end null. What was repaired is counted in the receipt
@@ -285,7 +294,8 @@ pub struct Options {
     /// TYPE: int64, float64, bool, date, date(FORMAT), timestamp, timestamp(FORMAT), utf8,
     /// categorical or decimal(P,S). FORMAT is a strptime pattern such as %d/%m/%Y, or for
     /// timestamps epoch_s, epoch_ms, epoch_us or epoch_ns. float64(1.234,50) shows how the column
-    /// writes the number 1234.50. Other columns' types are inferred.
+    /// writes the number 1234.50. duration reads 1:23:45, 3 days 04:05:06 or PT1H30M as seconds, in
+    /// float64. Other columns' types are inferred.
     #[arg(long, value_name = "COL=TYPE", value_parser = parse_column_dtype, help_heading = TYPES)]
     pub(super) dtype: Vec<(String, DtypeSpec)>,
 

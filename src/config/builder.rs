@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::args::Options;
+use super::choice::SkipSpace;
 use super::nulls::NullList;
 use super::resolve::resolve;
 use super::{Config, Infer, OnBadRow, StepSpec, choice, columns, dtype, quantity};
@@ -105,8 +106,21 @@ impl Builder {
 
     /// Spaces before a field are no part of it.
     pub fn skip_space(mut self) -> Self {
-        self.options.skip_space = true;
+        self.options.skip_space = Some(SkipSpace::Yes);
         self
+    }
+
+    /// Spaces before a field are part of it, also where one follows every delimiter.
+    pub fn keep_space(mut self) -> Self {
+        self.options.skip_space = Some(SkipSpace::No);
+        self
+    }
+
+    /// Keeps what looks like no part of the table, spelled as for `--keep`.
+    pub fn keep(self, list: &str) -> Self {
+        self.set("--keep", choice::parse_keep(list), |options, keep| {
+            options.layout.keep = Some(keep);
+        })
     }
 
     /// What a row with too few fields comes to.
@@ -247,6 +261,14 @@ impl Builder {
     pub fn strict(mut self) -> Self {
         self.options.strict = true;
         self
+    }
+
+    /// The longest field taken in, in bytes.
+    pub fn field_bytes_max(self, bytes: usize) -> Self {
+        let parsed = quantity::parse_record_bytes_max(&bytes.to_string());
+        self.set("--max-field-bytes", parsed, |options, bytes| {
+            options.max_field_bytes = Some(bytes);
+        })
     }
 
     /// What a bad row does.

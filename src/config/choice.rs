@@ -4,7 +4,7 @@
 use clap::ValueEnum;
 use encoding_rs::{Encoding, REPLACEMENT};
 
-use crate::base::{Prefix, unknown};
+use crate::base::{Keep, Prefix, unknown};
 
 /// What happens to a record or cell that cannot be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -24,6 +24,18 @@ pub enum Infer {
     Sample,
     /// Every record, in one more pass.
     Full,
+}
+
+/// Whether spaces before fields are no part of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum SkipSpace {
+    /// Where a space follows every delimiter of a file.
+    #[default]
+    Auto,
+    /// In all files.
+    Yes,
+    /// In none.
+    No,
 }
 
 /// The byte around quoted fields; `None` for no quoting.
@@ -125,6 +137,21 @@ pub(super) fn parse_escape(text: &str) -> Result<Escape, String> {
         .ok_or_else(|| form.to_owned())
 }
 
+/// What belongs to a table whatever it looks like: a comma list.
+pub(super) fn parse_keep(text: &str) -> Result<Keep, String> {
+    const WORDS: [&str; 3] = ["units", "footer", "trailing"];
+    let mut keep = Keep::default();
+    for word in text.split(',').map(str::trim) {
+        match word {
+            "units" => keep.units = true,
+            "footer" => keep.footer = true,
+            "trailing" => keep.trailing = true,
+            _ => return Err(unknown("value", word, WORDS.into_iter())),
+        }
+    }
+    Ok(keep)
+}
+
 /// What comment lines start with, or `none`.
 pub(super) fn parse_comment(text: &str) -> Result<Comment, String> {
     if text == "none" {
@@ -188,5 +215,15 @@ mod tests {
         assert_eq!(parse_comment("//"), Ok(Comment(Prefix::new(b"//"))));
         assert_eq!(parse_comment("none"), Ok(Comment(None)));
         assert!(parse_comment("").is_err() && parse_comment("12345678").is_err());
+    }
+
+    #[test]
+    fn what_to_keep() {
+        let keep = parse_keep("footer, units").unwrap();
+        assert!(keep.units && keep.footer && !keep.trailing);
+        assert!(parse_keep("trailing").unwrap().trailing);
+        let message = parse_keep("units,trailng").unwrap_err();
+        assert!(message.contains("`trailing`"), "{message}");
+        assert!(parse_keep("").is_err());
     }
 }

@@ -11,12 +11,12 @@ pub struct DtypeSpec {
     /// microseconds without a zone.
     pub data_type: DataType,
     /// The strptime pattern of a date or timestamp, or the notation of a number, where one was
-    /// given.
+    /// given; `duration` for seconds that are written as a duration.
     pub format: Option<String>,
 }
 
 /// What `--dtype` takes.
-const SPELLINGS: [&str; 10] = [
+const SPELLINGS: [&str; 11] = [
     "int64",
     "float64",
     "float64(1.234,50)",
@@ -25,12 +25,13 @@ const SPELLINGS: [&str; 10] = [
     "date(FORMAT)",
     "timestamp",
     "timestamp(FORMAT)",
+    "duration",
     "utf8",
     "categorical",
 ];
 
 /// Names that other programs use, and ours for them.
-const ALIASES: [(&str, &[&str]); 7] = [
+const ALIASES: [(&str, &[&str]); 8] = [
     (
         "int64",
         &[
@@ -50,6 +51,10 @@ const ALIASES: [(&str, &[&str]); 7] = [
     (
         "timestamp",
         &["datetime", "datetime64", "datetime64[ns]", "time"],
+    ),
+    (
+        "duration",
+        &["timedelta", "timedelta64", "timedelta64[ns]", "interval"],
     ),
     ("categorical", &["category", "enum", "dictionary"]),
     ("decimal(P,S)", &["numeric", "decimal"]),
@@ -85,6 +90,12 @@ pub(super) fn parse_dtype(text: &str) -> Result<DtypeSpec, String> {
         ("float64", Some(sample)) => return parse_notated(DataType::Float64, sample),
         ("date", _) => DataType::Date,
         ("timestamp", _) => TIMESTAMP,
+        ("duration", None) => {
+            return Ok(DtypeSpec {
+                data_type: DataType::Float64,
+                format: Some("duration".to_owned()),
+            });
+        }
         ("decimal", Some(digits)) => return parse_decimal(digits),
         _ => return Err(unknown(name, argument)),
     };
@@ -183,6 +194,9 @@ mod tests {
         assert_eq!(spec.format.as_deref(), Some("%d/%m/%Y=(%H:%M)"));
         assert!(matches!(spec.data_type, DataType::Timestamp { .. }));
         assert_eq!(parse_column_dtype("a=b=int64").unwrap().0, "a=b");
+        let duration = parse_dtype("duration").unwrap();
+        assert_eq!(duration.data_type, DataType::Float64);
+        assert_eq!(duration.format.as_deref(), Some("duration"));
     }
 
     #[test]

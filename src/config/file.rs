@@ -9,7 +9,9 @@ use std::path::Path;
 use node::Node;
 
 use super::args::{self, Options};
+use super::choice::SkipSpace;
 use super::columns::ColumnOptions;
+use super::layout::LayoutOptions;
 use super::nulls::NullList;
 use super::step::{StepSpec, parse_impute, parse_rolling};
 use super::{choice, columns, dtype, layout, quantity};
@@ -45,17 +47,21 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "escape" => options.escape = Some(entry.parsed(choice::parse_escape)?),
         "comment" => options.comment = Some(entry.parsed(choice::parse_comment)?),
         "line-end" => options.line_end = Some(entry.parsed(choice::parse_choice)?),
-        "skip-space" => options.skip_space = entry.boolean()?,
+        "skip-space" => {
+            options.skip_space = Some(match entry.boolean() {
+                Ok(true) => SkipSpace::Yes,
+                Ok(false) => SkipSpace::No,
+                Err(_) => entry.parsed(choice::parse_choice)?,
+            });
+        }
         "too-few" => options.too_few = Some(entry.parsed(choice::parse_choice)?),
         "too-many" => options.too_many = Some(entry.parsed(choice::parse_choice)?),
         "no-header" => options.no_header = entry.boolean()?,
         "encoding" => options.encoding = Some(entry.parsed(choice::parse_encoding)?),
         "invalid-bytes" => options.invalid_bytes = Some(entry.parsed(choice::parse_choice)?),
-        "header" => options.layout.header = entry.boolean()?,
-        "skip-rows" => options.layout.skip_rows = Some(entry.parsed(layout::parse_rows)?),
-        "header-rows" => options.layout.header_rows = Some(entry.parsed(quantity::parse_count)?),
-        "table" => options.layout.table = Some(entry.parsed(quantity::parse_count)?),
-        "no-sniff" => options.layout.no_sniff = entry.boolean()?,
+        "max-field-bytes" => {
+            options.max_field_bytes = Some(entry.parsed(quantity::parse_record_bytes_max)?);
+        }
         "max-record-bytes" => {
             options.max_record_bytes = Some(entry.parsed(quantity::parse_record_bytes_max)?);
         }
@@ -95,6 +101,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "on-bad-row" | "max-rejects" | "max-rejects-per-file" | "strict" => {
             set_gate(options, entry)?
         }
+        key if set_layout(&mut options.layout, key, entry)? => {}
         key => return set_columns(&mut options.columns, key, entry),
     }
     Ok(())
@@ -111,6 +118,23 @@ fn set_gate(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         _ => options.strict = entry.boolean()?,
     }
     Ok(())
+}
+
+/// Sets how the files are laid out; whether `key` says so.
+fn set_layout(options: &mut LayoutOptions, key: &str, entry: &Node<'_>) -> Result<bool> {
+    match key {
+        "header" => options.header = entry.boolean()?,
+        "skip-rows" => options.skip_rows = Some(entry.parsed(layout::parse_rows)?),
+        "header-rows" => options.header_rows = Some(entry.parsed(quantity::parse_count)?),
+        "table" => options.table = Some(entry.parsed(quantity::parse_count)?),
+        "keep" => {
+            let keep = choice::parse_keep(&entry.strings()?.join(","));
+            options.keep = Some(keep.map_err(|message| entry.error(message))?);
+        }
+        "no-sniff" => options.no_sniff = entry.boolean()?,
+        _ => return Ok(false),
+    }
+    Ok(true)
 }
 
 /// Sets what of the files is taken in.
@@ -280,6 +304,7 @@ mod tests {
             "infer" => "'full'",
             "order" => "'trust'",
             "encoding" => "'latin1'",
+            "keep" => "['units', 'footer']",
             "invalid-bytes" => "'replace'",
             "mode" => "'append'",
             "compression" => "'lz4'",

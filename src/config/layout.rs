@@ -1,7 +1,7 @@
 //! The options that say how a source is laid out, and whether that is to be found out.
 //! Keeps: runs and `sniff` take the same ones, spelled alike.
 
-use crate::base::Known;
+use crate::base::{Keep, Known};
 
 /// Options of what is found out when they are not given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
@@ -28,6 +28,14 @@ pub(super) struct LayoutOptions {
         help_heading = super::args::INPUT)]
     pub(super) table: Option<usize>,
 
+    /// Keep what looks like no part of the table: units, footer, trailing
+    ///
+    /// A comma list: `units` is a row of units below the names, `footer` notes and sums behind the
+    /// last record, `trailing` an empty last column.
+    #[arg(long, value_name = "LIST", value_parser = super::choice::parse_keep,
+        conflicts_with = "no_sniff", help_heading = super::args::INPUT)]
+    pub(super) keep: Option<Keep>,
+
     /// Find out nothing: read commas, double quotes and a header unless told otherwise
     #[arg(long, conflicts_with = "table", help_heading = super::args::INPUT)]
     pub(super) no_sniff: bool,
@@ -41,7 +49,9 @@ impl LayoutOptions {
             skip_rows: self.skip_rows.or(file.skip_rows),
             header_rows: self.header_rows.or(file.header_rows),
             table: self.table.or(file.table),
-            no_sniff: self.no_sniff || (file.no_sniff && self.table.is_none()),
+            keep: self.keep.or(file.keep.filter(|_| !self.no_sniff)),
+            no_sniff: self.no_sniff
+                || (file.no_sniff && self.table.is_none() && self.keep.is_none()),
         }
     }
 
@@ -57,6 +67,7 @@ impl LayoutOptions {
             skip_rows: self.skip_rows,
             header_rows: self.header_rows,
             table: self.table,
+            keep: self.keep.unwrap_or_default(),
             ..Known::default()
         }
     }

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 pub use args::{Args, Command, Options, SniffArgs, completions};
 pub use builder::Builder;
 pub use check::check_columns;
-pub use choice::{Infer, OnBadRow};
+pub use choice::{Infer, OnBadRow, SkipSpace};
 pub use columns::{Chosen, choose_columns};
 pub use dtype::DtypeSpec;
 use encoding_rs::Encoding;
@@ -60,6 +60,8 @@ pub struct Config {
     pub known: Known,
     /// The longest record taken in, in bytes.
     pub record_bytes_max: usize,
+    /// The longest field taken in, in bytes; a record that has a longer one is rejected.
+    pub field_bytes_max: usize,
     /// What records with too few or too many fields come to.
     pub repair: Repair,
     /// What a bad record or cell does.

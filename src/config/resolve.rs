@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::args::Options;
-use super::choice::{Comment, Escape, Quote, TextEncoding};
+use super::choice::{Comment, Escape, Quote, SkipSpace, TextEncoding};
 use super::columns::COLUMNS_MAX;
 use super::nulls::NullValues;
 use super::step::StepSpec;
@@ -58,6 +58,7 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
         seed: options.columns.seed.unwrap_or_default(),
         columns_max: options.columns.max_columns.unwrap_or(COLUMNS_MAX),
         record_bytes_max: options.max_record_bytes.unwrap_or(RECORD_BYTES_MAX),
+        field_bytes_max: options.max_field_bytes.unwrap_or(usize::MAX),
         strict: options.strict,
         on_bad_row: options.on_bad_row.unwrap_or(match options.strict {
             true => OnBadRow::Fail,
@@ -112,7 +113,7 @@ impl Options {
             escape: self.escape.or(file.escape),
             comment: self.comment.or(file.comment),
             line_end: self.line_end.or(file.line_end),
-            skip_space: self.skip_space || file.skip_space,
+            skip_space: self.skip_space.or(file.skip_space),
             encoding: self.encoding.or(file.encoding),
             invalid_bytes: self.invalid_bytes.or(file.invalid_bytes),
             too_few: self.too_few.or(file.too_few),
@@ -121,6 +122,7 @@ impl Options {
             no_header: self.no_header || (file.no_header && !self.layout.header),
             columns: self.columns.over(file.columns),
             max_record_bytes: self.max_record_bytes.or(file.max_record_bytes),
+            max_field_bytes: self.max_field_bytes.or(file.max_field_bytes),
             max_rejects: self.max_rejects.or(gates.max_rejects),
             max_rejects_per_file: self.max_rejects_per_file.or(gates.max_rejects_per_file),
             on_bad_row: self.on_bad_row.or(gates.on_bad_row),
@@ -206,7 +208,7 @@ fn dialect(options: &Options) -> Result<Dialect> {
             .filter(|byte| Some(*byte) != quote),
         comment: options.comment.and_then(|Comment(prefix)| prefix),
         line_end: options.line_end.unwrap_or_default(),
-        skip_space: options.skip_space,
+        skip_space: options.skip_space == Some(SkipSpace::Yes),
         header: !options.no_header,
     };
     if dialect.quote == Some(dialect.delimiter) {
@@ -251,6 +253,10 @@ fn known(options: &Options) -> Result<Known> {
         let message = "tables are found by looking; drop --no-sniff";
         return Err(Error::usage("--table", message));
     }
+    if layout.no_sniff && layout.keep.is_some() {
+        let message = "everything is kept with --no-sniff; drop one of the two";
+        return Err(Error::usage("--keep", message));
+    }
     let dialect = dialect(options)?;
     Ok(Known {
         delimiter: options.delimiter,
@@ -258,7 +264,11 @@ fn known(options: &Options) -> Result<Known> {
         escape: options.escape.map(|_| dialect.escape),
         comment: options.comment.map(|Comment(prefix)| prefix),
         line_end: options.line_end,
-        skip_space: options.skip_space.then_some(true),
+        skip_space: match options.skip_space {
+            Some(SkipSpace::Yes) => Some(true),
+            Some(SkipSpace::No) => Some(false),
+            Some(SkipSpace::Auto) | None => None,
+        },
         ..layout.known(no_header)
     })
 }

@@ -2,6 +2,8 @@
 //! with their reason, and those that were repaired. Invariant: each record is taken once, in order,
 //! and either has a row or is bad.
 
+use std::sync::Arc;
+
 use crate::base::masks::Kernel;
 use crate::base::{Dialect, Reason, Repair, RepairKind, TooFew, TooMany};
 
@@ -18,7 +20,10 @@ pub(super) struct Found {
     pub(super) dialect: Dialect,
     pub(super) columns: usize,
     pub(super) record_bytes_max: usize,
+    pub(super) field_bytes_max: usize,
     pub(super) repair: Repair,
+    /// What no row is.
+    pub(super) header: Option<Arc<[u8]>>,
     /// Records so far, good and bad.
     pub(super) count: usize,
     bounds: Vec<u32>,
@@ -36,7 +41,9 @@ impl Found {
             dialect,
             columns,
             record_bytes_max,
+            field_bytes_max: usize::MAX,
             repair: Repair::default(),
+            header: None,
             count: 0,
             bounds: Vec::new(),
             indices: Vec::new(),
@@ -60,6 +67,11 @@ impl Found {
             + self.bad.capacity() * size_of::<BadRecord>()
             + self.repaired.capacity() * size_of::<RepairedRecord>()
             + self.spans.capacity() * size_of::<Span>()
+    }
+
+    /// How long records may be that need not be looked at one by one.
+    pub(super) fn plain_bytes_max(&self) -> usize {
+        self.record_bytes_max.min(self.field_bytes_max)
     }
 
     pub(super) fn fields<'a>(&'a self, bytes: &'a [u8]) -> Fields<'a> {
@@ -91,6 +103,7 @@ impl Found {
         records_max: usize,
     ) -> usize {
         let is_newline = |after: &u32| bytes[*after as usize - 1] == b'\n';
+        let plain_bytes_max = self.plain_bytes_max();
         for separators in separators.split_inclusive(is_newline).take(line_ends) {
             if self.count == records_max {
                 break;
@@ -100,7 +113,7 @@ impl Found {
             if end > start && bytes[end - 1] == b'\r' {
                 end -= 1;
             }
-            if end - start > self.record_bytes_max {
+            if end - start > plain_bytes_max {
                 // Its quotes may be too far apart.
                 return self.take_walked(bytes, start);
             }
@@ -195,7 +208,7 @@ impl Found {
 
     /// Takes the record of `extent`, of whose fields but the last the first are in `spans`.
     fn push(&mut self, bytes: &[u8], extent: &Extent) {
-        let reason = self.flaw(extent);
+        let reason = self.flaw(extent, bytes);
         let kind = reason.and_then(|(reason, _)| self.repair_of(reason, bytes));
         let is_row = reason.is_none() || kind.is_some();
         if is_row && simdutf8::basic::from_utf8(&bytes[extent.start..extent.end]).is_err() {
@@ -227,16 +240,37 @@ impl Found {
     }
 
     /// What is wrong with a record, and the offset to report.
-    fn flaw(&self, extent: &Extent) -> Option<(Reason, usize)> {
+    fn flaw(&self, extent: &Extent, bytes: &[u8]) -> Option<(Reason, usize)> {
         if extent.bytes() > self.record_bytes_max {
             Some((Reason::RecordTooLong, extent.start))
         } else if extent.flaw.is_some() {
             extent.flaw
+        } else if let Some(offset) = self.long_field(extent) {
+            Some((Reason::FieldTooLong, offset))
+        } else if self.is_header(&bytes[extent.start..extent.end]) {
+            Some((Reason::RepeatedHeader, extent.start))
         } else if extent.fields < self.columns {
             Some((Reason::TooFewFields, extent.start))
         } else {
             (extent.fields > self.columns).then_some((Reason::TooManyFields, extent.start))
         }
+    }
+
+    /// Where the first field starts that is too long.
+    fn long_field(&self, extent: &Extent) -> Option<usize> {
+        if extent.bytes() <= self.field_bytes_max {
+            return None;
+        }
+        let last = (extent.last.0 as u32, extent.last.1 as u32);
+        let mut spans = self.spans.iter().copied().chain([last]);
+        let found = spans.find(|(start, end)| (end - start) as usize > self.field_bytes_max);
+        found.map(|(start, _)| start as usize)
+    }
+
+    /// Whether a record is the header, perhaps with the mark of the file that it began.
+    fn is_header(&self, record: &[u8]) -> bool {
+        let record = record.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(record);
+        self.header.as_deref() == Some(record)
     }
 
     /// How the record in `spans` becomes a row although it has that flaw. Where the first of the

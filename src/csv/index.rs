@@ -7,6 +7,8 @@
 //! scan does not know, all records are walked through in hops.
 //! Invariant: good and bad records are exactly those the splitter counted, in order.
 
+use std::sync::Arc;
+
 use crate::base::{Dialect, Repair};
 
 use super::fields::{Bounds, Fields};
@@ -64,6 +66,18 @@ impl Indexer {
         self
     }
 
+    /// The same indexer, to which records with a longer field are bad.
+    pub fn fields_up_to(mut self, field_bytes_max: usize) -> Self {
+        self.block.field_bytes_max = field_bytes_max;
+        self
+    }
+
+    /// From now on the record `header` is bad wherever it stands, until that is `None` again. It
+    /// costs the speed of plain dialects.
+    pub fn reject_header(&mut self, header: Option<Arc<[u8]>>) {
+        self.block.header = header;
+    }
+
     /// Indexes up to `records_max` records of `chunk` from the record start `*at` on, and moves
     /// `*at` to the next record start. `None` when only blank lines are left.
     ///
@@ -79,7 +93,7 @@ impl Indexer {
         assert!(records_max > 0, "a block has a record");
         let start = *at;
         self.block.clear();
-        if !self.block.dialect.is_plain() {
+        if !self.block.dialect.is_plain() || self.block.header.is_some() {
             while self.block.count < records_max && *at < chunk.len() {
                 *at = self
                     .block
@@ -147,7 +161,7 @@ impl Indexer {
         let alike = newlines == rows
             && rows + behind == listed.line_ends
             && (carriages == 0 || carriages == rows)
-            && end - start <= self.block.record_bytes_max
+            && end - start <= self.block.plain_bytes_max()
             && simdutf8::basic::from_utf8(&chunk[start..end]).is_ok();
         alike.then_some(Alike {
             rows,
@@ -318,6 +332,38 @@ mod tests {
                 assert_eq!(found.join(" "), kinds);
                 assert_eq!((fields.bad().len(), fields.records()), (rejected, 8));
             }
+        }
+    }
+
+    #[test]
+    fn long_fields_and_the_header_are_bad_where_that_is_asked_for() {
+        let text = b"a,b\nccccc,d\ne,\"ff\"\n\xEF\xBB\xBFa,b\ng,\"hhh\"\na,b,\na,b\r\n";
+        for kernel in Kernel::available() {
+            let indexer = Indexer::with_kernel(Dialect::default(), 2, 99, kernel);
+            let mut indexer = indexer.fields_up_to(4);
+            let fields = indexer.next(text, &mut 0, 99).expect("there are records");
+            let bad = |bad: &super::super::BadRecord| (bad.record, bad.reason, bad.offset);
+            let long = [(1, Reason::FieldTooLong, 4), (4, Reason::FieldTooLong, 28)];
+            let many = (5, Reason::TooManyFields, 34);
+            // The mark is part of a field of four bytes.
+            let found: Vec<_> = fields.bad().iter().map(bad).collect();
+            assert_eq!(found, [long[0], long[1], many]);
+            indexer.reject_header(Some(Arc::from(&b"a,b"[..])));
+            let fields = indexer.next(text, &mut 0, 99).expect("there are records");
+            let again = |record, offset| (record, Reason::RepeatedHeader, offset);
+            let found: Vec<_> = fields.bad().iter().map(bad).collect();
+            let expected = [
+                again(0, 0),
+                long[0],
+                again(3, 19),
+                long[1],
+                many,
+                again(6, 39),
+            ];
+            assert_eq!(found, expected);
+            indexer.reject_header(None);
+            let fields = indexer.next(text, &mut 0, 99).expect("there are records");
+            assert_eq!((fields.rows(), fields.bad().len()), (4, 3));
         }
     }
 

@@ -15,10 +15,12 @@
 //! 3. With `skip_space`, spaces before a field and between its closing quote and the delimiter are
 //!    no part of it.
 //! 4. A quoted field is never closed if the input ends in it, if it grows longer than a record may
-//!    be, or if, some lines on, the quote that would close it stands where a field opens and before
-//!    what belongs in a field. Then the record ends with the line its opening quote is in. No
-//!    record of RFC 4180 within the limit is torn by that, and a chunk that ends at any later record
-//!    start tells the same: it ends inside those quotes.
+//!    be, or if, some lines on, the quote that would close it stands before what belongs in a field,
+//!    and either where a field opens, or all lines from the opening quote on have as many delimiters:
+//!    each is a record of its own, the last one with a stray quote. Then the record ends with the
+//!    line its opening quote is in. No record of RFC 4180 within the limit is torn by that, and a
+//!    chunk that ends at any later record start tells the same: it ends inside those quotes, or has
+//!    all of those lines.
 //! 5. Reading on there costs no more than reading twice: what was passed holds quotes in pairs only,
 //!    so that no field opens in it and stays open.
 
@@ -305,7 +307,24 @@ impl Machine {
             before = rest;
         }
         let opens = |byte: &u8| *byte == self.dialect.delimiter || is_line_end(*byte, self.dialect);
-        self.never_closed = self.spans_lines && before.last().is_some_and(opens);
+        let opens_field = before.last().is_some_and(opens);
+        self.never_closed = self.spans_lines && (opens_field || self.are_lines_alike(bytes));
+    }
+
+    /// Whether all lines from that of the opening quote to that of the one that seems to close it
+    /// have as many delimiters. No line is looked at for more than two fields.
+    fn are_lines_alike(&self, bytes: &[u8]) -> bool {
+        let ends = |byte: &u8| is_line_end(*byte, self.dialect);
+        let before = bytes[self.start..self.opening_quote].iter();
+        let start = { before }.rposition(ends).map_or(0, |at| at + 1);
+        let behind = bytes[self.quote_end..].iter().take(self.quoted_bytes_max);
+        let behind = { behind }.take_while(|byte| !ends(byte)).count();
+        let lines = bytes[self.start + start..self.quote_end + behind].split(ends);
+        let mut delimiters = { lines }
+            .filter(|line| !line.is_empty())
+            .map(|line| memchr::memchr_iter(self.dialect.delimiter, line).count());
+        let of_opening = delimiters.next();
+        of_opening > Some(0) && delimiters.all(|count| Some(count) == of_opening)
     }
 
     fn end_line(&mut self, bytes: &[u8], pos: usize) {

@@ -183,6 +183,13 @@ mod tests {
         assert_eq!(flaws("a\nb,\"c\r\nd\ne,\"f\"\n"), [None, flaw, None, None]);
         let lost = "a\nb,\"c\n".to_owned() + &"\"d\",\"e\"\n".repeat(3);
         assert_eq!(flaws(&lost), [None, flaw, None, None, None]);
+        // A stray quote in a later record of as many fields closes nothing, but one behind the text
+        // of a field of several lines does.
+        let stray = "a\nb,\"c,d\ne,f,g\nh,i\" j,k\nl,\"m\"\n";
+        assert_eq!(flaws(stray), [None, flaw, None, None, None]);
+        let behind = Some((Reason::TextAfterQuote, 2));
+        assert_eq!(flaws("a\nb,\"c,\nd\"x,e\nf\n"), [None, behind, None]);
+        assert_eq!(flaws("a\nb,\"c\nd\ne\"x,f\ng\n"), [None, behind, None]);
         // Here the closing quote stands where no field opens.
         assert_eq!(
             flaws("\"a\nb\" ,c\nd\n"),

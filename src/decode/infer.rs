@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bumpalo::Bump;
 
 use super::class::{Class, classify};
+use super::duration;
 use super::epoch::Epoch;
 use super::field::{Block, trim};
 use super::null::{NullTokens, TokenSet};
@@ -206,11 +207,14 @@ impl Evidence {
             other => other,
         };
         let format = spelt.format;
+        let like = match &*format {
+            duration::FORMAT => "durations, taken in as seconds".to_owned(),
+            format => format!("written like `{format}`"),
+        };
         let mut why = match cells - fits {
-            0 => format!("{data_type}: {cells} of {cells} sampled cells, written like `{format}`"),
+            0 => format!("{data_type}: {cells} of {cells} sampled cells, {like}"),
             misfits => format!(
-                "{data_type}: {misfits} of {cells} sampled cells do not fit, the others are \
-                 written like `{format}`"
+                "{data_type}: {misfits} of {cells} sampled cells do not fit, the others are {like}"
             ),
         };
         if let Some(other) = spelt.also {
@@ -348,7 +352,7 @@ pub struct Inferred {
 #[derive(Debug, Clone)]
 pub struct Inference {
     columns: Vec<Evidence>,
-    tokens: Vec<TokenSet>,
+    tokens: Vec<Arc<TokenSet>>,
     quoting: Quoting,
     delimiter: Option<u8>,
 }
@@ -356,13 +360,22 @@ pub struct Inference {
 impl Inference {
     /// Nothing seen yet of `columns` columns.
     pub fn new(columns: usize, nulls: &NullTokens, quoting: Quoting) -> Self {
+        // There may be very many columns, and nearly all have the same.
+        let usual = Arc::new(nulls.of_typed(columns));
+        let tokens = |slot| match nulls.per_column.contains_key(&slot) {
+            true => Arc::new(nulls.of_typed(slot)),
+            false => Arc::clone(&usual),
+        };
         Self {
             columns: vec![Evidence::default(); columns],
-            tokens: (0..columns).map(|slot| nulls.of_typed(slot)).collect(),
+            tokens: (0..columns).map(tokens).collect(),
             quoting,
             delimiter: None,
         }
     }
+
+    /// About what it takes for a column, in bytes.
+    pub const COLUMN_BYTES: usize = size_of::<Evidence>() + size_of::<Arc<TokenSet>>() + 128;
 
     /// Says what is between fields: a bare field that holds it was escaped or joined, and is no
     /// number whatever it looks like.

@@ -1,7 +1,7 @@
 //! A text that may name a day -> the strptime patterns that may read it. Keeps: a pattern says which
 //! of two numbers is the month; where both may be, both patterns are named.
 
-const MONTHS: [&str; 12] = [
+pub(super) const MONTHS: [&str; 12] = [
     "january",
     "february",
     "march",

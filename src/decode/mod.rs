@@ -11,6 +11,7 @@ mod class;
 pub mod column;
 pub mod date;
 pub mod decimal;
+mod duration;
 mod epoch;
 pub mod field;
 pub mod float;
@@ -305,6 +306,7 @@ fn notated_builder(column: &Column, setup: &Setup<'_>) -> Option<Box<dyn ColumnB
     let declared = column.origin == Origin::Declared;
     let notation = || Notation::parse(format).expect("the options were checked before");
     Some(match column.data_type {
+        DataType::Float64 if format == duration::FORMAT => setup.typed(duration::Durations),
         DataType::Int64 => setup.typed(number::Integers {
             notation: notation(),
             declared,

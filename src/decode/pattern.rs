@@ -9,7 +9,11 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::date::day_number;
 use super::epoch::Epoch;
+use super::layout::MONTHS;
 use super::timestamp::{Moment, ReadMoment};
+
+/// Letters of a month's short name.
+const MONTH_LETTERS: usize = 3;
 
 /// What a pattern reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,29 +64,47 @@ enum Piece {
     /// A number of this many digits at most, into this place of the parts: year, month, day, hour,
     /// minute, second.
     Number(usize, usize),
+    /// The last two digits of a year from 1969 to 2068.
+    ShortYear,
+    /// The name of a month, or so many letters of it.
+    Month(usize),
 }
 
-/// The pieces of a pattern of numbers of fixed places; `None` if there is more to it.
+impl Piece {
+    /// Which of the parts it is.
+    fn place(self) -> Option<usize> {
+        match self {
+            Self::Literal(_) => None,
+            Self::Number(place, _) => Some(place),
+            Self::ShortYear => Some(0),
+            Self::Month(_) => Some(1),
+        }
+    }
+}
+
+/// The pieces of a pattern of numbers and names of fixed places; `None` if there is more to it.
 fn compile(pattern: &str) -> Option<Vec<Piece>> {
     let pattern = pattern.replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S");
     let mut pieces = Vec::new();
     let mut bytes = pattern.bytes();
     while let Some(byte) = bytes.next() {
-        pieces.push(if byte != b'%' {
-            Piece::Literal(byte)
-        } else {
-            let place = b"YmdHMS"
-                .iter()
-                .position(|name| Some(*name) == bytes.clone().next())?;
-            bytes.next();
-            Piece::Number(place, if place == 0 { 4 } else { 2 })
+        if byte != b'%' {
+            pieces.push(Piece::Literal(byte));
+            continue;
+        }
+        pieces.push(match bytes.next()? {
+            b'y' => Piece::ShortYear,
+            b'b' | b'h' => Piece::Month(MONTH_LETTERS),
+            b'B' => Piece::Month(usize::MAX),
+            name => {
+                let place = b"YmdHMS".iter().position(|known| *known == name)?;
+                Piece::Number(place, if place == 0 { 4 } else { 2 })
+            }
         });
     }
     let times = |place| {
-        pieces
-            .iter()
-            .filter(|piece| matches!(piece, Piece::Number(at, _) if *at == place))
-            .count()
+        let places = pieces.iter().filter_map(|piece| piece.place());
+        places.filter(|at| *at == place).count()
     };
     let once = (0..6).all(|place| times(place) <= 1) && (0..3).all(|place| times(place) == 1);
     let nested = (4..6).all(|place| times(place) <= times(place - 1));
@@ -118,6 +140,18 @@ impl Pattern {
         for &piece in self.pieces.as_ref()? {
             match piece {
                 Piece::Literal(byte) => rest = rest.strip_prefix(&[byte])?,
+                Piece::ShortYear => {
+                    let (digits, behind) = rest.split_at_checked(2)?;
+                    let short = super::date::digits(digits)?;
+                    parts[0] = short + if short < 69 { 2000 } else { 1900 };
+                    rest = behind;
+                }
+                Piece::Month(letters_max) => {
+                    let letters = rest.iter().take_while(|byte| byte.is_ascii_alphabetic());
+                    let (name, behind) = rest.split_at(letters.count().min(letters_max));
+                    parts[1] = month_number(name, letters_max)?;
+                    rest = behind;
+                }
                 Piece::Number(place, digits_max) => {
                     let window = &rest[..rest.len().min(digits_max)];
                     let count = window
@@ -165,6 +199,14 @@ impl Pattern {
             }
         })
     }
+}
+
+/// The number of the month called `name`, of whose letters there are so many at most.
+fn month_number(name: &[u8], letters_max: usize) -> Option<u32> {
+    let mut months = MONTHS.iter().map(|month| month.as_bytes());
+    let is = |month: &[u8]| month[..month.len().min(letters_max)].eq_ignore_ascii_case(name);
+    let index = months.position(is)?;
+    Some(index as u32 + 1)
 }
 
 /// The moment that all parts together name, if it lies in the years 0001 to 9999.
@@ -258,6 +300,17 @@ mod tests {
             read("%d/%m/%Y", "31/1/2024"),
             Some(Moment::midnight(19_753))
         );
+        for (pattern, text) in [
+            ("%d/%m/%y", "31/01/24"),
+            ("%y%m%d", "240131"),
+            ("%d-%b-%Y", "31-JAN-2024"),
+            ("%d %B %y", "31 january 24"),
+        ] {
+            let reader = Pattern::new(&Arc::from(pattern));
+            let midnight = Some(Moment::midnight(19_753));
+            assert_eq!(read(pattern, text), midnight, "{pattern}");
+            assert_eq!(reader.read_compiled(text.as_bytes()), midnight, "{pattern}");
+        }
         assert_eq!(read("%d/%m/%Y %H:%M", "31/01/2024 10:15"), day(36_900));
         assert_eq!(
             read("%b %d, %Y %I:%M %p", "Jan 31, 2024 10:15 AM"),
@@ -302,11 +355,14 @@ mod tests {
     proptest! {
         #[test]
         fn compiled_and_jiff_agree(
-            pattern in prop::sample::select(vec!["%d/%m/%Y %H:%M", "%F %T", "%Y%m%d%H%M%S", "%m-%d-%Y", "%H.%d.%m.%Y", "%Y/%m/%d"]),
+            pattern in prop::sample::select(vec!["%d/%m/%Y %H:%M", "%F %T", "%Y%m%d%H%M%S", "%m-%d-%Y", "%H.%d.%m.%Y", "%Y/%m/%d", "%d/%m/%y", "%y%m%d", "%d-%b-%Y", "%b %d, %y", "%d.%B%Y %H:%M"]),
             parts in prop::collection::vec(0..70_u32, 6), year in 0..10_100_u32, pad: bool,
         ) {
             let names = ["%m", "%d", "%H", "%M", "%S"];
             let mut text = pattern.replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S").replace("%Y", &format!("{year:04}"));
+            let month = ["Jan", "feb", "MAY", "June", "september", "Sept", "Dez", "Ma", ""][parts[5] as usize % 9];
+            let year = if pad { format!("{:02}", year % 100) } else { (year % 1000).to_string() };
+            text = text.replace("%b", month).replace("%B", month).replace("%y", &year);
             for (name, part) in names.iter().zip(&parts) {
                 let value = if *name == "%m" { part % 14 } else if *name == "%d" { part % 33 } else { *part };
                 text = text.replace(name, &if pad { format!("{value:02}") } else { value.to_string() });

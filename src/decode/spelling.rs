@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::boolean::PAIRS;
 use super::class::Class;
+use super::duration;
 use super::layout::{is_usual, patterns, swapped};
 use super::number::{Bare, bare};
 use super::pattern::{Pattern, check_format};
@@ -65,6 +66,8 @@ pub(super) struct Spellings {
     floats_grouped: u64,
     pairs: [[u64; 2]; PAIRS.len()],
     moments: BTreeMap<String, (Option<Pattern>, u64)>,
+    /// Texts that are durations and nothing else.
+    durations: u64,
     /// Plain dates with `-` and with `/`.
     iso: [u64; 2],
     /// Integers that are days of the years 1900 to 2100.
@@ -118,6 +121,7 @@ impl Spellings {
         if let Some(number) = bare(text) {
             self.add_number(text, &number);
         }
+        self.durations += u64::from(duration::is_clear(text));
         for pattern in patterns(text) {
             if self.moments.len() >= PATTERNS_MAX && !self.moments.contains_key(&pattern) {
                 continue;
@@ -192,6 +196,7 @@ impl Spellings {
         add_each(&mut self.iso, &other.iso);
         add_each(&mut self.epochs, &other.epochs);
         self.compact_days += other.compact_days;
+        self.durations += other.durations;
         for (pattern, (reader, count)) in other.moments {
             self.moments.entry(pattern).or_insert((reader, 0)).1 += count;
         }
@@ -200,7 +205,12 @@ impl Spellings {
     /// The spelling that reads most of `cells` cells, `integers` of them plain ones (`wide` of
     /// these beyond 2^53).
     pub(super) fn best(&self, cells: u64, integers: u64, wide: u64) -> Option<Spelt> {
-        let found = [self.pair(cells), self.number(integers, wide), self.moment()];
+        let found = [
+            self.pair(cells),
+            self.number(integers, wide),
+            self.moment(),
+            self.duration(),
+        ];
         // The first of those that read as many.
         found
             .into_iter()
@@ -277,6 +287,17 @@ impl Spellings {
             ambiguous: other.as_ref().map_or(0, |_| fits),
             is_certain: true,
             also: other.map(|other| format!("{name}({other})")),
+        })
+    }
+
+    fn duration(&self) -> Option<Spelt> {
+        (self.durations > 0).then(|| Spelt {
+            data_type: DataType::Float64,
+            format: duration::FORMAT.into(),
+            fits: self.durations,
+            also: None,
+            ambiguous: 0,
+            is_certain: true,
         })
     }
 

@@ -29,6 +29,7 @@ pub struct Intake {
     memory_bytes_max: usize,
     encoding: Option<&'static Encoding>,
     invalid_bytes: InvalidBytes,
+    text_bytes_max: u64,
 }
 
 /// What opening is told of: bytes that have arrived.
@@ -45,6 +46,7 @@ impl Intake {
             memory_bytes_max: Self::UNPACK_BYTES_MAX,
             encoding: None,
             invalid_bytes: InvalidBytes::default(),
+            text_bytes_max: u64::MAX,
         }
     }
 
@@ -73,6 +75,14 @@ impl Intake {
     #[must_use]
     pub fn invalid_bytes(mut self, what: InvalidBytes) -> Self {
         self.invalid_bytes = what;
+        self
+    }
+
+    /// Of a text that cannot be read in place only the first `bytes_max` bytes are wanted, at least
+    /// a few hundred thousand, up to the end of a line; all if that is `None`.
+    #[must_use]
+    pub fn beginning(mut self, bytes_max: Option<u64>) -> Self {
+        self.text_bytes_max = bytes_max.unwrap_or(u64::MAX);
         self
     }
 
@@ -146,6 +156,7 @@ impl Intake {
         };
         let reading = Reading {
             compression: Some(format.name()),
+            disk_bytes: state.length(),
             ..Reading::default()
         };
         let source = self.take_text(path, text, reading, spooled)?;
@@ -180,6 +191,7 @@ impl Intake {
             named: self.encoding,
             known: None,
             invalid_bytes: self.invalid_bytes,
+            text_bytes_max: self.text_bytes_max,
         }
     }
 
@@ -192,8 +204,9 @@ impl Intake {
         spooled: OnBytes<'_>,
     ) -> Result<Source> {
         let mut reading = Reading {
-            disk_bytes: text.arrived,
+            disk_bytes: reading.disk_bytes.max(text.arrived),
             is_spooled: true,
+            is_cut: text.is_cut,
             replaced: text.replaced,
             ..reading
         };
@@ -243,6 +256,7 @@ impl Intake {
             why: verdict.why.clone(),
             replaced: text.replaced,
             is_spooled: true,
+            is_cut: text.is_cut || reading.is_cut,
             ..reading
         };
         let source = Source::map(path, text.file, reading)?;

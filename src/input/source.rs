@@ -46,6 +46,8 @@ pub struct Reading {
     pub is_stream: bool,
     /// Whether the text lies in a temporary file.
     pub is_spooled: bool,
+    /// Whether only the beginning of the text was taken in.
+    pub is_cut: bool,
 }
 
 impl Default for Reading {
@@ -58,6 +60,7 @@ impl Default for Reading {
             replaced: 0,
             is_stream: false,
             is_spooled: false,
+            is_cut: false,
         }
     }
 }

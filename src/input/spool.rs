@@ -43,6 +43,8 @@ pub(super) struct Spooling<'a> {
     /// The encoding, if it is known already.
     pub(super) known: Option<&'a Verdict>,
     pub(super) invalid_bytes: InvalidBytes,
+    /// How much of the text is wanted, from its beginning.
+    pub(super) text_bytes_max: u64,
 }
 
 /// A text that has been spooled.
@@ -55,6 +57,15 @@ pub(super) struct Spooled {
     pub(super) verdict: Option<Verdict>,
     /// Sequences that became a replacement character.
     pub(super) replaced: u64,
+    /// Whether only the beginning of the text was wanted, and there is more.
+    pub(super) is_cut: bool,
+}
+
+/// What is known of a text once it lies in its file.
+struct Filled {
+    verdict: Option<Verdict>,
+    replaced: u64,
+    is_cut: bool,
 }
 
 impl Spooling<'_> {
@@ -67,12 +78,13 @@ impl Spooling<'_> {
     pub(super) fn spool(&self, mut feed: Feed<'_, '_>, watch: &Watch<'_>) -> Result<Spooled> {
         let mut file = self.space.file()?;
         let done = self.fill(&mut feed, watch, &mut file);
-        let (verdict, replaced) = done.map_err(|failure| self.explain(failure, watch, &file))?;
+        let filled = done.map_err(|failure| self.explain(failure, watch, &file))?;
         Ok(Spooled {
             file: file.finish(),
             arrived: watch.arrived(),
-            verdict,
-            replaced,
+            verdict: filled.verdict,
+            replaced: filled.replaced,
+            is_cut: filled.is_cut,
         })
     }
 
@@ -81,7 +93,7 @@ impl Spooling<'_> {
         feed: &mut Feed<'_, '_>,
         watch: &Watch<'_>,
         file: &mut TempFile<'_>,
-    ) -> Result<(Option<Verdict>, u64), Failure> {
+    ) -> Result<Filled, Failure> {
         let mut text: Box<dyn Read + '_> = match self.format {
             None => Box::new(feed),
             Some(format) => unpack(format, feed, self.memory_bytes_max)?,
@@ -103,7 +115,22 @@ impl Spooling<'_> {
             transcoding.map(|told| Transcoder::new(told.encoding, self.invalid_bytes));
         let mut buffer = vec![0; READ_BYTES];
         let mut bytes = head.as_slice();
+        let (mut left, mut is_cut) = (self.text_bytes_max, false);
         loop {
+            if bytes.len() as u64 > left {
+                // Where a line ends no character is cut in two.
+                let kept = &bytes[..left as usize];
+                let line_end = memchr::memrchr(b'\n', kept);
+                let is_wide = verdict
+                    .as_ref()
+                    .is_some_and(|told| !told.encoding.is_ascii_compatible());
+                bytes = match line_end.filter(|_| !is_wide) {
+                    Some(at) => &kept[..=at],
+                    None => kept,
+                };
+                is_cut = true;
+            }
+            left -= bytes.len() as u64;
             match &mut transcoder {
                 None => file.write(bytes)?,
                 Some(transcoder) => transcoder.push(bytes, bytes.is_empty(), file)?,
@@ -113,14 +140,21 @@ impl Spooling<'_> {
             if bytes.is_empty() {
                 break;
             }
-            let read = text.read(&mut buffer)?;
+            let read = match is_cut {
+                true => 0,
+                false => text.read(&mut buffer)?,
+            };
             bytes = &buffer[..read];
         }
         let replaced = match (self.invalid_bytes, transcoder) {
             (InvalidBytes::Replace, Some(transcoder)) => transcoder.malformed(),
             _ => 0,
         };
-        Ok((verdict, replaced))
+        Ok(Filled {
+            verdict,
+            replaced,
+            is_cut,
+        })
     }
 
     /// The encoding of a text that starts with `head`, if that tells.

@@ -8,6 +8,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, BufRead, ErrorKind, Read};
 
+use flate2::bufread::GzDecoder;
 use liblzma::stream::{CONCATENATED, Error as XzError, Stream};
 use lz4_flex::frame::FrameDecoder;
 
@@ -26,7 +27,7 @@ pub(super) fn unpack<'f>(
     memory_bytes_max: usize,
 ) -> io::Result<Box<dyn Read + 'f>> {
     Ok(match format {
-        Format::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(feed)),
+        Format::Gzip => Box::new(GzipMembers(Some(GzDecoder::new(feed)))),
         Format::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(feed)),
         Format::Zstd => {
             let mut decoder = zstd::Decoder::with_buffer(feed)?;
@@ -56,6 +57,37 @@ pub(super) fn is_too_large(error: &io::Error) -> bool {
     let xz = inner.and_then(|inner| inner.downcast_ref::<XzError>());
     // The library of zstd tells its errors by their text.
     xz == Some(&XzError::MemLimit) || error.to_string().contains("requires too much memory")
+}
+
+/// Reads gzip members to the end of the last one; passes over the zeros that fill up a block of a
+/// tape behind a member, as gzip itself does.
+struct GzipMembers<'r, 'f, 'w>(Option<GzDecoder<&'r mut Feed<'f, 'w>>>);
+
+impl Read for GzipMembers<'_, '_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(decoder) = &mut self.0 {
+            let bytes = decoder.read(buffer)?;
+            if bytes > 0 || buffer.is_empty() {
+                return Ok(bytes);
+            }
+            let feed = self.0.take().expect("it is there").into_inner();
+            pass_zeros(feed)?;
+            if !feed.fill_buf()?.is_empty() {
+                self.0 = Some(GzDecoder::new(feed));
+            }
+        }
+        Ok(0)
+    }
+}
+
+fn pass_zeros(feed: &mut Feed<'_, '_>) -> io::Result<()> {
+    loop {
+        let bytes = feed.fill_buf()?;
+        match bytes.iter().take_while(|byte| **byte == 0).count() {
+            0 => return Ok(()),
+            zeros => feed.consume(zeros),
+        }
+    }
 }
 
 /// Reads LZ4 frames to the end of the last one; passes over skippable ones.

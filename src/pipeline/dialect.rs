@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::behind::head;
 use super::columns::{Header, Matched, Places};
-use super::header::{is_like, joined};
+use super::header::{is_like, joined, kept};
 use super::infer::{data_error, differs, first_record};
 use super::refeed::Known as Refed;
 use super::sampling::Sampling;
@@ -18,16 +19,8 @@ use crate::config::{Config, choose_columns};
 use crate::csv::Splitter;
 use crate::csv::sniff::{self, Skipped, Sniffed, Table, What};
 use crate::decode::{DecodePlan, NullTokens};
-use crate::input::{Records, Source, sample_ranges};
+use crate::input::{Records, Source};
 
-/// Places further in that must confirm what the head says.
-const PLACES: usize = 8;
-/// Bytes read at one of them.
-const PLACE_BYTES: usize = 16 << 10;
-/// The head of a source that begins like the one before it.
-const LIKE_HEAD_BYTES: usize = 32 << 10;
-/// Lines that a head must have to say something.
-const LINES_MIN: usize = 3;
 /// The longest header that the next source is compared with, in bytes.
 const LIKE_BYTES_MAX: usize = 4 << 10;
 
@@ -41,6 +34,8 @@ pub(crate) struct SourceFormat {
     /// Names as they stand there; `None` without a header.
     pub(crate) names: Option<Vec<String>>,
     pub(crate) header_rows: usize,
+    /// The record that names the columns, as it stands there, if it is one.
+    pub(crate) header: Option<Arc<[u8]>>,
     /// The offsets of the records.
     pub(crate) range: Range<usize>,
     pub(crate) first_line: u64,
@@ -72,6 +67,8 @@ pub(crate) struct Formats {
     /// The sources that records were in at first, by the index of the source that they are fed in
     /// again by.
     fed: HashMap<usize, String>,
+    /// The longest field.
+    field_bytes_max: usize,
     /// Which of their records are kept, if not all.
     sampling: Option<Sampling>,
 }
@@ -108,6 +105,7 @@ impl Formats {
             columns,
             origins: None,
             fed,
+            field_bytes_max: config.field_bytes_max,
             sampling: { config.sample }.map(|fraction| Sampling { fraction, seed }),
         };
         if config.source_column.is_some() {
@@ -186,9 +184,12 @@ impl Formats {
             })
         });
         let of_source = of_source.collect();
+        let headers = self.sources.iter().map(|source| source.header.clone());
         worker::Formats {
             all,
             of_source,
+            headers: headers.collect(),
+            field_bytes_max: self.field_bytes_max,
             sampling: self.sampling,
         }
     }
@@ -314,7 +315,7 @@ impl SourceFormat {
         let behind = data.start + head.len();
         let mut format = Self::new(source, sniffed)?;
         if !is_whole {
-            format.look_behind(source, behind..data.end);
+            format.look_behind(source, behind..data.end, config.known.keep.footer);
         }
         format.check_width(source, config.columns_max)?;
         Ok(format)
@@ -327,15 +328,16 @@ impl SourceFormat {
             && sniffed.tables.is_empty()
             && sniffed.columns == sniffed.fields
             && sniffed.header_rows == 1
-            && !sniffed.lacks_first_name
+            && !(sniffed.lacks_first_name || sniffed.lacks_last_name)
             && sniffed.dialect == Dialect::default();
-        let mut rows = Vec::new();
+        let (mut rows, mut header) = (Vec::new(), None);
         let mut at = data.start + sniffed.start;
         for _ in 0..sniffed.header_rows.max(1) {
             let Some(record) = first_record(source, at, sniffed.dialect)? else {
                 break;
             };
             at = record.next;
+            header = kept(source.bytes(), record.range);
             rows.push(record.names);
         }
         let is_empty = rows.is_empty();
@@ -345,6 +347,10 @@ impl SourceFormat {
             true => (sniffed.fields, sniffed.columns),
             false if sniffed.lacks_first_name => {
                 names.insert(0, String::new());
+                (names.len(), names.len())
+            }
+            false if sniffed.lacks_last_name => {
+                names.push(String::new());
                 (names.len(), names.len())
             }
             false if sniffed.header_rows == 0 => (sniffed.fields, sniffed.fields),
@@ -376,6 +382,7 @@ impl SourceFormat {
             fields,
             columns,
             names: (sniffed.header_rows > 0 && !is_empty).then_some(names),
+            header: header.filter(|_| sniffed.header_rows == 1),
             header_rows: sniffed.header_rows,
             range: start..end.max(start),
             first_line: 1 + lines as u64,
@@ -427,6 +434,7 @@ impl SourceFormat {
             start,
             header_rows,
             lacks_first_name: false,
+            lacks_last_name: false,
             data: start,
             end: None,
             skipped: before.into_iter().collect(),
@@ -434,6 +442,13 @@ impl SourceFormat {
             evidence: vec!["given; nothing was found out (--no-sniff)".to_owned()],
         };
         Self::new(source, sniffed)
+    }
+
+    /// The header, if it may stand among the records in `bytes` once more.
+    pub(crate) fn header_in(&self, bytes: &[u8]) -> Option<Arc<[u8]>> {
+        let header = self.header.as_ref();
+        let found = header.filter(|header| memchr::memmem::find(bytes, header).is_some());
+        found.cloned()
     }
 
     /// Fails if there are more than `columns_max` columns.
@@ -447,59 +462,5 @@ impl SourceFormat {
             self.columns
         );
         Err(data_error(source, message))
-    }
-
-    /// Looks at places behind the head, and for a footer at the end.
-    fn look_behind(&mut self, source: &Source, behind: Range<usize>) {
-        let start = behind.start.max(self.range.start);
-        if self.range.end < behind.end || start >= behind.end || self.fields < 2 {
-            return;
-        }
-        let bytes = &source.bytes()[..behind.end];
-        let places = sample_ranges(start..behind.end, PLACES, PLACE_BYTES);
-        let confirmed = sniff::confirm(bytes, &places, self.fields, self.dialect);
-        self.evidence.push(format!(
-            "further in: {} of {} records at {} places have {} fields",
-            confirmed.regular, confirmed.records, confirmed.places, self.fields
-        ));
-        for at in confirmed.against.iter().take(2) {
-            let fields = self.fields;
-            let against = format!("against it: no records of {fields} fields behind byte {at}");
-            self.evidence.push(against);
-        }
-        let tail = start.max(behind.end.saturating_sub(PLACE_BYTES));
-        let footer = sniff::footer(bytes, tail, self.fields, self.dialect);
-        // Without a quote in it, it cannot be the end of a quoted field.
-        let is_bare = |at: &usize| {
-            let quote = self.dialect.quote;
-            quote.is_none_or(|quote| memchr::memchr(quote, &bytes[*at..]).is_none())
-        };
-        if let Some(at) = footer.filter(is_bare) {
-            self.range.end = at;
-            self.skipped.push(Skipped {
-                range: at..behind.end,
-                what: What::Footer,
-            });
-            self.evidence
-                .push("footer: records of other width at the end".to_owned());
-        }
-    }
-}
-
-/// As much of `data` as says something.
-fn head<'a>(data: &'a [u8], like: Option<&[u8]>) -> &'a [u8] {
-    let is_like = like.is_some_and(|like| !like.is_empty() && data.starts_with(like));
-    let mut bytes = if is_like {
-        LIKE_HEAD_BYTES
-    } else {
-        sniff::HEAD_BYTES
-    };
-    loop {
-        let head = &data[..bytes.min(data.len())];
-        let lines = memchr::memchr_iter(b'\n', head).take(LINES_MIN).count();
-        if lines == LINES_MIN || head.len() == data.len() || bytes >= sniff::HEAD_BYTES_MAX {
-            return head;
-        }
-        bytes *= 4;
     }
 }

@@ -3,6 +3,8 @@
 //! Invariant: names that several records give together are joined the same way wherever they stand.
 
 use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
 
 use crate::base::Result;
 use crate::csv::Record;
@@ -10,6 +12,8 @@ use crate::csv::Record;
 /// A record that names columns, and where the next one starts.
 pub(crate) struct Names {
     pub(crate) names: Vec<String>,
+    /// Where the record is, without its line end.
+    pub(crate) range: Range<usize>,
     pub(crate) next: usize,
 }
 
@@ -20,9 +24,16 @@ impl Names {
         let names = fields.collect::<Result<_, _>>().ok()?;
         Some(Self {
             names,
+            range: record.start..record.end,
             next: record.next,
         })
     }
+}
+
+/// The header at `range` of `bytes`, to be known again among the records, if it is not very long.
+pub(crate) fn kept(bytes: &[u8], range: Range<usize>) -> Option<Arc<[u8]>> {
+    const BYTES_MAX: usize = 64 << 10;
+    (range.len() <= BYTES_MAX && !range.is_empty()).then(|| Arc::from(&bytes[range]))
 }
 
 /// Whether `fields` are names of columns as other sources have them: all of these, or none but these.

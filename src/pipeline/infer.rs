@@ -29,6 +29,8 @@ const SAMPLE_BYTES: usize = 64 << 10;
 const HEADER_BYTES_MAX: usize = 8 << 20;
 /// Bytes split off at a time where every record is looked at.
 const FULL_BYTES: usize = 1 << 20;
+/// Samples take up to this part of the memory limit.
+const SAMPLES_SHARE: usize = 4;
 /// Records indexed at a time.
 const BLOCK_RECORDS: usize = 2048;
 /// Sources sampled at most; more are sampled in even steps. As many more are sampled as the first
@@ -142,6 +144,7 @@ pub(crate) fn differs(
 #[derive(Clone, Copy)]
 pub(crate) struct Looking<'a> {
     pub(crate) from: Infer,
+    pub(crate) limit_bytes: usize,
     pub(crate) repair: Repair,
     pub(crate) interrupted: &'a AtomicBool,
 }
@@ -164,9 +167,10 @@ pub(crate) fn infer(
     };
     let full = looking.from == Infer::Full;
     let sampled = sampled(formats);
+    let at_a_time = samples_at_a_time(names.len(), looking.limit_bytes)?;
     let sample = match full {
-        true => ground.all()?,
-        false => ground.places(&sampled),
+        true => ground.all(at_a_time)?,
+        false => ground.places(&sampled, at_a_time),
     };
     sampled
         .iter()
@@ -217,17 +221,17 @@ impl<'a> Ground<'a> {
     }
 
     /// A sample of every record of all sources.
-    fn all(&self) -> Result<Sample> {
+    fn all(&self, at_a_time: usize) -> Result<Sample> {
         let mut whole = self.sample(Quoting::doubled(None), b',');
         for index in 0..self.sources.len() {
             let (sampled, empty) = self.source(index);
-            whole = whole.merge(sampled.all(empty, self.looking.interrupted)?);
+            whole = whole.merge(sampled.all(empty, at_a_time, self.looking.interrupted)?);
         }
         Ok(whole)
     }
 
     /// A sample of places spread over the sources `sampled`.
-    fn places(&self, sampled: &[usize]) -> Sample {
+    fn places(&self, sampled: &[usize], at_a_time: usize) -> Sample {
         let places = (SAMPLE_PLACES / sampled.len()).max(1);
         let ranges = sampled.iter().flat_map(|&index| {
             let range = self.formats.sources[index].range.clone();
@@ -235,7 +239,9 @@ impl<'a> Ground<'a> {
             ranges.map(move |range| (index, range))
         });
         let ranges: Vec<(usize, Range<usize>)> = ranges.collect();
-        let samples = ranges.into_par_iter().map(|(index, range)| {
+        let places_min = ranges.len().div_ceil(at_a_time);
+        let ranges = ranges.into_par_iter().with_min_len(places_min);
+        let samples = ranges.map(|(index, range)| {
             let (sampled, empty) = self.source(index);
             let sample = sampled.around(range.clone(), empty());
             // Records reach past the end of the sample.
@@ -245,6 +251,22 @@ impl<'a> Ground<'a> {
             sample
         });
         samples.reduce(|| self.sample(Quoting::doubled(None), b','), Sample::merge)
+    }
+}
+
+/// How many places can be sampled at the same time within the limit, each of which takes room twice:
+/// for what is seen there, and for what was seen before.
+fn samples_at_a_time(columns: usize, limit_bytes: usize) -> Result<usize> {
+    let sample_bytes = 2 * columns * Inference::COLUMN_BYTES;
+    match limit_bytes / SAMPLES_SHARE / sample_bytes.max(1) {
+        0 => Err(ErrorKind::MemoryLimit {
+            term: format!("finding out the types of {columns} columns"),
+            needed_bytes: (sample_bytes * SAMPLES_SHARE) as u64,
+            limit_bytes: limit_bytes as u64,
+            advice: "raise --memory-limit, or take in fewer columns with --select".into(),
+        }
+        .into()),
+        samples => Ok(samples.min(SAMPLE_PLACES)),
     }
 }
 
@@ -309,14 +331,19 @@ impl Sampled<'_> {
     }
 
     /// A sample of every record; each megabyte adds to one of its own, which is `empty` at first.
-    fn all(self, empty: impl Fn() -> Sample + Sync, interrupted: &AtomicBool) -> Result<Sample> {
+    fn all(
+        self,
+        empty: impl Fn() -> Sample + Sync,
+        at_a_time: usize,
+        interrupted: &AtomicBool,
+    ) -> Result<Sample> {
         let limits = SplitLimits {
             records_max: usize::MAX,
             bytes_max: FULL_BYTES,
             record_bytes_max: HEADER_BYTES_MAX,
         };
         let splitter = Splitter::new(self.format.dialect);
-        let at_a_time = 2 * rayon::current_num_threads();
+        let at_a_time = at_a_time.min(2 * rayon::current_num_threads());
         let mut whole = empty();
         let mut next = Some(self.format.range.start);
         while let Some(start) = next {
@@ -351,6 +378,7 @@ impl Sampled<'_> {
         let indexer = Indexer::new(self.format.dialect, self.format.fields, record_bytes_max);
         let mut indexer = indexer.repairing(self.repair);
         let (bytes, mut from) = (&self.bytes()[range.clone()], 0);
+        indexer.reject_header(self.format.header_in(bytes));
         while let Some(fields) = indexer.next(bytes, &mut from, BLOCK_RECORDS) {
             sample.inference.observe(&fields, self.places);
         }

@@ -23,6 +23,7 @@
 //! half of all rows keeps its lane busy with half of the keyed work, a third of all work here: more
 //! than six threads then find nothing more to do.
 
+mod behind;
 mod belt;
 mod budget;
 mod cancel;

@@ -6,6 +6,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
@@ -13,7 +15,13 @@ use super::refeed::{self, Opened};
 use crate::base::{Error, ErrorKind, Result};
 use crate::config::Config;
 use crate::input::{self, Intake};
-use crate::report::Refeed;
+use crate::report::{self, Progress, ProgressState, Refeed};
+
+/// What is looked at where nothing is loaded, of a text that must be unpacked or transcoded first.
+pub(super) const SNIFFED_BYTES: u64 = 8 << 20;
+
+/// The memory assumed where the system does not tell.
+const FALLBACK_MEMORY_BYTES: u64 = 4 << 30;
 
 /// The least memory that unpacking is granted: with less no file of the usual settings opens.
 const UNPACK_BYTES_MIN: usize = 16 << 20;
@@ -27,29 +35,86 @@ pub(super) fn discover(config: &Config) -> Result<Vec<PathBuf>> {
     )
 }
 
-/// Opens `paths`. Unpacking them takes no more than half of `limit_bytes` at any moment.
+/// What opening may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// Unpacking takes no more than half of this memory at any moment.
+    pub(super) limit_bytes: usize,
+    /// How much is wanted of texts that must be unpacked or transcoded, if not all.
+    pub(super) beginning: Option<u64>,
+}
+
+impl Room {
+    /// The memory that `config` grants, or most of the machine's.
+    pub(super) fn new(config: &Config, beginning: Option<u64>) -> Self {
+        let machine = report::machine_memory_bytes().unwrap_or(FALLBACK_MEMORY_BYTES) as usize;
+        let granted = config.memory_limit.map(|bytes| bytes as usize);
+        Self {
+            limit_bytes: granted.unwrap_or(machine / 4 * 3),
+            beginning,
+        }
+    }
+}
+
+/// What has arrived of the inputs that must be unpacked or transcoded first, whoever opens them.
+struct Arrivals<'a> {
+    state: ProgressState,
+    shown: Mutex<(Instant, &'a mut Progress)>,
+}
+
+impl Arrivals<'_> {
+    fn add(&self, bytes: u64) {
+        const INTERVAL: Duration = Duration::from_millis(100);
+        self.state.add(bytes, 0);
+        // Whoever holds it shows these bytes too.
+        if let Ok(mut shown) = self.shown.try_lock()
+            && shown.0.elapsed() > INTERVAL
+        {
+            shown.1.tick(&self.state);
+            shown.0 = Instant::now();
+        }
+    }
+}
+
+/// Opens `paths`, and shows how far that is where it takes long.
 pub(super) fn sources(
     config: &Config,
     paths: &[PathBuf],
-    limit_bytes: usize,
+    room: Room,
     interrupted: &AtomicBool,
+    progress: &mut Progress,
 ) -> Result<Vec<Opened>> {
     let at_a_time = config.threads.min(paths.len()).max(1);
     let temp_dir = config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
     let intake = Intake::new(&temp_dir)
         .temp_bytes_max(config.temp_bytes_max)
-        .unpack_bytes_max((limit_bytes / 2 / at_a_time).max(UNPACK_BYTES_MIN))
+        .unpack_bytes_max((room.limit_bytes / 2 / at_a_time).max(UNPACK_BYTES_MIN))
+        .beginning(room.beginning)
         .encoding(config.encoding)
         .invalid_bytes(config.invalid_bytes);
+    let arrivals = Arrivals {
+        state: ProgressState::default(),
+        shown: Mutex::new((Instant::now(), progress)),
+    };
     if at_a_time == 1 {
-        let mut go_on = |_| check(interrupted);
-        let opened = paths.iter().map(|path| open(&intake, path, &mut go_on));
-        let opened: Result<Vec<_>> = opened.collect();
+        let open_next = |path: &PathBuf| {
+            let mut known = 0;
+            let mut go_on = |arrived: u64| {
+                arrivals.add(arrived.saturating_sub(known));
+                known = arrived;
+                check(interrupted)
+            };
+            open(&intake, path, &mut go_on)
+        };
+        let opened: Result<Vec<_>> = paths.iter().map(open_next).collect();
         return Ok(opened?.into_iter().flatten().collect());
     }
     let failed = AtomicUsize::new(usize::MAX);
     let open_next = |(index, path): (usize, &PathBuf)| {
-        let mut go_on = |_| {
+        let mut known = 0;
+        let mut go_on = |arrived: u64| {
+            arrivals.add(arrived.saturating_sub(known));
+            known = arrived;
             // Whatever becomes of this source, an earlier one's error stands before it.
             if failed.load(Ordering::Relaxed) < index {
                 return Err(ErrorKind::Interrupted.into());

@@ -194,7 +194,11 @@ pub(crate) fn sniffed(source: &Source, format: &SourceFormat, table: &Table) -> 
     let reading = source.reading();
     SniffReceipt {
         path: source.path().to_string_lossy().into_owned(),
-        bytes: source.length(),
+        bytes: match reading.is_cut {
+            true => reading.disk_bytes,
+            false => source.length(),
+        },
+        seen_bytes: reading.is_cut.then(|| source.length()),
         compression: reading.compression.map(str::to_owned),
         encoding: reading.encoding.to_owned(),
         encoding_why: reading.why.clone(),

@@ -16,7 +16,7 @@ use super::gate::Gates;
 use super::infer::{self, Looking, Table};
 use super::lanes::Lanes;
 use super::layout::Layout;
-use super::open::{self, check, pool};
+use super::open::{self, Room, check, pool};
 use super::plan::{self, Plan};
 use super::preview;
 use super::receipt::{self, Outcome};
@@ -38,8 +38,6 @@ use crate::report::{
 use crate::steps::rolling::Skipped;
 use crate::steps::{Fit, FitOutcome, Fitted};
 
-/// The memory assumed where the system does not tell.
-const FALLBACK_MEMORY_BYTES: u64 = 4 << 30;
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -81,7 +79,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     let paths = open::discover(config)?;
     let adapted = refeed::adapt(config, &paths)?;
     let config = &*adapted.config;
-    let mut run = open(&adapted, &paths, interrupted)?;
+    let mut run = open(&adapted, &paths, None, interrupted)?;
     let stage = || -> Result<Staging> {
         let mut staging = Staging::begin(&config.out, config.mode, &paths)?;
         staging.retire(&paths)?;
@@ -151,7 +149,7 @@ pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Ve
     for path in open::discover(config)? {
         let paths = [path];
         let adapted = refeed::adapt(config, &paths)?;
-        let run = open(&adapted, &paths, interrupted)?;
+        let run = open(&adapted, &paths, Some(open::SNIFFED_BYTES), interrupted)?;
         let table = run.infer()?;
         let sources = run.sources.iter().zip(&run.formats.sources);
         sniffed.extend(sources.map(|(source, format)| receipt::sniffed(source, format, &table)));
@@ -164,7 +162,7 @@ pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Pla
     let paths = open::discover(config)?;
     let adapted = refeed::adapt(config, &paths)?;
     let config = &*adapted.config;
-    let run = open(&adapted, &paths, interrupted)?;
+    let run = open(&adapted, &paths, None, interrupted)?;
     let table = run.infer()?;
     let settled = Settled::new(config, &table, run.limit_bytes)?;
     let inputs = run.sources.iter().zip(&run.formats.sources);
@@ -181,14 +179,13 @@ pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Pla
 fn open<'c>(
     adapted: &'c Adapted<'_>,
     paths: &[PathBuf],
+    beginning: Option<u64>,
     interrupted: &Arc<AtomicBool>,
 ) -> Result<Run<'c>> {
     let config = &*adapted.config;
-    let machine = report::machine_memory_bytes().unwrap_or(FALLBACK_MEMORY_BYTES) as usize;
-    let limit_bytes = config
-        .memory_limit
-        .map_or(machine / 4 * 3, |bytes| bytes as usize);
-    let opened = open::sources(config, paths, limit_bytes, interrupted)?;
+    let mut progress = Progress::new(config.progress, config.quiet);
+    let room = Room::new(config, beginning);
+    let opened = open::sources(config, paths, room, interrupted, &mut progress)?;
     let (sources, known): (Vec<_>, Vec<_>) = { opened.into_iter() }
         .map(|opened| (opened.source, opened.known))
         .unzip();
@@ -199,10 +196,10 @@ fn open<'c>(
     plan::check_formats(config)?;
     let nulls = plan::null_tokens(config, &formats.columns.names);
     let run = Run {
-        limit_bytes,
+        limit_bytes: room.limit_bytes,
         formats,
         shards: config.threads.next_power_of_two().min(64),
-        progress: Progress::new(config.progress, config.quiet),
+        progress,
         state: Arc::default(),
         latency: Timed::latency(),
         busy: Duration::ZERO,
@@ -295,6 +292,7 @@ impl Run<'_> {
         } = self;
         let looking = Looking {
             from: self.config.infer,
+            limit_bytes: self.limit_bytes,
             repair: self.config.repair,
             interrupted: &self.interrupted,
         };

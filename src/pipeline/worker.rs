@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bumpalo::Bump;
 
 use super::sampling::Sampling;
-use crate::base::{Dialect, ErrorKind, Repair, Result};
+use crate::base::{Dialect, ErrorKind, Reject, Repair, Result};
 use crate::csv::{Fields, Indexer};
 use crate::decode::{DecodePlan, Decoded, Decoder};
 use crate::input::Chunk;
@@ -64,12 +64,19 @@ pub(crate) struct Format {
 struct Reader {
     indexer: Indexer,
     decoder: Decoder,
+    /// Whether no column is read whose cells would tell that the header comes again, although there
+    /// are such columns.
+    is_blind: bool,
 }
 
 /// The formats of a run, and which of them each source has.
 pub(crate) struct Formats {
     pub(crate) all: Vec<Format>,
     pub(crate) of_source: Vec<usize>,
+    /// The header of each source as it stands there, if it is to be known again.
+    pub(crate) headers: Vec<Option<Arc<[u8]>>>,
+    /// The longest field.
+    pub(crate) field_bytes_max: usize,
     /// Which of the records are kept, if not all.
     pub(crate) sampling: Option<Sampling>,
 }
@@ -129,10 +136,9 @@ impl Worker {
 
     /// Indexes and decodes one chunk.
     pub(crate) fn decode(&mut self, chunk: &Chunk) -> Result<Decoded> {
-        let bytes = chunk.bytes();
         let index = self.formats.of_source[chunk.source_index as usize];
         let format = &self.formats.all[index];
-        let columns = format.columns;
+        let delimiter = format.dialect.delimiter;
         let known = self.readers.iter().position(|(known, _)| *known == index);
         let known = known.unwrap_or_else(|| {
             if self.readers.len() == READERS_MAX {
@@ -140,24 +146,30 @@ impl Worker {
             }
             let indexer = Indexer::new(format.dialect, format.fields, self.record_bytes_max);
             let reader = Reader {
-                indexer: indexer.repairing(self.repair),
+                indexer: indexer
+                    .repairing(self.repair)
+                    .fields_up_to(self.formats.field_bytes_max),
                 decoder: Decoder::new(Arc::clone(&format.decode)),
+                is_blind: is_blind(&format.decode),
             };
             self.readers.push((index, reader));
             self.readers.len() - 1
         });
         let reader = &mut self.readers[known].1;
-        self.behind = None;
-        reader.decoder.begin(chunk.records as usize);
-        let mut at = 0;
-        while let Some(fields) = reader.indexer.next(bytes, &mut at, BLOCK_RECORDS) {
-            if format.fields > columns && self.behind.is_none() {
-                self.behind = behind(bytes, &fields, columns);
-            }
-            reader.decoder.push(&fields, &self.scratch);
-            self.scratch.reset();
+        let (mut decoded, behind) = reader.read(chunk, format, &mut self.scratch);
+        self.behind = behind;
+        let header = self.formats.headers[chunk.source_index as usize].as_ref();
+        let comes_again = |header: &&Arc<[u8]>| {
+            let has_misfits = decoded.rejects.iter().any(|reject| reject.slot.is_some());
+            (has_misfits || reader.is_blind)
+                && memchr::memmem::find(chunk.bytes(), header).is_some()
+                && (reader.is_blind || is_of_header(&decoded.rejects, header, delimiter))
+        };
+        if let Some(header) = header.filter(comes_again) {
+            reader.indexer.reject_header(Some(Arc::clone(header)));
+            (decoded, self.behind) = reader.read(chunk, format, &mut self.scratch);
+            reader.indexer.reject_header(None);
         }
-        let mut decoded = reader.decoder.finish(chunk.seq, chunk.source_index);
         let bad = decoded
             .rejects
             .iter()
@@ -195,6 +207,49 @@ impl Worker {
             latency: self.latency,
         }
     }
+}
+
+impl Reader {
+    /// The records of `chunk`, and where in it something stands behind the last column.
+    fn read(
+        &mut self,
+        chunk: &Chunk,
+        format: &Format,
+        scratch: &mut Bump,
+    ) -> (Decoded, Option<usize>) {
+        let (bytes, mut at) = (chunk.bytes(), 0);
+        let mut found = None;
+        self.decoder.begin(chunk.records as usize);
+        while let Some(fields) = self.indexer.next(bytes, &mut at, BLOCK_RECORDS) {
+            if format.fields > format.columns && found.is_none() {
+                found = behind(bytes, &fields, format.columns);
+            }
+            self.decoder.push(&fields, scratch);
+            scratch.reset();
+        }
+        let decoded = self.decoder.finish(chunk.seq, chunk.source_index);
+        (decoded, found)
+    }
+}
+
+/// Whether all columns that `plan` reads are text, and another is not.
+fn is_blind(plan: &DecodePlan) -> bool {
+    let columns = plan.schema.columns.iter().zip(&plan.needed);
+    let columns = columns.zip(&*plan.fields);
+    let typed =
+        columns.filter(|((column, _), field)| field.is_some() && !column.data_type.is_text());
+    let mut needed = typed.map(|((_, needed), _)| *needed).peekable();
+    needed.peek().is_some() && !needed.any(|needed| needed)
+}
+
+/// Whether a cell that does not fit its column is a name in `header`, which then may stand among
+/// the records.
+fn is_of_header(rejects: &[Reject], header: &[u8], delimiter: u8) -> bool {
+    let mut cells = rejects.iter().filter(|reject| reject.slot.is_some());
+    cells.any(|cell| {
+        let mut names = header.split(|byte| *byte == delimiter);
+        names.any(|name| *name == *cell.raw)
+    })
 }
 
 /// The offset in `bytes` of the first field behind `columns` that is not empty.

@@ -22,7 +22,7 @@ pub struct ProgressState {
     pub bytes_done: AtomicU64,
     /// Rows that the running pass is done with.
     pub rows: AtomicU64,
-    /// Number of the running pass, from 1.
+    /// Number of the running pass, from 1; 0 while inputs are unpacked.
     pub pass: AtomicU32,
     /// Passes in all, as far as known.
     pub passes: AtomicU32,
@@ -200,6 +200,10 @@ impl Meter {
         };
         let byte_rate = per_second(self.older.bytes, mark.bytes);
 
+        if pass == 0 {
+            let read = format!("unpacking · {} read", units::bytes(mark.bytes));
+            return format!("{read} · {}", units::byte_rate(byte_rate));
+        }
         let mut parts = Vec::new();
         if passes > 1 {
             parts.push(format!("pass {pass} of {passes}"));

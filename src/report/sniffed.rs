@@ -72,8 +72,10 @@ pub struct TableReceipt {
 pub struct SniffReceipt {
     /// The path as the user wrote it.
     pub path: String,
-    /// Its length, in bytes.
+    /// Its length, in bytes: that of its text, unless only the beginning of that was looked at.
     pub bytes: u64,
+    /// How much of its text was looked at, where it had to be unpacked or transcoded and is longer.
+    pub seen_bytes: Option<u64>,
     /// The format it is compressed in, if it is.
     pub compression: Option<String>,
     /// The encoding its text is in.
@@ -211,8 +213,12 @@ impl SniffReceipt {
         let path = printable(&self.path);
         let title = page.paint("1", &path);
         let packed = self.compression.as_deref().map(printable);
-        let packed = packed.map_or_else(String::new, |format| format!(" unpacked from {format}"));
-        page.line(&format!("{title}  {}{packed}", units::bytes(self.bytes)));
+        let packed = packed.map_or_else(String::new, |format| format!(" ({format})"));
+        let seen = self.seen_bytes.map(units::bytes);
+        let seen = seen.map(|bytes| format!(", of which the first {bytes} of text were looked at"));
+        let seen = seen.unwrap_or_default();
+        let bytes = units::bytes(self.bytes);
+        page.line(&format!("{title}  {bytes}{packed}{seen}"));
         let encoding = (printable(&self.encoding), printable(&self.encoding_why));
         page.line(&format!("{} ({})", encoding.0, encoding.1));
         page.line(&self.dialect.in_words());

@@ -138,7 +138,11 @@ fn best_with<'a>(
             line_end: LineEnd::Any,
             ..best.dialect()
         });
-        if beats(&any, &best) || (!head.contains(&b'\n') && any.records().len() > 1) {
+        let ends_records = any.fields() == best.fields()
+            && any.regular() > best.regular()
+            && any.irregular() <= best.irregular();
+        let is_only = !head.contains(&b'\n') && any.records().len() > 1;
+        if beats(&any, &best) || ends_records || is_only {
             best = any;
         }
     }
@@ -160,14 +164,15 @@ fn best_with<'a>(
         });
     }
     if let (None, Some(quote), false) = (known.skip_space, dialect.quote, best.dialect().skip_space)
-        && memchr::memmem::find(head, &[delimiter, b' ', quote]).is_some()
+        && has_spaced_quote(head, delimiter, quote)
     {
         let skip_space = true;
         let skipping = read(Dialect {
             skip_space,
             ..dialect
         });
-        if skipping.quoted() > best.quoted() && skipping.flawed() <= best.flawed() {
+        let is_better = skipping.quoted() > best.quoted() && skipping.flawed() <= best.flawed();
+        if is_better && !skipping.skips_before_text() {
             best = skipping;
         }
     }
@@ -229,13 +234,43 @@ fn best_quote<'a>(
     best
 }
 
-/// `dialect` with the backslash as escape, if the bytes show one before a quote or a delimiter.
+/// `dialect` with the backslash as escape, if the bytes show one before a quote or a delimiter, and
+/// hardly any that would be lost from a path.
 fn with_backslash(head: &[u8], quote: u8, dialect: Dialect) -> Option<Dialect> {
-    let escapes = |byte: u8| memchr::memmem::find(head, &[b'\\', byte]).is_some();
-    (escapes(quote) || escapes(dialect.delimiter)).then_some(Dialect {
+    const ESCAPES_PER_OTHER: usize = 10;
+    let (mut shown, mut escapes, mut others) = (false, 0, 0);
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(b'\\', &head[from..]) {
+        let escaped = head.get(from + at + 1).copied();
+        from = head.len().min(from + at + 2);
+        let Some(escaped) = escaped else { break };
+        let is_structural = escaped == quote || escaped == dialect.delimiter;
+        shown |= is_structural;
+        match is_structural || matches!(escaped, b'\\' | b'\n' | b'\r') {
+            true => escapes += 1,
+            false => others += 1,
+        }
+    }
+    (shown && escapes >= ESCAPES_PER_OTHER * others).then_some(Dialect {
         escape: Some(b'\\'),
         ..dialect
     })
+}
+
+/// Whether spaces stand between some delimiter and a quote.
+fn has_spaced_quote(head: &[u8], delimiter: u8, quote: u8) -> bool {
+    let mut from = 0;
+    while let Some(at) = memchr::memmem::find(&head[from..], &[delimiter, b' ']) {
+        from += at + 1;
+        from += head[from..]
+            .iter()
+            .take_while(|byte| **byte == b' ')
+            .count();
+        if head.get(from) == Some(&quote) {
+            return true;
+        }
+    }
+    false
 }
 
 fn has_lone_carriage(head: &[u8]) -> bool {

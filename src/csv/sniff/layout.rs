@@ -115,6 +115,7 @@ pub(super) fn lay_out(
         start: 0,
         header_rows: 0,
         lacks_first_name: false,
+        lacks_last_name: false,
         data: 0,
         end: behind.is_some().then_some(last),
         skipped: Vec::new(),
@@ -124,7 +125,7 @@ pub(super) fn lay_out(
     let before = all.get(chosen.start).filter(|_| chosen.start > 0);
     let start = before.map_or(0, |record| record.start);
     place(&mut sniffed, &grid, start, known);
-    if is_whole || behind.is_some() {
+    if (is_whole || behind.is_some()) && !known.keep.footer {
         foot(&mut sniffed, &grid);
     }
     let regular = |record: &&Rec| record.fields == sniffed.fields;
@@ -224,7 +225,7 @@ fn place(sniffed: &mut Sniffed, grid: &Grid<'_>, start: usize, known: &Known) {
             .evidence
             .push(format!("preamble: {lines} of other width before the table"));
     }
-    fit(sniffed, grid, first);
+    fit(sniffed, grid, first, known.keep.trailing);
     let (is_header, why) = header::decide(grid, first, known.header);
     sniffed.evidence.push(why);
     sniffed.header_rows = match (is_header, known.header_rows) {
@@ -238,6 +239,7 @@ fn place(sniffed: &mut Sniffed, grid: &Grid<'_>, start: usize, known: &Known) {
             .push("header of 2 records: groups above names".into());
     }
     sniffed.lacks_first_name &= is_header;
+    sniffed.lacks_last_name &= is_header;
     if !is_header && sniffed.columns == sniffed.fields {
         (sniffed.fields, sniffed.columns) = (grid.width, grid.width);
     }
@@ -248,7 +250,7 @@ fn place(sniffed: &mut Sniffed, grid: &Grid<'_>, start: usize, known: &Known) {
         next if sniffed.header_rows == 0 => records[next].start,
         next => records[next - 1].next,
     };
-    if is_header && has_units(grid, next) {
+    if is_header && !known.keep.units && has_units(grid, next) {
         let units = &records[next];
         sniffed.skipped.push(Skipped {
             range: units.start..units.next,
@@ -263,12 +265,15 @@ fn place(sniffed: &mut Sniffed, grid: &Grid<'_>, start: usize, known: &Known) {
 }
 
 /// Finds out how the fields of the record `first`, which may be the header, go with the records'.
-fn fit(sniffed: &mut Sniffed, grid: &Grid<'_>, first: usize) {
+fn fit(sniffed: &mut Sniffed, grid: &Grid<'_>, first: usize, keep_trailing: bool) {
     let width = grid.width;
     let of_first = grid.records[first].fields;
     let trails = trails(grid, first);
     let is_short = of_first + 1 == width && is_short_header(grid, first);
-    if !trails && of_first != width && !is_short {
+    if trails && keep_trailing {
+        (sniffed.fields, sniffed.columns) = (width, width);
+        sniffed.lacks_last_name = of_first < width;
+    } else if !trails && of_first != width && !is_short {
         // Whoever reads the records says which of them do not fit the header.
         sniffed.fields = of_first.max(1);
         sniffed.columns = sniffed.fields;

@@ -50,6 +50,8 @@ pub struct Sniffed {
     pub header_rows: usize,
     /// Whether the header has a name less than the records have fields, for the first of them.
     pub lacks_first_name: bool,
+    /// Whether it has one less for the last of them, which is empty in every record.
+    pub lacks_last_name: bool,
     /// Where the first record starts that is data.
     pub data: usize,
     /// Where the table ends, if not with the source.

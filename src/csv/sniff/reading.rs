@@ -168,26 +168,47 @@ impl<'a> Reading<'a> {
         cells
     }
 
-    /// Whether a space follows every delimiter that something follows at all.
+    /// Whether a space follows every delimiter that something follows at all, in more than one
+    /// record.
     pub(super) fn is_spaced(&self) -> bool {
-        let mut is_spaced = false;
+        let mut spaced = 0;
         for record in self.records.iter().take(LOOKED_AT_MAX) {
-            let (head, mut index, mut are_all) = (&self.head[..record.end], 0, true);
-            let mut look = |start: usize, end: usize| {
-                let field = &head[start.min(end)..end];
+            let (mut index, mut any, mut all) = (0, false, true);
+            self.each_field(record, |_, field| {
                 if index > 0 && !field.is_empty() {
-                    is_spaced |= field[0] == b' ';
-                    are_all &= field[0] == b' ';
+                    any |= field[0] == b' ';
+                    all &= field[0] == b' ';
                 }
                 index += 1;
-            };
-            let extent = walk(head, record.start, self.dialect, usize::MAX, &mut look);
-            look(extent.last.0, extent.last.1);
-            if !are_all {
+            });
+            if !all {
                 return false;
             }
+            spaced += usize::from(any);
         }
-        is_spaced
+        spaced > 1
+    }
+
+    /// Whether a text without quotes loses spaces in a dialect that skips them.
+    pub(super) fn skips_before_text(&self) -> bool {
+        let mut found = false;
+        let records = self.records.iter().take(LOOKED_AT_MAX);
+        for record in records.filter(|record| record.fields == self.fields) {
+            self.each_field(record, |start, field| {
+                let is_spaced = start > record.start && self.head[start - 1] == b' ';
+                let is_bare = field.first().copied() != self.dialect.quote;
+                found |= is_spaced && is_bare && kind(field) == Kind::Text;
+            });
+        }
+        found
+    }
+
+    /// Calls `look` with where each field of `record` starts, and its bytes.
+    fn each_field(&self, record: &Rec, mut look: impl FnMut(usize, &'a [u8])) {
+        let head = &self.head[..record.end];
+        let mut field = |start: usize, end: usize| look(start, &head[start.min(end)..end]);
+        let extent = walk(head, record.start, self.dialect, usize::MAX, &mut field);
+        field(extent.last.0, extent.last.1);
     }
 
     /// The number of fields that most records have; of several the largest.
@@ -203,6 +224,17 @@ impl<'a> Reading<'a> {
         let mut counts: Vec<_> = runs.map(|run| (run.len(), run[0])).collect();
         counts.sort_unstable();
         counts
+    }
+
+    /// Records of several fields that have the most common number of them.
+    pub(super) fn regular(&self) -> usize {
+        let is_regular = |record: &&Rec| record.fields == self.fields && self.fields > 1;
+        self.records.iter().filter(is_regular).count()
+    }
+
+    /// The other records.
+    pub(super) fn irregular(&self) -> usize {
+        self.records.len() - self.regular()
     }
 
     /// How well the dialect fits: the share of records alike times the share of cells that look
