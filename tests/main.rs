@@ -17,6 +17,7 @@ mod expected;
 mod full_disk;
 mod interrupted;
 mod memory;
+mod parquet_input;
 mod sniff;
 mod sources;
 mod tidy;

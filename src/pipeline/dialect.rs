@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::columnar;
 use super::columns::{Header, Matched, Places};
 use super::header::{is_like, joined};
 use super::infer::{data_error, differs, first_record};
@@ -173,7 +174,10 @@ impl Formats {
         let pairs = sources.iter().zip(&self.sources);
         let records = pairs.map(|(source, format)| Records {
             source: Arc::clone(source),
-            splitter: Arc::new(Splitter::new(format.dialect)),
+            splitter: match source.columnar() {
+                None => Some(Arc::new(Splitter::new(format.dialect))),
+                Some(_) => None,
+            },
             range: format.range.clone(),
             first_line: format.first_line,
         });
@@ -262,6 +266,11 @@ impl SourceFormat {
         expected: Option<&Vec<String>>,
         like: Option<&[u8]>,
     ) -> Result<Self> {
+        if let Some(columns) = source.columnar() {
+            let format = columnar::format(columns);
+            format.check_width(source, config.columns_max)?;
+            return Ok(format);
+        }
         if !config.sniff {
             let format = Self::given(source, config)?;
             format.check_width(source, config.columns_max)?;
@@ -399,9 +408,12 @@ impl SourceFormat {
         if self.columns <= columns_max {
             return Ok(());
         }
+        let or = match source.columnar() {
+            None => "check --delimiter, or ",
+            Some(_) => "",
+        };
         let message = format!(
-            "the file has {} columns, more than --max-columns {columns_max} allows; check \
-             --delimiter, or raise it",
+            "the file has {} columns, more than --max-columns {columns_max} allows; {or}raise it",
             self.columns
         );
         Err(data_error(source, message))

@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
+use super::columnar;
 use super::dialect::{Formats, SourceFormat};
 use super::header::Names;
 use crate::base::{
@@ -132,10 +133,13 @@ pub(crate) fn infer(
     looking: Looking<'_>,
 ) -> Result<Table> {
     let full = looking.from == Infer::Full;
-    let sampled = match full {
+    let sampled: Vec<usize> = match full {
         true => (0..sources.len()).collect(),
         false => sampled(formats),
     };
+    // Typed columns have their types.
+    let is_text = |index: &usize| sources[*index].columnar().is_none();
+    let sampled: Vec<usize> = sampled.into_iter().filter(is_text).collect();
     let places: Vec<(usize, Range<usize>)> = sampled
         .iter()
         .flat_map(|&source| {
@@ -180,11 +184,13 @@ pub(crate) fn infer(
         let why = inferred.iter_mut().map(|found| &mut found.why);
         why.for_each(|why| *why = why.replace("sampled cells", "cells"));
     }
+    columnar::join_types(&mut inferred, sources, formats);
+    let of_text = sample.bytes / sample.records.max(1);
     Ok(Table {
         columns: inferred.iter().map(|found| found.column.clone()).collect(),
         why: inferred.iter().map(|found| found.why.clone()).collect(),
         inferred,
-        record_bytes: sample.bytes / sample.records.max(1),
+        record_bytes: of_text.max(columnar::row_bytes(sources)),
     })
 }
 

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::belt::{Belt, BeltParts, BeltStage, RowCost};
+use super::belt::{Belt, BeltParts, BeltStage};
 use super::budget::Budget;
 use super::cancel::CalledOff;
+use super::columnar;
+use super::cost::{CELL_BYTES, RowCost};
 use super::dialect::Formats;
 use super::infer::{self, Looking, Table};
 use super::lanes::Lanes;
@@ -34,11 +36,6 @@ use crate::steps::{Fit, FitOutcome, Fitted};
 
 /// The memory assumed where the system does not tell.
 const FALLBACK_MEMORY_BYTES: u64 = 4 << 30;
-
-/// What a cell takes in its array, with its validity.
-const CELL_BYTES: usize = 9;
-/// What a row takes to be grouped by key: its index, hash and dense key id.
-const KEY_BYTES: usize = 16;
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -76,6 +73,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     let started = Instant::now();
     let started_at = report::now_rfc3339();
     let mut run = open(config, open::discover(config)?, interrupted)?;
+    columnar::check_taken(&run.sources, &run.formats.columns)?;
     let paths = run.paths.clone();
     let stage = || Staging::begin(&config.out, config.mode, &paths);
     let mut staging = stage()?;
@@ -137,8 +135,7 @@ pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Ve
     let each = open::discover(config)?.into_iter().map(|path| {
         let run = open(config, vec![path], interrupted)?;
         let table = run.infer()?;
-        let (source, format) = (&run.sources[0], &run.formats.sources[0]);
-        Ok(receipt::sniffed(source, format, &table))
+        receipt::sniffed(&run.sources[0], &run.formats, table)
     });
     each.collect()
 }
@@ -372,7 +369,7 @@ impl Run<'_> {
         budget: &Arc<Budget>,
         sink: Option<Sink>,
     ) -> BeltParts {
-        let row_cost = row_cost(plan, &pass);
+        let row_cost = RowCost::new(plan, &pass);
         let schema = Arc::new(plan.schema.clone());
         let formats = self.formats.readers(&schema, &pass.needed, &self.nulls);
         let records = self.formats.records(&self.sources).into_iter();
@@ -393,6 +390,7 @@ impl Run<'_> {
             row_cost,
             threads: self.config.threads,
             record_bytes_max: layout.record_bytes_max,
+            page_bytes_max: layout.page_bytes_max,
             fail_on_reject: self.config.on_bad_row == OnBadRow::Fail,
         }
     }
@@ -431,22 +429,6 @@ impl Run<'_> {
         let (parts, outline) = belt.into_parts()?;
         self.outline = outline;
         Ok(parts)
-    }
-}
-
-/// What `pass` makes a row of the plan's columns cost.
-fn row_cost(plan: &Plan, pass: &PassPlan) -> RowCost {
-    let columns = plan.schema.columns.iter().zip(&pass.needed);
-    let read = columns.filter(|(_, needed)| **needed);
-    let keyed = pass.stages.iter().any(|stage| !stage.keyed.is_empty());
-    let made = match pass.fits {
-        true => 0,
-        false => plan.schema.columns.len() - plan.input_columns,
-    };
-    RowCost {
-        decoded_bytes: read.clone().count() * CELL_BYTES,
-        has_text: { read }.any(|(column, _)| column.data_type.is_text()),
-        derived_bytes: made * CELL_BYTES + usize::from(keyed) * KEY_BYTES,
     }
 }
 

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::render::{Page, short_name};
-use super::{encode_raw, printable, units};
+use super::{ColumnarReceipt, encode_raw, printable, units};
 use crate::base::{Dialect, LineEnd};
 
 /// How a source was understood.
@@ -74,8 +74,11 @@ pub struct SniffReceipt {
     pub path: String,
     /// Its length, in bytes.
     pub bytes: u64,
-    /// How it is understood.
+    /// How it is understood, if it is text.
     pub dialect: DialectReceipt,
+    /// What it says of itself, if it is a Parquet file.
+    #[serde(rename = "parquet", skip_serializing_if = "Option::is_none")]
+    pub columnar: Option<ColumnarReceipt>,
     /// Its columns.
     pub columns: Vec<SniffColumn>,
 }
@@ -205,6 +208,22 @@ impl SniffReceipt {
         let path = printable(&self.path);
         let title = page.paint("1", &path);
         page.line(&format!("{title}  {}", units::bytes(self.bytes)));
+        match &self.columnar {
+            Some(columnar) => page.line(&columnar.in_words()),
+            None => self.render_dialect(&mut page),
+        }
+        page.line("");
+        let mut table = vec![["column", "type", "fits", "example"].map(String::from)];
+        table.extend(self.columns.iter().take(COLUMNS_MAX).map(SniffColumn::row));
+        page.table(&table);
+        if self.columns.len() > COLUMNS_MAX {
+            let more = self.columns.len() - COLUMNS_MAX;
+            page.line(&format!("… and {more} more, all in --json"));
+        }
+        page.text
+    }
+
+    fn render_dialect(&self, page: &mut Page) {
         page.line(&self.dialect.in_words());
         for evidence in &self.dialect.evidence {
             page.line(&format!("  {}", printable(evidence)));
@@ -226,15 +245,6 @@ impl SniffReceipt {
                 }
             ));
         }
-        page.line("");
-        let mut table = vec![["column", "type", "fits", "example"].map(String::from)];
-        table.extend(self.columns.iter().take(COLUMNS_MAX).map(SniffColumn::row));
-        page.table(&table);
-        if self.columns.len() > COLUMNS_MAX {
-            let more = self.columns.len() - COLUMNS_MAX;
-            page.line(&format!("… and {more} more, all in --json"));
-        }
-        page.text
     }
 }
 
