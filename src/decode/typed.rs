@@ -9,14 +9,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, Int32Array, PrimitiveArray, StringArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, Int32Array, PrimitiveArray,
+    StringArray,
 };
 use arrow::buffer::NullBuffer;
-use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType as ArrowType, Date32Type, Date64Type, Decimal128Type, DecimalType, Float64Type,
-    Int32Type, Int64Type, TimeUnit as ArrowUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt64Type,
+    DataType as ArrowType, Date32Type, Date64Type, Decimal128Type, DecimalType, Float16Type,
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit as ArrowUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bumpalo::Bump;
@@ -120,9 +121,12 @@ fn plain(cells: &ArrayRef, column: &Column) -> Result<ArrayRef> {
     use ArrowUnit as U;
     let scaled = |factor: i64| move |ticks: i64| ticks.checked_mul(factor);
     Ok(match cells.data_type() {
-        A::Int8 | A::Int16 | A::Int32 | A::UInt8 | A::UInt16 | A::UInt32 => {
-            cast(cells, &A::Int64).expect("every such number is an int64")
-        }
+        A::Int8 => integers::<Int8Type>(cells),
+        A::Int16 => integers::<Int16Type>(cells),
+        A::Int32 => integers::<Int32Type>(cells),
+        A::UInt8 => integers::<UInt8Type>(cells),
+        A::UInt16 => integers::<UInt16Type>(cells),
+        A::UInt32 => integers::<UInt32Type>(cells),
         A::UInt64 if column.data_type == DataType::Int64 => {
             let cells = cells.as_primitive::<UInt64Type>();
             Arc::new(cells.unary_opt::<_, Int64Type>(|cell| i64::try_from(cell).ok()))
@@ -136,9 +140,8 @@ fn plain(cells: &ArrayRef, column: &Column) -> Result<ArrayRef> {
                     .expect("20 digits are few"),
             )
         }
-        A::Float16 | A::Float32 => {
-            cast(cells, &A::Float64).expect("every shorter float is a float64")
-        }
+        A::Float16 => floats::<Float16Type>(cells),
+        A::Float32 => floats::<Float32Type>(cells),
         A::Date64 => {
             let cells = cells.as_primitive::<Date64Type>();
             let day = |cell: i64| i32::try_from(cell.div_euclid(MILLISECONDS_PER_DAY)).ok();
@@ -165,6 +168,43 @@ fn plain(cells: &ArrayRef, column: &Column) -> Result<ArrayRef> {
         A::Time32(_) | A::Time64(_) => Arc::new(Texts::new(cells).all()),
         A::Null => arrow::array::new_null_array(&column.data_type.to_arrow(), cells.len()),
         _ => Arc::clone(cells),
+    })
+}
+
+fn integers<T: ArrowPrimitiveType<Native: Into<i64>>>(cells: &ArrayRef) -> ArrayRef {
+    let cells: &PrimitiveArray<T> = cells.as_primitive();
+    Arc::new(cells.unary::<_, Int64Type>(Into::into))
+}
+
+fn floats<T: ArrowPrimitiveType<Native: Into<f64>>>(cells: &ArrayRef) -> ArrayRef {
+    let cells: &PrimitiveArray<T> = cells.as_primitive();
+    Arc::new(cells.unary::<_, Float64Type>(Into::into))
+}
+
+fn texts_of_dictionary(cells: &ArrayRef) -> StringArray {
+    let cells = cells.as_dictionary::<Int32Type>();
+    let texts = cells.values().as_string::<i32>();
+    let keys = cells.keys().iter();
+    let texts = keys.map(|key| {
+        let key = usize::try_from(key?).expect("a key is an index");
+        texts.is_valid(key).then(|| texts.value(key))
+    });
+    texts.collect()
+}
+
+/// The number that the first of the dates or times is stored as.
+fn number(cells: &ArrayRef) -> Option<i64> {
+    use ArrowUnit as U;
+    Some(match cells.data_type() {
+        ArrowType::Date32 => i64::from(cells.as_primitive::<Date32Type>().value(0)),
+        ArrowType::Date64 => cells.as_primitive::<Date64Type>().value(0),
+        ArrowType::Timestamp(unit, _) => match unit {
+            U::Second => cells.as_primitive::<TimestampSecondType>().value(0),
+            U::Millisecond => cells.as_primitive::<TimestampMillisecondType>().value(0),
+            U::Microsecond => cells.as_primitive::<TimestampMicrosecondType>().value(0),
+            U::Nanosecond => cells.as_primitive::<TimestampNanosecondType>().value(0),
+        },
+        _ => return None,
     })
 }
 
@@ -214,7 +254,7 @@ fn converted(cells: &ArrayRef, column: &Column) -> Option<ArrayRef> {
     Some(match (cells.data_type(), &wanted) {
         (A::Dictionary(..), A::Dictionary(..)) => Arc::new(interned(cells)),
         (from, to) if from == to => Arc::clone(cells),
-        (A::Dictionary(..), A::Utf8) => cast(cells, &A::Utf8).expect("texts of a dictionary"),
+        (A::Dictionary(..), A::Utf8) => Arc::new(texts_of_dictionary(cells)),
         (A::Utf8, A::Dictionary(..)) => {
             let texts = cells.as_string::<i32>().iter();
             Arc::new(texts.collect::<DictionaryArray<Int32Type>>())
@@ -320,10 +360,7 @@ fn read_as_text(
 ) -> (ArrayRef, ColumnCounts, Vec<Reject>) {
     let texts = match cells.data_type() {
         ArrowType::Utf8 => cells.as_string::<i32>().clone(),
-        ArrowType::Dictionary(..) => {
-            let texts = cast(cells, &ArrowType::Utf8).expect("texts of a dictionary");
-            texts.as_string::<i32>().clone()
-        }
+        ArrowType::Dictionary(..) => texts_of_dictionary(cells),
         _ => Texts::new(cells).all(),
     };
     // The type has been decided; nothing that is read here may change it.
@@ -408,10 +445,6 @@ impl Texts {
         if let Some(text) = one.all().iter().flatten().next() {
             return text.to_owned();
         }
-        let number = cast(&one.cells, &ArrowType::Int64);
-        let number = number
-            .ok()
-            .map(|number| number.as_primitive::<Int64Type>().value(0));
-        number.map_or_else(String::new, |number| number.to_string())
+        number(&one.cells).map_or_else(String::new, |number| number.to_string())
     }
 }
