@@ -91,6 +91,8 @@ fn a_lake_can_be_refined_again() {
             "the same bytes"
         );
     }
+    let refused = home.fails("-i lake -o lake --mode overwrite", 2);
+    assert!(refused.contains("lake"), "{refused}");
     // Steps work on it as on text, also those that are fitted or follow a key.
     let steps = "--key customer_id --impute amount=median --impute quantity=mean \
                  --impute region=ffill --rolling amount:mean:5";

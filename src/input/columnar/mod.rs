@@ -74,7 +74,8 @@ impl Columnar {
     /// # Errors
     /// [`ErrorKind::Data`] if the file is cut short, damaged or encrypted.
     pub(super) fn open(path: &Path, bytes: &[u8]) -> Result<Self> {
-        footer::read(bytes).map_err(|message| refuse(path.into(), bytes.len() as u64, message))
+        let whole = (0, Some(1));
+        footer::read(bytes).map_err(|message| refuse(path.into(), whole, message))
     }
 
     /// Its columns, in order. A nested column is one of them.
@@ -195,12 +196,13 @@ impl std::fmt::Debug for Columnar {
     }
 }
 
-/// The error that the file at `path` cannot be read, for what `message` says of the place `at`.
-fn refuse(path: PathBuf, at: u64, message: String) -> Error {
+/// The error that the file at `path` cannot be read, for what `message` says of the place at an
+/// offset and a row.
+fn refuse(path: PathBuf, (byte_offset, line): (u64, Option<u64>), message: String) -> Error {
     let position = Position {
         path,
-        byte_offset: at,
-        line: None,
+        byte_offset,
+        line,
     };
     ErrorKind::Data { position, message }.into()
 }

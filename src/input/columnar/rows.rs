@@ -17,6 +17,7 @@ use parquet::column::page::PageIterator;
 use parquet::data_type::{BoolType, DoubleType, FloatType, Int32Type, Int64Type, Int96Type};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 
+use super::footer::byte_range;
 use super::guard::guarded;
 use super::pages::{Mapped, OneColumn, TOO_LARGE};
 use super::{Columnar, refuse};
@@ -201,9 +202,6 @@ fn damaged(source: &Source, (group, index): (usize, usize), why: &str) -> crate:
         group + 1,
         why.trim_end_matches('.'),
     );
-    refuse(
-        source.path().into(),
-        super::footer::byte_range(chunk).start,
-        message,
-    )
+    let start = byte_range(chunk).start;
+    refuse(source.path().into(), (start, None), message)
 }
