@@ -7,6 +7,8 @@
 //!  files ─▶ input ─▶ csv ─▶ decode ─▶ steps (impute · rolling) ─▶ output ─▶ lake
 //!           Chunk    Fields   Batch     Batch ─▶ Batch             Parts
 //! ```
+//!
+//! Files of CSV go this way; the typed rows of a Parquet file go from `input` straight to `decode`.
 
 pub mod base;
 pub mod config;

@@ -18,6 +18,7 @@ mod expected;
 mod full_disk;
 mod interrupted;
 mod memory;
+mod parquet_input;
 mod plan;
 mod refeed;
 mod sniff;

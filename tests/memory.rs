@@ -137,3 +137,20 @@ fn wide_rows() {
     let home = write(Shape::Floats, 80_000_000, 50_000);
     check(&home, 64, "-t 2 --impute f00=mean");
 }
+
+#[test]
+fn a_lake_as_input() {
+    let home = write(Shape::Transactions, 140_000_000, 50_000);
+    let flags = "--compression none --row-group-rows 400000";
+    home.receipt(&format!("-i 'in-*.csv' -o source {flags}"));
+    for (limit_mib, threads) in [(64, 2), (128, 4)] {
+        let line = format!(
+            "-i source -o lake --mode overwrite -t {threads} --memory-limit {limit_mib}MiB \
+             --impute amount=mean"
+        );
+        let (receipt, peak) = watched(&home, &line);
+        println!("{peak} bytes of {limit_mib} MiB");
+        assert!(peak <= limit_mib * MIB, "{peak} bytes of {limit_mib} MiB");
+        assert_eq!(receipt.totals.rows_written, receipt.totals.rows_read);
+    }
+}

@@ -67,8 +67,9 @@ const WORDS: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["parquet"],
-        &["src/output/"],
-        "only src/output names the parquet crate; ask it for what you need",
+        &["src/output/", "src/input/columnar/"],
+        "only src/output writes Parquet and only src/input/columnar reads it; ask them for what you \
+         need",
     ),
     (
         &[
@@ -265,6 +266,8 @@ mod tests {
             ("src/csv/a.rs", "// unsafe\nlet unsafely = \"unsafe\";", ""),
             ("src/csv/a.rs", "use parquet::file;", "`parquet`"),
             ("src/output/a.rs", "use parquet::file;", ""),
+            ("src/input/columnar/a.rs", "use parquet::file;", ""),
+            ("src/input/a.rs", "use parquet::file;", "`parquet`"),
             ("src/csv/a.rs", "use rayon::join;", "`rayon`"),
             ("src/csv/a.rs", "std::thread::available_parallelism()", ""),
             ("src/csv/a.rs", "std::thread::sleep(x)", "`std::thread`"),

@@ -149,7 +149,7 @@ const REPORTING: &str = "Reporting";
 /// The options of a run as they were given, by flags, file or builder; nothing is settled yet.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args)]
 pub struct Options {
-    /// Files, directories, globs, or - for standard input
+    /// Files of CSV or Parquet, directories, globs, or - for standard input
     ///
     /// Repeat it or give several. Of a directory the files directly in it are read, but for names
     /// that start with _ or a dot. Quote a glob to have chunketl expand it; ** goes into directories

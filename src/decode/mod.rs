@@ -4,7 +4,8 @@
 //! while one column after the other is read. A [`Decoder`] picks a builder for each column once;
 //! from there on no cell asks for its type. A cell that is neither null nor a value of its column
 //! becomes null and leaves a [`Reject`] with its raw text, so `cells = values + nulls + nulled` in
-//! every column. [`Inference`] says which types to decode with, from sampled fields.
+//! every column. [`Inference`] says which types to decode with, from sampled fields. Cells that have
+//! types already come in by a [`RowDecoder`].
 
 pub mod boolean;
 mod class;
@@ -22,10 +23,12 @@ mod layout;
 mod null;
 mod number;
 mod pattern;
+mod rows;
 mod spelling;
 mod strings;
 mod text;
 pub mod timestamp;
+mod typed;
 mod validity;
 
 use std::sync::Arc;
@@ -37,6 +40,8 @@ pub use self::column::{ColumnCounts, Widen};
 pub use self::infer::{Declared, Inference, Inferred};
 pub use self::null::NullTokens;
 pub use self::pattern::{FormatKind, check_format};
+pub use self::rows::RowDecoder;
+pub use self::typed::first_text;
 
 use self::column::{ColumnBuilder, Leaf, Misfits, Typed};
 use self::date::Dates;
@@ -204,15 +209,9 @@ impl Decoder {
                 assert_eq!(array.len(), self.rows, "every row has a cell");
                 (columns[slot], counts[slot]) = (Some(array), of_column);
             } else if self.plan.needed[slot] {
-                let origins = self.plan.origins.as_ref();
-                let origins = origins.filter(|_| slot + 1 == self.plan.needed.len());
-                if let Some(origins) = origins {
-                    columns[slot] = Some(repeated(&origins[source as usize], self.rows));
-                    continue;
-                }
-                let data_type = self.plan.schema.columns[slot].data_type.to_arrow();
-                columns[slot] = Some(new_null_array(&data_type, self.rows));
-                counts[slot].nulls = self.rows as u64;
+                let (cells, nulls) = self.plan.absent(slot, source, self.rows);
+                columns[slot] = Some(cells);
+                counts[slot].nulls = nulls;
             }
         }
         let Misfits { mut rejects, widen } = std::mem::take(&mut self.misfits);
@@ -247,6 +246,20 @@ impl Decoder {
                 .sum::<usize>()
             + self.repaired.capacity() * size_of::<Repaired>()
             + records
+    }
+}
+
+impl DecodePlan {
+    /// The cells of `rows` rows of source `source` in a column that is none of its fields, and how
+    /// many are null.
+    fn absent(&self, slot: usize, source: u32, rows: usize) -> (ArrayRef, u64) {
+        let origins = self.origins.as_ref();
+        let origins = origins.filter(|_| slot + 1 == self.needed.len());
+        if let Some(origins) = origins {
+            return (repeated(&origins[source as usize], rows), 0);
+        }
+        let data_type = self.schema.columns[slot].data_type.to_arrow();
+        (new_null_array(&data_type, rows), rows as u64)
     }
 }
 

@@ -1,5 +1,8 @@
 //! A [`Chunk`]: a byte range of a source that holds whole records, and its place in file order.
 //!
+//! Of a source of typed columns it is a run of rows of one row group: what is called an offset into
+//! the chunk is a row's index in it then, and what is called a line its row number.
+//!
 //! Invariant: dropping a chunk lets go of its mapped pages, so a chunk's memory lives as long as
 //! the chunk.
 
@@ -19,7 +22,8 @@ pub struct Chunk {
     pub source: Arc<Source>,
     /// Index of the source.
     pub source_index: u32,
-    /// Offset of its first byte from the start of the source.
+    /// Offset of its first byte from the start of the source. Typed rows stand for their share of the
+    /// source, as if all took the same room.
     pub offset: u64,
     /// Length, in bytes, without the oversize record.
     pub length: usize,
@@ -55,6 +59,27 @@ impl Chunk {
         start..start + self.length
     }
 
+    /// The row group that holds its rows, and which rows of the source they are, if it has typed
+    /// columns.
+    pub fn typed_rows(&self) -> Option<(usize, Range<u64>)> {
+        let group = self.source.columnar()?.group_of(self.first_record);
+        let end = self.first_record + u64::from(self.records);
+        Some((group, self.first_record..end))
+    }
+
+    /// Offset from the start of the source of its first byte, or of the row group of its rows.
+    pub fn place(&self) -> u64 {
+        let group = self.group_range();
+        group.map_or(self.offset, |group| group.start as u64)
+    }
+
+    /// The offsets of its row group, if it has typed columns.
+    fn group_range(&self) -> Option<Range<usize>> {
+        let columnar = self.source.columnar()?;
+        let bytes = columnar.group_bytes(columnar.group_of(self.first_record));
+        Some(bytes.start as usize..bytes.end as usize)
+    }
+
     /// The bytes of its records, the oversize one excluded.
     pub fn bytes(&self) -> &[u8] {
         &self.source.bytes()[self.range()]
@@ -74,23 +99,32 @@ impl Chunk {
     /// Number, from 1, of the line that holds the byte `chunk_offset` bytes into the chunk, which
     /// may be that of the oversize record.
     pub fn line_number(&self, chunk_offset: usize) -> u64 {
+        if self.source.columnar().is_some() {
+            return self.first_line + chunk_offset as u64;
+        }
         let within = chunk_offset.min(self.length);
         let lines = self.first_line + count_newlines(&self.bytes()[..within]);
         let start = self.offset as usize;
         lines + count_and_release(&self.source, start + within, start + chunk_offset)
     }
 
-    /// The place `chunk_offset` bytes into the chunk, with its line.
+    /// The place `chunk_offset` bytes into the chunk, with its line; of a typed row that of its row
+    /// group, with its number.
     pub fn position(&self, chunk_offset: usize) -> Position {
+        let within = match self.source.columnar() {
+            None => chunk_offset as u64,
+            Some(_) => 0,
+        };
         Position {
             line: Some(self.line_number(chunk_offset)),
-            ..self.source.position(self.offset + chunk_offset as u64)
+            ..self.source.position(self.place() + within)
         }
     }
 
     /// Lets go of its mapped pages. Reading them again brings back the same bytes.
     pub fn release(&self) {
-        self.source.release(self.range());
+        self.source
+            .release(self.group_range().unwrap_or_else(|| self.range()));
     }
 }
 

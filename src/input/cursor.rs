@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::Source;
 use super::chunk::{Chunk, Oversize};
+use super::columnar::Columnar;
 use super::lines::count_and_release;
 use super::split::{RecordSplit, Split, SplitLimits, Stop};
 use crate::base::{Reason, Reject};
@@ -20,8 +21,8 @@ const CUTS_MAX: usize = 1 << 15;
 pub struct Records {
     /// The source.
     pub source: Arc<Source>,
-    /// Knows where records end.
-    pub splitter: Arc<dyn RecordSplit>,
+    /// Knows where records end; `None` where the source has typed rows, which need no splitting.
+    pub splitter: Option<Arc<dyn RecordSplit>>,
     /// The offsets of the records, without header and whatever else is around them.
     pub range: Range<usize>,
     /// Number, from 1, of the line that the first of these offsets is in.
@@ -117,7 +118,7 @@ impl Chunks {
             released = offset;
         };
         let bytes = &source.bytes()[..records.range.end];
-        let splitter = &records.splitter;
+        let splitter = records.splitter.as_ref().expect("text has a splitter");
         let left = usize::try_from(self.records_left).unwrap_or(usize::MAX);
         let limits = SplitLimits {
             records_max: self.limits.records_max.min(left),
@@ -153,6 +154,33 @@ impl Chunks {
             _ => self.outline = None,
         }
         Some(self.chunk(cut, oversize))
+    }
+
+    /// The chunk of the typed rows from `place` on, all of one row group.
+    fn cut_rows(&mut self, columnar: &Columnar, place: Place) -> Chunk {
+        let group = columnar.group_of(place.record);
+        let left = columnar.group_rows(group).end - place.record;
+        let fitting = self.limits.bytes_max / columnar.row_bytes(group).max(1);
+        let rows = fitting.clamp(1, self.limits.records_max.max(1)) as u64;
+        let rows = rows.min(left).min(self.records_left);
+        self.records_left -= rows;
+        let next = Place {
+            offset: columnar.offset_of(place.record + rows) as usize,
+            line: place.line + rows,
+            record: place.record + rows,
+        };
+        self.place = Some(next);
+        let cut = Cut {
+            place,
+            source_index: self.source_index as u32,
+            length: next.offset - place.offset,
+            records: rows as u32,
+        };
+        match &mut self.outline {
+            Some(outline) if outline.len() < CUTS_MAX => outline.push(cut),
+            _ => self.outline = None,
+        }
+        self.chunk(cut, None)
     }
 
     /// The next chunk, whose place is `cut`.
@@ -191,9 +219,16 @@ impl Iterator for Chunks {
                 line: records.first_line,
                 record: 0,
             });
-            if place.offset >= records.range.end {
+            let columnar = records.source.columnar();
+            let is_past = match columnar {
+                None => place.offset >= records.range.end,
+                Some(columnar) => place.record >= columnar.rows(),
+            };
+            if is_past {
                 self.source_index += 1;
                 self.place = None;
+            } else if let Some(columnar) = columnar {
+                return Some(self.cut_rows(columnar, place));
             } else if let Some(chunk) = self.cut(&records, place) {
                 return Some(chunk);
             }
@@ -297,7 +332,7 @@ mod tests {
             };
             Records {
                 source: Arc::clone(source),
-                splitter: Arc::new(LineSplit),
+                splitter: Some(Arc::new(LineSplit)),
                 range: start..data.end,
                 first_line: 1 + newlines,
             }

@@ -78,13 +78,12 @@ fn is_bzip2_block(block: &[u8]) -> bool {
 /// What to say about data that starts with `head` if it is something else than text or
 /// compressed text.
 pub(super) fn foreign(head: &[u8]) -> Option<&'static str> {
-    const SIGNATURES: [(&[u8], &str); 14] = [
+    const SIGNATURES: [(&[u8], &str); 13] = [
         (
             b"PK\x03\x04",
             "the file is a zip archive (or a workbook, which is one); unpack it: unzip -p FILE | \
              chunketl -i -",
         ),
-        (b"PAR1\x15", "the file is Parquet already, not CSV"),
         (b"ARROW1\0\0", "the file is an Arrow file, not CSV"),
         (b"ORC\x0A\x0B", "the file is an ORC file, not CSV"),
         (b"Obj\x01", "the file is an Avro file, not CSV"),

@@ -14,6 +14,7 @@ use std::sync::Once;
 use encoding_rs::{Encoding, UTF_8};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::columnar::is_columnar;
 use super::encoding::{self, Verdict};
 use super::feed::{Feed, Raw, Watch};
 use super::format::{Format, HEAD_BYTES, foreign};
@@ -220,9 +221,12 @@ impl Intake {
         }
     }
 
-    /// The same source in UTF-8, if it is not that already.
+    /// The same source in UTF-8, if it is text and not that already.
     fn settle(&self, source: Source, spooled: OnBytes<'_>) -> Result<Source> {
         let bytes = source.bytes();
+        if is_columnar(bytes) {
+            return source.with_columns();
+        }
         let release = |range| source.release(range);
         let head = &bytes[..bytes.len().min(HEAD_BYTES)];
         let verdict = match self.encoding {

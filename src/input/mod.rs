@@ -1,7 +1,8 @@
 //! Files -> [`Chunk`]: finds the input files, unpacks and transcodes those that are not plain text
-//! in UTF-8, maps the text into memory and cuts it into chunks of whole records.
+//! in UTF-8, maps the text into memory and cuts it into chunks of whole records. A file of typed
+//! columns is mapped as it is, and its chunks are runs of its rows; see [`Columnar`].
 //!
-//! The contract: every byte of a source's [`Records`] lies in exactly one chunk or is one chunk's
+//! The contract: every byte of a text's [`Records`] lies in exactly one chunk or is one chunk's
 //! [`Oversize`] record, in file order, whatever the limits. A mapped page
 //! stays resident only while a chunk over it is alive, so memory does not grow with the input. A
 //! source that shrinks or changes while it is read is an error from [`Source::check`], never a
@@ -10,6 +11,7 @@
 //! The way in: [`discover`] the paths, [`Intake::open`] each, and walk them with [`Chunks`].
 
 mod chunk;
+mod columnar;
 mod cursor;
 mod discover;
 mod encoding;
@@ -28,6 +30,7 @@ mod transcode;
 mod unpack;
 
 pub use chunk::{Chunk, Oversize};
+pub use columnar::{Columnar, Comparison, Condition, Holds, RowReader, Summary, TypedColumn};
 pub use cursor::{Chunks, Outline, Records};
 pub use discover::discover;
 pub use intake::{Draft, Intake};

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use encoding_rs::UTF_8;
 
+use super::columnar::Columnar;
 use super::encoding::Verdict;
 use super::intake::Intake;
 use super::map::Map;
@@ -25,6 +26,8 @@ pub struct Source {
     map: Option<Map>,
     data_start: usize,
     reading: Reading,
+    /// What it says of itself, if it holds typed columns and no text.
+    columnar: Option<Columnar>,
     /// The file that the text was made from, where `file` is a temporary one.
     original: Option<(File, State)>,
 }
@@ -141,8 +144,23 @@ impl Source {
             map,
             data_start: if has_mark { 3 } else { 0 },
             reading,
+            columnar: None,
             original: None,
         })
+    }
+
+    /// The source, which holds typed columns and no text.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub(super) fn with_columns(mut self) -> Result<Self> {
+        match Columnar::open(&self.path, self.bytes()) {
+            Ok(columnar) => self.columnar = Some(columnar),
+            // A file that was changed meanwhile explains whatever else went wrong.
+            Err(error) => return Err(self.check().err().unwrap_or(error)),
+        }
+        self.release(self.data());
+        Ok(self)
     }
 
     /// The source, once its encoding is known.
@@ -190,6 +208,11 @@ impl Source {
     /// The offsets after the byte order mark, if there is one.
     pub fn data(&self) -> Range<usize> {
         self.data_start..self.bytes().len()
+    }
+
+    /// What it holds, if that is typed columns and no text.
+    pub fn columnar(&self) -> Option<&Columnar> {
+        self.columnar.as_ref()
     }
 
     /// Whether the text lies in a temporary file.
@@ -297,8 +320,7 @@ mod tests {
     #[test]
     fn foreign_formats_say_what_to_do() {
         for (start, advice) in [
-            (b"PAR1\x15\x04".as_slice(), "Parquet already"),
-            (b"PK\x03\x04\x14\0", "unzip -p"),
+            (b"PK\x03\x04\x14\0".as_slice(), "unzip -p"),
             (b"\xFF\xFE\0\0a\0\0\0", "iconv -f UTF-32"),
         ] {
             let (_dir, path) = file("in.csv", start);

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use encoding_rs::{Encoding, UTF_8};
 
+use super::columnar;
 use super::encoding::{self, Verdict};
 use super::feed::{Feed, Watch};
 use super::format::{Format, foreign};
@@ -173,6 +174,10 @@ impl Spooling<'_> {
                 None => format!("{} data where text was expected", inner.name()),
             };
             return Err(self.refuse(0, message));
+        }
+        if columnar::begins(head) {
+            // No text, and kept as it is.
+            return Ok(None);
         }
         if let Some(named) = self.named {
             return Ok(Some(encoding::named(named, head)));

@@ -14,7 +14,9 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::budget::{Budget, Permit, Term};
 use super::cancel::{CalledOff, Cancel};
+use super::cost::RowCost;
 use super::lanes::Lanes;
+use super::share::DecodedShare;
 use super::sink::{RowGroup, Sink};
 use super::stages::{Inline, Work};
 use super::tally::Tally;
@@ -47,22 +49,11 @@ struct Intake {
     trimmed: Option<Instant>,
 }
 
-/// What a row takes in memory, as far as that is known beforehand.
-#[derive(Clone, Copy)]
-pub(crate) struct RowCost {
-    /// Its decoded cells, apart from their text.
-    pub(crate) decoded_bytes: usize,
-    /// Whether some of them are text.
-    pub(crate) has_text: bool,
-    /// What the stages add to it.
-    pub(crate) derived_bytes: usize,
-}
-
 /// What a belt is made of.
 pub(crate) struct BeltParts {
     pub(crate) formats: Arc<Formats>,
-    /// For each source, what knows where its records end.
-    pub(crate) splitters: Vec<Arc<dyn RecordSplit>>,
+    /// For each source of text, what knows where its records end.
+    pub(crate) splitters: Vec<Option<Arc<dyn RecordSplit>>>,
     pub(crate) schema: Arc<Schema>,
     pub(crate) repair: Repair,
     pub(crate) stages: Vec<BeltStage>,
@@ -72,6 +63,8 @@ pub(crate) struct BeltParts {
     pub(crate) row_cost: RowCost,
     pub(crate) threads: usize,
     pub(crate) record_bytes_max: usize,
+    /// The most that a page of typed cells may hold.
+    pub(crate) page_bytes_max: usize,
     pub(crate) fail_on_reject: bool,
 }
 
@@ -87,12 +80,10 @@ pub(crate) struct Belt {
     /// Row groups on their way to the file, plus one until the last has been cut.
     downstream: AtomicUsize,
     finished: AtomicBool,
-    /// The most that a batch has held of its chunk's bytes, in units of 2^-[`SHARE_BITS`].
-    decoded_share: AtomicUsize,
+    /// The most that batches have held of their chunks.
+    decoded_share: DecodedShare,
     cancel: Cancel<CalledOff>,
 }
-
-const SHARE_BITS: u32 = 10;
 
 /// Chunks between the source and the sink, for each worker: enough that each finds work while
 /// another is held up, and no more, since more only fill memory.
@@ -118,7 +109,7 @@ impl Belt {
             upstream: AtomicUsize::new(1),
             downstream: AtomicUsize::new(1),
             finished: AtomicBool::new(false),
-            decoded_share: AtomicUsize::new(0),
+            decoded_share: DecodedShare::default(),
             cancel: Cancel::new(),
             parts,
         }
@@ -190,7 +181,8 @@ impl Belt {
 
     fn work(&self) -> WorkerTime {
         let parts = &self.parts;
-        let mut worker = Worker::new(&parts.formats, parts.repair, parts.record_bytes_max);
+        let most = (parts.record_bytes_max, parts.page_bytes_max);
+        let mut worker = Worker::new(&parts.formats, parts.repair, most);
         while !self.stopped() {
             let outcome = if let Ok(task) = self.encode.1.try_recv() {
                 self.perform(task, &mut worker)
@@ -250,7 +242,8 @@ impl Belt {
             return None;
         };
         let grown = self.parts.budget.state_bytes() * chunk.records as usize;
-        let batch_bytes = self.batch_bytes(chunk) + grown / (*rows).max(1);
+        let batch_bytes =
+            self.batch_bytes(chunk) + worker.opening_bytes(chunk) + grown / (*rows).max(1);
         let idle = chunks == 0 && self.downstream.load(Ordering::Acquire) == 1;
         let resident = self.resident_bytes(batch_bytes, trimmed);
         if !permit.try_admit(batch_bytes, resident, idle) {
@@ -289,21 +282,18 @@ impl Belt {
     fn batch_bytes(&self, chunk: &Chunk) -> usize {
         let cost = self.parts.row_cost;
         let derived = chunk.records as usize * cost.derived_bytes;
-        let decoded = match self.decoded_share.load(Ordering::Relaxed) {
-            0 => {
-                let text = usize::from(cost.has_text) * chunk.length;
-                text + chunk.records as usize * cost.decoded_bytes
-            }
-            share => (chunk.length * share) >> SHARE_BITS,
-        };
+        let decoded = self.decoded_share.expect(chunk).unwrap_or_else(|| {
+            let text = usize::from(cost.has_text) * chunk.length;
+            text + chunk.records as usize * cost.decoded_bytes
+        });
         decoded + derived
     }
 
     /// Decodes a chunk and sends its batch on its way.
     fn take_in(&self, chunk: Chunk, mut permit: Permit, worker: &mut Worker) -> Result<()> {
         let started = Instant::now();
-        let chunk_bytes = chunk.length;
-        let place = Place::of(&chunk, &self.parts.splitters[chunk.source_index as usize]);
+        let splitter = &self.parts.splitters[chunk.source_index as usize];
+        let place = Place::of(&chunk, splitter.as_ref());
         let mut decoded = worker.decode(&chunk)?;
         chunk.source.check()?;
         if let Some(widen) = decoded.widen {
@@ -321,12 +311,11 @@ impl Belt {
         self.parts
             .progress
             .add(chunk.length as u64, u64::from(chunk.records));
-        drop(chunk);
-        worker.record(Timed::Decode, started);
         let batch = decoded.batch;
         let bytes = batch.memory_bytes();
-        let share = (bytes << SHARE_BITS) / chunk_bytes.max(1) + 1;
-        self.decoded_share.fetch_max(share, Ordering::Relaxed);
+        self.decoded_share.note(&chunk, bytes);
+        drop(chunk);
+        worker.record(Timed::Decode, started);
         let derived = batch.rows * self.parts.row_cost.derived_bytes;
         permit.resize(Term::Batches, bytes + derived);
         self.look();

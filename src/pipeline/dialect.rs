@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::behind::head;
+use super::columnar;
 use super::columns::{Header, Matched, Places};
 use super::header::{is_like, joined, kept};
 use super::infer::{data_error, differs, first_record};
@@ -199,7 +200,10 @@ impl Formats {
         let pairs = sources.iter().zip(&self.sources);
         let records = pairs.map(|(source, format)| Records {
             source: Arc::clone(source),
-            splitter: Arc::new(Splitter::new(format.dialect)),
+            splitter: match source.columnar() {
+                None => Some(Arc::new(Splitter::new(format.dialect))),
+                Some(_) => None,
+            },
             range: format.range.clone(),
             first_line: format.first_line,
         });
@@ -288,6 +292,11 @@ impl SourceFormat {
         expected: Option<&Vec<String>>,
         like: Option<&[u8]>,
     ) -> Result<Self> {
+        if let Some(columns) = source.columnar() {
+            let format = columnar::format(columns);
+            format.check_width(source, config.columns_max)?;
+            return Ok(format);
+        }
         if !config.sniff {
             let format = Self::given(source, config)?;
             format.check_width(source, config.columns_max)?;
@@ -406,6 +415,7 @@ impl SourceFormat {
             skipped: Vec::new(),
             tables: Vec::new(),
             evidence: known.evidence,
+            header: None,
             is_plain: known.dialect == Dialect::default(),
         }
     }
@@ -456,9 +466,12 @@ impl SourceFormat {
         if self.columns <= columns_max {
             return Ok(());
         }
+        let or = match source.columnar() {
+            None => "check --delimiter, or ",
+            Some(_) => "",
+        };
         let message = format!(
-            "the file has {} columns, more than --max-columns {columns_max} allows; check \
-             --delimiter, or raise it",
+            "the file has {} columns, more than --max-columns {columns_max} allows; {or}raise it",
             self.columns
         );
         Err(data_error(source, message))

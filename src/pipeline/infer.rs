@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
+use super::columnar;
 use super::dialect::{Formats, SourceFormat};
 use super::header::Names;
 use crate::base::{
@@ -166,7 +167,9 @@ pub(crate) fn infer(
         looking,
     };
     let full = looking.from == Infer::Full;
-    let sampled = sampled(formats);
+    // Typed columns have their types.
+    let is_text = |index: &usize| sources[*index].columnar().is_none();
+    let sampled: Vec<usize> = sampled(formats).into_iter().filter(is_text).collect();
     let at_a_time = samples_at_a_time(names.len(), looking.limit_bytes)?;
     let sample = match full {
         true => ground.all(at_a_time)?,
@@ -180,11 +183,13 @@ pub(crate) fn infer(
         let why = inferred.iter_mut().map(|found| &mut found.why);
         why.for_each(|why| *why = why.replace("sampled cells", "cells"));
     }
+    columnar::join_types(&mut inferred, sources, formats);
+    let of_text = sample.bytes / sample.records.max(1);
     Ok(Table {
         columns: inferred.iter().map(|found| found.column.clone()).collect(),
         why: inferred.iter().map(|found| found.why.clone()).collect(),
         inferred,
-        record_bytes: sample.bytes / sample.records.max(1),
+        record_bytes: of_text.max(columnar::row_bytes(sources)),
     })
 }
 
@@ -223,7 +228,8 @@ impl<'a> Ground<'a> {
     /// A sample of every record of all sources.
     fn all(&self, at_a_time: usize) -> Result<Sample> {
         let mut whole = self.sample(Quoting::doubled(None), b',');
-        for index in 0..self.sources.len() {
+        let is_text = |index: &usize| self.sources[*index].columnar().is_none();
+        for index in (0..self.sources.len()).filter(is_text) {
             let (sampled, empty) = self.source(index);
             whole = whole.merge(sampled.all(empty, at_a_time, self.looking.interrupted)?);
         }
@@ -232,7 +238,7 @@ impl<'a> Ground<'a> {
 
     /// A sample of places spread over the sources `sampled`.
     fn places(&self, sampled: &[usize], at_a_time: usize) -> Sample {
-        let places = (SAMPLE_PLACES / sampled.len()).max(1);
+        let places = (SAMPLE_PLACES / sampled.len().max(1)).max(1);
         let ranges = sampled.iter().flat_map(|&index| {
             let range = self.formats.sources[index].range.clone();
             let ranges = sample_ranges(range, places, SAMPLE_BYTES).into_iter();

@@ -28,6 +28,8 @@ pub(crate) struct Layout {
     pub(crate) chunk_bytes_max: usize,
     /// A longer record is rejected.
     pub(crate) record_bytes_max: usize,
+    /// A page of typed cells that holds more ends the run.
+    pub(crate) page_bytes_max: usize,
     /// Rows of a row group.
     pub(crate) row_group_rows: usize,
     /// A row group is closed early once its arrays hold this many bytes.
@@ -47,6 +49,7 @@ impl Layout {
             record_bytes_max: request
                 .record_bytes_max
                 .unwrap_or_else(|| (limit_bytes / 8).clamp(MIB, 16 * MIB)),
+            page_bytes_max: (limit_bytes / 8).clamp(8 * MIB, 512 * MIB),
             row_group_rows: request.row_group_rows.unwrap_or_else(|| {
                 let fitting = free_bytes / 8 / row_bytes;
                 let power = 1 << fitting.max(1).ilog2();

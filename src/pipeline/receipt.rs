@@ -7,10 +7,11 @@ use arrow::datatypes::{Decimal128Type, DecimalType};
 use clap::ValueEnum;
 
 use super::budget::Budget;
+use super::columnar;
 use super::dialect::{Formats, SourceFormat};
 use super::infer::Table;
 use super::plan::Plan;
-use crate::base::{Column, DataType, TimeUnit, Value};
+use crate::base::{Column, DataType, Result, TimeUnit, Value};
 use crate::config::Config;
 use crate::input::{self, Source};
 use crate::output::PartInfo;
@@ -67,7 +68,11 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
             .map(|(index, (source, counters))| {
                 let places = outcome.formats.places(index);
                 InputReceipt {
-                    dialect: Some(dialect(source, &outcome.formats.sources[index])),
+                    dialect: match source.columnar() {
+                        None => Some(dialect(source, &outcome.formats.sources[index])),
+                        Some(_) => None,
+                    },
+                    columnar: source.columnar().map(columnar::receipt),
                     columns_missing: first(&places.missing),
                     columns_missing_total: places.missing.len() as u64,
                     columns_extra: first(&places.extra),
@@ -120,6 +125,7 @@ fn first(names: &[String]) -> Vec<String> {
 fn input(source: &Source, counters: &SourceCounters) -> InputReceipt {
     let reading = source.reading();
     let byte_offsets = match (reading.encoding, reading.compression) {
+        _ if source.columnar().is_some() => "the Parquet file, whose row groups start there",
         ("UTF-8", None) if reading.replaced == 0 => match reading.is_stream {
             false => "the file",
             true => "the stream",
@@ -177,22 +183,35 @@ pub(crate) fn understood(source: &Source, format: &SourceFormat) -> PlanInput {
     PlanInput {
         path: source.path().to_string_lossy().into_owned(),
         bytes: source.length(),
-        dialect: dialect(source, format),
+        dialect: match source.columnar() {
+            None => dialect(source, format),
+            Some(_) => DialectReceipt::default(),
+        },
+        columnar: source.columnar().map(columnar::receipt),
     }
 }
 
-/// What was found out about `source`.
-pub(crate) fn sniffed(source: &Source, format: &SourceFormat, table: &Table) -> SniffReceipt {
-    let columns = table.inferred.iter().map(|found| SniffColumn {
+/// What was found out about `source`, which is source `index`.
+pub(crate) fn sniffed(
+    index: usize,
+    source: &Arc<Source>,
+    formats: &Formats,
+    table: &Table,
+) -> Result<SniffReceipt> {
+    let (mut inferred, places) = (table.inferred.clone(), &formats.places(index).fields);
+    columnar::add_examples(&mut inferred, source, places)?;
+    let columns = inferred.into_iter().map(|found| SniffColumn {
         name: found.column.name.to_string(),
         data_type: found.column.data_type.to_string(),
         cells: found.cells,
         fits: found.fits,
-        example: found.example.clone(),
-        why: found.why.clone(),
+        example: found.example,
+        why: found.why,
     });
+    let mut columns: Vec<SniffColumn> = columns.collect();
+    columnar::name_others(&mut columns, source, places);
     let reading = source.reading();
-    SniffReceipt {
+    Ok(SniffReceipt {
         path: source.path().to_string_lossy().into_owned(),
         bytes: match reading.is_cut {
             true => reading.disk_bytes,
@@ -202,9 +221,13 @@ pub(crate) fn sniffed(source: &Source, format: &SourceFormat, table: &Table) -> 
         compression: reading.compression.map(str::to_owned),
         encoding: reading.encoding.to_owned(),
         encoding_why: reading.why.clone(),
-        dialect: dialect(source, format),
-        columns: columns.collect(),
-    }
+        dialect: match source.columnar() {
+            None => dialect(source, &formats.sources[index]),
+            Some(_) => DialectReceipt::default(),
+        },
+        columnar: source.columnar().map(columnar::receipt),
+        columns,
+    })
 }
 
 fn options(config: &Config) -> serde_json::Value {

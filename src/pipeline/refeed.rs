@@ -109,15 +109,16 @@ pub(crate) fn open(
         current: None,
         opened: Vec::new(),
     };
-    let (mut cells, mut blank, mut bytes) = (0_u64, 0_u64, 0);
+    let (mut cells, mut idle, mut bytes) = (0_u64, 0_u64, 0);
     for reject in RejectsFile::read(path)? {
         let reject = reject?;
         bytes += reject.raw.len() as u64;
         go_on(bytes)?;
         let is_blank = reject.raw.iter().all(u8::is_ascii_whitespace);
         cells += u64::from(reject.is_cell);
-        blank += u64::from(is_blank && !reject.is_cell);
-        if !reject.is_cell && !is_blank {
+        let is_idle = is_blank || reject.is_header;
+        idle += u64::from(is_idle && !reject.is_cell);
+        if !reject.is_cell && !is_idle {
             feeding.push(reject)?;
         }
     }
@@ -136,8 +137,10 @@ pub(crate) fn open(
             "{cells} rejected cells are of rows that are in the lake; left out"
         ));
     }
-    if blank > 0 {
-        evidence.push(format!("{blank} rows have no raw bytes; left out"));
+    if idle > 0 {
+        evidence.push(format!(
+            "{idle} rows are headers that came again, or have no raw bytes; left out"
+        ));
     }
     let columns = Opened {
         source: Arc::new(intake.draft()?.finish(beside.into(), WHY)?),

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use super::belt::{Belt, BeltParts, BeltStage};
 use super::budget::Budget;
 use super::cancel::CalledOff;
+use super::columnar;
+use super::cost::RowCost;
 use super::dialect::Formats;
 use super::gate::Gates;
 use super::infer::{self, Looking, Table};
@@ -21,7 +23,7 @@ use super::plan::{self, Plan};
 use super::preview;
 use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
-use super::settle::{Settled, row_cost};
+use super::settle::Settled;
 use super::sink::Sink;
 use super::stages::{self, Inline, PassPlan};
 use super::tally::{Kept, Totals};
@@ -37,7 +39,6 @@ use crate::report::{
 };
 use crate::steps::rolling::Skipped;
 use crate::steps::{Fit, FitOutcome, Fitted};
-
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -80,6 +81,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     let adapted = refeed::adapt(config, &paths)?;
     let config = &*adapted.config;
     let mut run = open(&adapted, &paths, None, interrupted)?;
+    columnar::check_taken(&run.sources, &run.formats.columns)?;
     let stage = || -> Result<Staging> {
         let mut staging = Staging::begin(&config.out, config.mode, &paths)?;
         staging.retire(&paths)?;
@@ -151,8 +153,9 @@ pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Ve
         let adapted = refeed::adapt(config, &paths)?;
         let run = open(&adapted, &paths, Some(open::SNIFFED_BYTES), interrupted)?;
         let table = run.infer()?;
-        let sources = run.sources.iter().zip(&run.formats.sources);
-        sniffed.extend(sources.map(|(source, format)| receipt::sniffed(source, format, &table)));
+        for (index, source) in run.sources.iter().enumerate() {
+            sniffed.push(receipt::sniffed(index, source, &run.formats, &table)?);
+        }
     }
     Ok(sniffed)
 }
@@ -163,6 +166,7 @@ pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Pla
     let adapted = refeed::adapt(config, &paths)?;
     let config = &*adapted.config;
     let run = open(&adapted, &paths, None, interrupted)?;
+    columnar::check_taken(&run.sources, &run.formats.columns)?;
     let table = run.infer()?;
     let settled = Settled::new(config, &table, run.limit_bytes)?;
     let inputs = run.sources.iter().zip(&run.formats.sources);
@@ -398,7 +402,7 @@ impl Run<'_> {
         budget: &Arc<Budget>,
         sink: Option<Sink>,
     ) -> BeltParts {
-        let row_cost = row_cost(plan, &pass);
+        let row_cost = RowCost::new(plan, &pass);
         let schema = Arc::new(plan.schema.clone());
         let formats = self.formats.readers(&schema, &pass.needed, &self.nulls);
         let records = self.formats.records(&self.sources).into_iter();
@@ -419,6 +423,7 @@ impl Run<'_> {
             row_cost,
             threads: self.config.threads,
             record_bytes_max: layout.record_bytes_max,
+            page_bytes_max: layout.page_bytes_max,
             fail_on_reject: self.config.on_bad_row == OnBadRow::Fail,
         }
     }

@@ -5,20 +5,14 @@
 
 use std::sync::Arc;
 
-use super::belt::RowCost;
 use super::budget::Budget;
+use super::cost::CELL_BYTES;
 use super::infer::Table;
 use super::layout::{Layout, LayoutRequest};
 use super::plan::Plan;
-use super::stages::PassPlan;
 use crate::base::Result;
 use crate::config::Config;
 use crate::report;
-
-/// What a cell takes in its array, with its validity.
-const CELL_BYTES: usize = 9;
-/// What a row takes to be grouped by key: its index, hash and dense key id.
-const KEY_BYTES: usize = 16;
 
 /// What a run is made of.
 pub(super) struct Settled {
@@ -51,21 +45,5 @@ impl Settled {
             layout,
             budget: Arc::new(budget),
         })
-    }
-}
-
-/// What `pass` makes a row of the plan's columns cost.
-pub(super) fn row_cost(plan: &Plan, pass: &PassPlan) -> RowCost {
-    let columns = plan.schema.columns.iter().zip(&pass.needed);
-    let read = columns.filter(|(_, needed)| **needed);
-    let keyed = pass.stages.iter().any(|stage| !stage.keyed.is_empty());
-    let made = match pass.fits {
-        true => 0,
-        false => plan.schema.columns.len() - plan.input_columns,
-    };
-    RowCost {
-        decoded_bytes: read.clone().count() * CELL_BYTES,
-        has_text: { read }.any(|(column, _)| column.data_type.is_text()),
-        derived_bytes: made * CELL_BYTES + usize::from(keyed) * KEY_BYTES,
     }
 }

@@ -36,6 +36,9 @@ pub(crate) struct Tally {
 
 /// The places of ascending offsets into a chunk.
 fn positions(chunk: &Chunk, offsets: &[usize]) -> Vec<Position> {
+    if chunk.source.columnar().is_some() {
+        return offsets.iter().map(|&row| chunk.position(row)).collect();
+    }
     let bytes = chunk.bytes();
     let (mut line, mut counted) = (chunk.first_line, 0);
     let place = |&offset: &usize| {

@@ -15,16 +15,17 @@ pub(crate) struct Place {
     pub(crate) source: Arc<Source>,
     pub(crate) offset: u64,
     pub(crate) first_line: u64,
-    pub(crate) splitter: Arc<dyn RecordSplit>,
+    /// What told its records apart; `None` if they are typed rows.
+    pub(crate) splitter: Option<Arc<dyn RecordSplit>>,
 }
 
 impl Place {
-    pub(crate) fn of(chunk: &Chunk, splitter: &Arc<dyn RecordSplit>) -> Self {
+    pub(crate) fn of(chunk: &Chunk, splitter: Option<&Arc<dyn RecordSplit>>) -> Self {
         Self {
             source: Arc::clone(&chunk.source),
-            offset: chunk.offset,
+            offset: chunk.place(),
             first_line: chunk.first_line,
-            splitter: Arc::clone(splitter),
+            splitter: splitter.map(Arc::clone),
         }
     }
 
@@ -40,6 +41,12 @@ impl Place {
 
     /// The position of the chunk's record `record`.
     fn position_of(&self, record: usize) -> Position {
+        let Some(splitter) = &self.splitter else {
+            return Position {
+                line: Some(self.first_line + record as u64),
+                ..self.source.position(self.offset)
+            };
+        };
         let bytes = self.source.bytes();
         let limits = SplitLimits {
             records_max: record,
@@ -49,7 +56,7 @@ impl Place {
         let start = usize::try_from(self.offset).expect("a mapped file fits the address space");
         let split = match record {
             0 => None,
-            _ => Some(self.splitter.split(bytes, start, &limits, &mut |_| {})),
+            _ => Some(splitter.split(bytes, start, &limits, &mut |_| {})),
         };
         Position {
             path: self.source.path().to_path_buf(),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 
+use super::rows::RowWork;
 use super::sampling::Sampling;
 use crate::base::{Dialect, ErrorKind, Reject, Repair, Result};
 use crate::csv::{Fields, Indexer};
@@ -85,8 +86,11 @@ pub(crate) struct Worker {
     formats: Arc<Formats>,
     /// The formats last read, by their index.
     readers: Vec<(usize, Reader)>,
+    /// What reads the records that are typed rows.
+    rows: RowWork,
     repair: Repair,
     record_bytes_max: usize,
+    page_bytes_max: usize,
     /// Where in the last chunk a field is not empty that was taken for one behind a trailing
     /// delimiter.
     behind: Option<usize>,
@@ -106,12 +110,20 @@ pub(crate) struct WorkerTime {
 }
 
 impl Worker {
-    pub(crate) fn new(formats: &Arc<Formats>, repair: Repair, record_bytes_max: usize) -> Self {
+    /// A worker that takes in records of at most `record_bytes_max` and, of typed columns, pages of
+    /// at most `page_bytes_max`.
+    pub(crate) fn new(
+        formats: &Arc<Formats>,
+        repair: Repair,
+        (record_bytes_max, page_bytes_max): (usize, usize),
+    ) -> Self {
         Self {
             readers: Vec::new(),
             formats: Arc::clone(formats),
+            rows: RowWork::default(),
             repair,
             record_bytes_max,
+            page_bytes_max,
             behind: None,
             left_out: 0,
             scratch: Bump::new(),
@@ -134,9 +146,28 @@ impl Worker {
         self.latency.record(work as usize, started.elapsed());
     }
 
-    /// Indexes and decodes one chunk.
+    /// What decoding `chunk` takes besides its batch, as far as this worker does not hold it yet.
+    pub(crate) fn opening_bytes(&self, chunk: &Chunk) -> usize {
+        let index = self.formats.of_source[chunk.source_index as usize];
+        self.rows
+            .opening_bytes(chunk, &self.formats.all[index].decode)
+    }
+
+    /// Decodes one chunk, its text indexed before.
     pub(crate) fn decode(&mut self, chunk: &Chunk) -> Result<Decoded> {
         let index = self.formats.of_source[chunk.source_index as usize];
+        let format = &self.formats.all[index];
+        if chunk.source.columnar().is_none() {
+            return self.decode_text(chunk, index);
+        }
+        self.behind = None;
+        let max = self.page_bytes_max;
+        let decoded = self.rows.decode(chunk, &format.decode, max)?;
+        self.sample(chunk, decoded)
+    }
+
+    /// Indexes and decodes one chunk of text, whose format is that of `index`.
+    fn decode_text(&mut self, chunk: &Chunk, index: usize) -> Result<Decoded> {
         let format = &self.formats.all[index];
         let delimiter = format.dialect.delimiter;
         let known = self.readers.iter().position(|(known, _)| *known == index);
@@ -183,6 +214,11 @@ impl Worker {
             let text = format!("{split} records were split off, {found} decoded or rejected");
             return Err(ErrorKind::Balance(text).into());
         }
+        self.sample(chunk, decoded)
+    }
+
+    /// What is kept of a chunk.
+    fn sample(&mut self, chunk: &Chunk, mut decoded: Decoded) -> Result<Decoded> {
         self.left_out = match self.formats.sampling {
             None => 0,
             Some(sampling) => sampling.apply(&mut decoded.batch, chunk.first_record)?,

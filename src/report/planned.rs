@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::render::{Page, short_name};
-use super::{BudgetTerm, DialectReceipt, printable, units};
+use super::{BudgetTerm, ColumnarReceipt, DialectReceipt, printable, units};
 
 /// What a run would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -50,8 +50,11 @@ pub struct PlanInput {
     pub path: String,
     /// Length of its text, in bytes.
     pub bytes: u64,
-    /// How it is understood.
+    /// How it is understood, if it is text.
     pub dialect: DialectReceipt,
+    /// What it says of itself, if it is a Parquet file.
+    #[serde(rename = "parquet", skip_serializing_if = "Option::is_none")]
+    pub columnar: Option<ColumnarReceipt>,
 }
 
 /// A column and its type.
@@ -175,7 +178,11 @@ impl PlanReceipt {
 impl PlanInput {
     fn line(&self) -> String {
         let (path, bytes) = (printable(&self.path), units::bytes(self.bytes));
-        format!("{path} ({bytes}): {}", self.dialect.in_words())
+        let how = match &self.columnar {
+            Some(columnar) => columnar.in_words(),
+            None => self.dialect.in_words(),
+        };
+        format!("{path} ({bytes}): {how}")
     }
 }
 

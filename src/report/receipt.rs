@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counters, DialectReceipt, SourceCounters, StageSummary};
+use super::{ColumnarReceipt, Counters, DialectReceipt, SourceCounters, StageSummary};
 use crate::base::{Error, RepairKind, Result};
 
 /// What a run did.
@@ -102,8 +102,11 @@ pub struct InputReceipt {
     pub columns_extra_total: u64,
     /// Whether the columns it shares with others come in another order.
     pub columns_reordered: bool,
-    /// How it was understood.
+    /// How it was understood, if it is text.
     pub dialect: Option<DialectReceipt>,
+    /// What it says of itself, if it is a Parquet file.
+    #[serde(rename = "parquet", skip_serializing_if = "Option::is_none")]
+    pub columnar: Option<ColumnarReceipt>,
 }
 
 /// Records that became rows by a repair.

@@ -113,6 +113,8 @@ pub struct KeptReject {
     pub source: String,
     /// Whether it is a cell only, of a record that is in the lake.
     pub is_cell: bool,
+    /// Whether it is the header, which came again.
+    pub is_header: bool,
     /// The raw bytes, as they were or as somebody mended them.
     pub raw: Vec<u8>,
 }
@@ -171,6 +173,7 @@ fn kept(record: &csv::StringRecord) -> Result<KeptReject, String> {
         line: record.position().map_or(1, csv::Position::line),
         source: source.to_owned(),
         is_cell: !known.is_record(),
+        is_header: *known == Reason::RepeatedHeader,
         raw,
     })
 }

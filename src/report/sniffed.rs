@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::render::{Page, short_name};
-use super::{encode_raw, printable, units};
+use super::{ColumnarReceipt, encode_raw, printable, units};
 use crate::base::{Dialect, LineEnd};
 
 /// How a source was understood.
@@ -82,8 +82,11 @@ pub struct SniffReceipt {
     pub encoding: String,
     /// How one can tell, in words.
     pub encoding_why: String,
-    /// How it is understood.
+    /// How it is understood, if it is text.
     pub dialect: DialectReceipt,
+    /// What it says of itself, if it is a Parquet file.
+    #[serde(rename = "parquet", skip_serializing_if = "Option::is_none")]
+    pub columnar: Option<ColumnarReceipt>,
     /// Its columns.
     pub columns: Vec<SniffColumn>,
 }
@@ -219,6 +222,22 @@ impl SniffReceipt {
         let seen = seen.unwrap_or_default();
         let bytes = units::bytes(self.bytes);
         page.line(&format!("{title}  {bytes}{packed}{seen}"));
+        match &self.columnar {
+            Some(columnar) => page.line(&columnar.in_words()),
+            None => self.render_dialect(&mut page),
+        }
+        page.line("");
+        let mut table = vec![["column", "type", "fits", "example"].map(String::from)];
+        table.extend(self.columns.iter().take(COLUMNS_MAX).map(SniffColumn::row));
+        page.table(&table);
+        if self.columns.len() > COLUMNS_MAX {
+            let more = self.columns.len() - COLUMNS_MAX;
+            page.line(&format!("… and {more} more, all in --json"));
+        }
+        page.text
+    }
+
+    fn render_dialect(&self, page: &mut Page) {
         let encoding = (printable(&self.encoding), printable(&self.encoding_why));
         page.line(&format!("{} ({})", encoding.0, encoding.1));
         page.line(&self.dialect.in_words());
@@ -242,15 +261,6 @@ impl SniffReceipt {
                 }
             ));
         }
-        page.line("");
-        let mut table = vec![["column", "type", "fits", "example"].map(String::from)];
-        table.extend(self.columns.iter().take(COLUMNS_MAX).map(SniffColumn::row));
-        page.table(&table);
-        if self.columns.len() > COLUMNS_MAX {
-            let more = self.columns.len() - COLUMNS_MAX;
-            page.line(&format!("… and {more} more, all in --json"));
-        }
-        page.text
     }
 }
 
