@@ -99,7 +99,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
             }
         }
         "on-bad-row" | "max-rejects" | "max-rejects-per-file" | "strict" => {
-            set_gate(options, entry)?
+            set_gate(options, entry)?;
         }
         key if set_layout(&mut options.layout, key, entry)? => {}
         key => return set_columns(&mut options.columns, key, entry),

@@ -119,7 +119,7 @@ pub(crate) fn open(
         let is_idle = is_blank || reject.is_header;
         idle += u64::from(is_idle && !reject.is_cell);
         if !reject.is_cell && !is_idle {
-            feeding.push(reject)?;
+            feeding.push(&reject)?;
         }
     }
     feeding.end()?;
@@ -176,11 +176,11 @@ struct Current<'a> {
 }
 
 impl<'a> Feeding<'a> {
-    fn push(&mut self, reject: KeptReject) -> Result<()> {
+    fn push(&mut self, reject: &KeptReject) -> Result<()> {
         let is_current = |current: &Current<'_>| current.source.path == reject.source;
         if !self.current.as_ref().is_some_and(is_current) {
             self.end()?;
-            self.current = Some(self.begin(&reject)?);
+            self.current = Some(self.begin(reject)?);
         }
         let current = self.current.as_mut().expect("it was just begun");
         // Blank lines are no records: they keep the numbers of the lines.
