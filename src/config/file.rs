@@ -287,9 +287,8 @@ mod tests {
     #[test]
     fn every_flag_has_its_key() {
         let value = |name: &str| match name {
-            "header" | "no-header" | "no-sniff" | "skip-space" | "json" | "quiet" | "verbose" => {
-                "true"
-            }
+            "header" | "no-header" | "no-sniff" | "skip-space" | "strict" | "json" | "quiet"
+            | "verbose" => "true",
             "dtype" => "{ a = 'int64' }",
             "rename" => "['a=b']",
             "sample" => "0.5",

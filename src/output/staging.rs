@@ -772,18 +772,35 @@ mod tests {
                 .is_err()
         };
         for mode in [Mode::Overwrite, Mode::Append] {
-            for input in [
-                &lake,
-                &hard,
-                &soft,
-                &lake.join("_rejects/rejects-00000.csv"),
-            ] {
+            for input in [&lake, &hard, &soft] {
                 assert!(refused(mode, input), "{mode:?} {}", input.display());
             }
             assert!(!refused(mode, &home.path().join("missing.csv")));
         }
-        assert!(refused(Mode::Overwrite, &inner));
-        assert!(!refused(Mode::Append, &inner));
+        for fed in [&inner, &lake.join("_rejects/rejects-00000.csv")] {
+            assert!(refused(Mode::Overwrite, fed));
+            assert!(!refused(Mode::Append, fed));
+        }
+    }
+
+    #[test]
+    fn rejects_that_are_fed_in_again_are_put_aside() {
+        for is_inside in [false, true] {
+            let (_home, lake) = home(&OLD);
+            fs::write(lake.join("_rejects/refeed-00000.json"), "{}").unwrap();
+            let rejects = lake.join("_rejects/rejects-00000.csv");
+            let old = fs::read_to_string(&rejects).unwrap();
+            let mut staging = begin(&lake, Mode::Append, is_inside);
+            staging.retire(&[rejects, lake.join("README")]).unwrap();
+            fill(&staging, "new");
+            staging.commit().unwrap();
+            let tree = tree(&lake);
+            assert_eq!(tree["_rejects/fed-00000.csv"], old);
+            assert_eq!(tree["_rejects/rejects-00001.csv"], "new");
+            let names = ["rejects-00000.csv", "refeed-00000.json"];
+            let gone = names.map(|name| !tree.contains_key(&format!("_rejects/{name}")));
+            assert_eq!(gone, [true, true], "{tree:?}");
+        }
     }
 
     #[test]
