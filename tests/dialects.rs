@@ -258,19 +258,6 @@ fn a_table_that_is_too_wide_ends_the_run_at_once() {
 }
 
 #[test]
-fn a_table_too_wide_for_the_memory_limit_is_refused_before_it_takes_the_memory() {
-    let home = Home::new();
-    let record: Vec<String> = (0..60_000).map(|number| format!("c{number}")).collect();
-    home.write("in.csv", format!("{0}\n{0}\n", record.join(",")));
-    let message = home.fails("-i in.csv -o lake -t 2 --memory-limit 128MiB", 4);
-    assert!(
-        message.contains("finding out the types of 60000 columns"),
-        "{message}"
-    );
-    assert!(message.contains("--select"), "{message}");
-}
-
-#[test]
 fn flags_that_contradict_each_other() {
     let home = Home::new();
     home.write("in.csv", "a\n");

@@ -154,3 +154,20 @@ fn a_lake_as_input() {
         assert_eq!(receipt.totals.rows_written, receipt.totals.rows_read);
     }
 }
+
+#[test]
+fn a_table_too_wide_for_the_limit_is_refused_before_it_takes_the_memory() {
+    let home = Home::new();
+    let record: Vec<String> = (0..60_000).map(|number| format!("c{number}")).collect();
+    home.write("in.csv", format!("{0}\n{0}\n", record.join(",")));
+    let line = "-i in.csv -o lake -t 2 --memory-limit 128MiB";
+    let (output, peak) = watched_to_the_end(&home, line);
+    let message = message(&output);
+    assert_eq!(output.status.code(), Some(4), "{message}");
+    assert!(
+        message.contains("finding out the types of 60000 columns"),
+        "{message}"
+    );
+    assert!(message.contains("--select"), "{message}");
+    assert!(peak < 128 * MIB, "{peak}");
+}

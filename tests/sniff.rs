@@ -424,6 +424,12 @@ fn sniff_prints_what_files_hold() {
     let sniffed: Vec<SniffReceipt> = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(sniffed[0].columns[0].name, "column_1");
     assert_eq!(sniffed[0].dialect.delimiter, "\\t");
+    home.write("c.csv", "a, b\n1, x\n2, y\n");
+    for (flags, skips) in [("", true), ("--skip-space no", false)] {
+        let output = home.run(&format!("sniff {flags} c.csv --json"));
+        let sniffed: Vec<SniffReceipt> = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(sniffed[0].dialect.skip_space, skips, "{flags}");
+    }
     assert!(home.fails("sniff", 2).contains("<FILE>"));
     assert!(home.fails("sniff none.csv", 2).contains("none.csv"));
     assert!(!home.lake().exists());

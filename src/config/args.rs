@@ -93,6 +93,22 @@ pub struct SniffArgs {
     #[arg(long, value_name = "BYTE", value_parser = parse_quote, help_heading = INPUT)]
     pub(super) quote: Option<Quote>,
 
+    /// The byte that makes the next one ordinary, or none
+    #[arg(long, value_name = "BYTE", value_parser = parse_escape, help_heading = INPUT)]
+    pub(super) escape: Option<Escape>,
+
+    /// Lines that start with this are no records, or none
+    #[arg(long, value_name = "PREFIX", value_parser = parse_comment, help_heading = INPUT)]
+    pub(super) comment: Option<Comment>,
+
+    /// What ends a record: lf or any
+    #[arg(long, value_name = "WHAT", hide_possible_values = true, help_heading = INPUT)]
+    pub(super) line_end: Option<LineEnd>,
+
+    /// Spaces before a field are no part of it: yes, no or auto
+    #[arg(long, value_name = "WHEN", hide_possible_values = true, help_heading = INPUT)]
+    pub(super) skip_space: Option<SkipSpace>,
+
     /// The first record is data, not names
     #[arg(long, help_heading = INPUT)]
     pub(super) no_header: bool,
@@ -114,6 +130,10 @@ impl From<SniffArgs> for Options {
             out: Some("lake".into()),
             delimiter: args.delimiter,
             quote: args.quote,
+            escape: args.escape,
+            comment: args.comment,
+            line_end: args.line_end,
+            skip_space: args.skip_space,
             no_header: args.no_header,
             layout: args.layout,
             json: args.json,

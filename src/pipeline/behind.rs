@@ -54,7 +54,7 @@ impl SourceFormat {
                 what: What::Footer,
             });
             self.evidence
-                .push("footer: records of other width at the end".to_owned());
+                .push("footer: records of other width at the end (--keep footer)".to_owned());
         }
     }
 }

@@ -271,6 +271,12 @@ fn given_dialect(config: &Config) -> serde_json::Value {
         true => value,
         false => Value::Null,
     };
+    let keep = [
+        ("units", known.keep.units),
+        ("footer", known.keep.footer),
+        ("trailing", known.keep.trailing),
+    ];
+    let kept = { keep.into_iter() }.filter_map(|(word, is_kept)| is_kept.then_some(word));
     serde_json::json!({
         "delimiter": given(known.delimiter.is_some(), text(dialect.delimiter).into()),
         "quote": given(known.quote.is_some(), or_none(dialect.quote.map(text))),
@@ -279,6 +285,7 @@ fn given_dialect(config: &Config) -> serde_json::Value {
         "line_end": given(known.line_end.is_some(), choice(&dialect.line_end).into()),
         "skip_space": given(known.skip_space.is_some(), dialect.skip_space.into()),
         "header": given(known.header.is_some(), dialect.header.into()),
+        "keep": kept.collect::<Vec<_>>(),
     })
 }
 

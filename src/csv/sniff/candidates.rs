@@ -96,7 +96,7 @@ impl<'a> Choice<'a> {
             evidence.push("line ends: lone carriage returns end records too".to_owned());
         }
         if dialect.skip_space {
-            evidence.push("spaces stand between delimiters and quotes".to_owned());
+            evidence.push("spaces behind delimiters are skipped (--skip-space no)".to_owned());
         }
         evidence
     }

@@ -259,7 +259,7 @@ fn place(sniffed: &mut Sniffed, grid: &Grid<'_>, start: usize, known: &Known) {
         let cells = words::list(&grid.cells(next));
         sniffed
             .evidence
-            .push(format!("units: {cells} below the names"));
+            .push(format!("units: {cells} below the names (--keep units)"));
         sniffed.data = units.next;
     }
 }
@@ -281,7 +281,7 @@ fn fit(sniffed: &mut Sniffed, grid: &Grid<'_>, first: usize, keep_trailing: bool
         sniffed.columns = width - 1;
         sniffed
             .evidence
-            .push("trailing delimiter: the last field of every record is empty".into());
+            .push("trailing delimiter: all last fields are empty (--keep trailing)".into());
     } else if is_short {
         sniffed.lacks_first_name = true;
         sniffed
@@ -455,9 +455,9 @@ fn foot(sniffed: &mut Sniffed, grid: &Grid<'_>) {
         what: What::Footer,
     });
     let lines = words::count(records.len() - data - at, "record");
-    sniffed
-        .evidence
-        .push(format!("footer: {lines} of other width at the end"));
+    sniffed.evidence.push(format!(
+        "footer: {lines} of other width at the end (--keep footer)"
+    ));
     sniffed.end = Some(from.start);
 }
 
