@@ -7,6 +7,7 @@
 //!
 //! Next to `output`, this is the only place that names the `parquet` crate.
 
+mod checked;
 mod column;
 mod footer;
 mod guard;

@@ -14,6 +14,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::Columnar;
+use super::checked::CheckedPages;
 use crate::input::Source;
 
 /// How the refusal of a page that is too large begins.
@@ -141,6 +142,10 @@ impl OneColumn {
         let group = columnar.metadata.row_group(group);
         let rows = usize::try_from(group.num_rows())?;
         let pages = SerializedPageReader::new(Arc::clone(mapped), group.column(leaf), rows, None)?;
+        let pages = CheckedPages {
+            pages: Box::new(pages),
+            has_levels: group.column(leaf).column_descr().max_def_level() > 0,
+        };
         Ok(Self(Some(Box::new(pages))))
     }
 }

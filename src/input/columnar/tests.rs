@@ -10,13 +10,16 @@ use arrow::array::{
 use arrow::compute::concat;
 use arrow::datatypes::Int32Type;
 use parquet::arrow::ArrowWriter;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::basic::Compression;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 
 use super::*;
 use crate::base::{DataType, Value};
 use crate::input::Source;
 
 const PAGE_BYTES_MAX: usize = 1 << 20;
+/// Bytes from one damaged place to the next.
+const DAMAGE_STEP: usize = 11;
 
 /// A file of 1000 rows in four row groups, in pages of 64 rows.
 fn table() -> RecordBatch {
@@ -215,35 +218,76 @@ fn a_footer_that_cannot_be_read_says_what_to_do() {
     );
 }
 
+/// Reads all of what may be a damaged file; whether it was refused. At most an error, whatever the
+/// bytes are.
+fn is_refused(path: &Path, bytes: &[u8]) -> bool {
+    std::fs::write(path, bytes).expect("written");
+    let Ok(source) = open(path) else {
+        return true;
+    };
+    let Some(columnar) = source.columnar() else {
+        return false;
+    };
+    let columns = columnar.columns().iter().enumerate();
+    let readable = columns.filter(|(_, column)| !matches!(column.holds, Holds::Other(_)));
+    let readable: Vec<usize> = readable.map(|(index, _)| index).collect();
+    let conditions = readable.iter().map(|&column| Condition {
+        column,
+        comparison: Comparison::IsNotNull,
+    });
+    columnar.groups_that_may_match(&conditions.collect::<Vec<_>>());
+    columnar.summary();
+    // A footer may promise any number of rows; the first slices tell.
+    columnar.rows() > 1000 || cells(&source, &readable, 50, 1).is_err()
+}
+
 #[test]
-fn a_flipped_byte_is_an_error_or_some_cell() {
-    let whole = written(&table().slice(0, 120), properties());
+fn damage_is_an_error_or_some_cell() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("table");
-    let mut refused = 0;
-    for at in (0..whole.len()).step_by(3) {
-        for flip in [0xFF, 0x01] {
-            let mut bytes = whole.clone();
-            bytes[at] ^= flip;
-            std::fs::write(&path, &bytes).expect("written");
-            let source = match open(&path) {
-                Ok(source) if source.columnar().is_some() => source,
-                Ok(_) => continue,
-                Err(_) => {
-                    refused += 1;
-                    continue;
-                }
-            };
-            let columnar = source.columnar().expect("typed columns");
-            let columns = columnar.columns().iter().enumerate();
-            let readable = columns.filter(|(_, column)| column.leaf.is_some());
-            let readable: Vec<usize> = readable.map(|(index, _)| index).collect();
-            if columnar.rows() > 1000 || cells(&source, &readable, 50, 1).is_err() {
-                refused += 1;
+    let table = table().slice(0, 120);
+    let ways = [
+        (WriterVersion::PARQUET_1_0, Compression::UNCOMPRESSED, true),
+        (WriterVersion::PARQUET_2_0, Compression::SNAPPY, false),
+        (WriterVersion::PARQUET_2_0, Compression::UNCOMPRESSED, false),
+        (WriterVersion::PARQUET_1_0, Compression::LZ4_RAW, true),
+    ];
+    for (version, codec, dictionary) in ways {
+        let properties = properties().into_builder();
+        let properties = properties
+            .set_writer_version(version)
+            .set_compression(codec)
+            .set_dictionary_enabled(dictionary);
+        let whole = written(&table, properties.build());
+        assert!(!is_refused(&path, &whole));
+        let mut refused = 0;
+        for at in (0..whole.len()).step_by(DAMAGE_STEP) {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << (at % 8);
+            let mut filled = whole.clone();
+            let end = whole.len().min(at + 1 + at % 5);
+            filled[at..end].fill(if at % 2 == 0 { 0xFF } else { 0x80 });
+            for bytes in [flipped, filled] {
+                refused += usize::from(is_refused(&path, &bytes));
             }
         }
+        assert!(refused > 0);
     }
-    assert!(refused > 0);
+}
+
+#[test]
+fn a_file_that_shrinks_under_a_reader_is_told_as_that() {
+    let (_dir, path) = file(&written(&table(), properties()));
+    let source = open(&path).expect("opened");
+    let writer = std::fs::OpenOptions::new().write(true).open(&path);
+    writer.and_then(|file| file.set_len(100)).expect("cut");
+    let error = cells(&source, &[0, 1], 100, 1)
+        .expect_err("cut")
+        .to_string();
+    assert!(
+        error.contains("shrank") && error.contains("to 100 bytes"),
+        "{error}"
+    );
 }
 
 #[test]
