@@ -30,7 +30,9 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
     let dialect = dialect(&options)?;
     let known = known(&options)?;
     let mut steps = options.steps;
+    steps.extend(options.filter.into_iter().map(StepSpec::row));
     steps.extend(options.impute);
+    steps.extend(options.derive.into_iter().map(StepSpec::row));
     steps.extend(options.rolling);
     let config = Config {
         input: options.input,
@@ -129,7 +131,9 @@ impl Options {
             key: or(self.key, file.key),
             time: self.time.or(file.time),
             order: self.order.or(file.order),
+            filter: self.filter,
             impute: self.impute,
+            derive: self.derive,
             rolling: self.rolling,
             min_samples: self.min_samples.or(file.min_samples),
             out: self.out.or(file.out),
@@ -323,13 +327,14 @@ fn check_step(config: &Config, step: &StepSpec) -> Result<()> {
             )),
             _ => Ok(()),
         },
+        StepSpec::Row { .. } => Ok(()),
     }
 }
 
 fn check_new_names(config: &Config) -> Result<()> {
     let rolling = config.steps.iter().filter_map(|step| match step {
         StepSpec::Rolling { name, .. } => Some((step, name)),
-        StepSpec::Impute { .. } => None,
+        StepSpec::Impute { .. } | StepSpec::Row { .. } => None,
     });
     match duplicate(rolling, |(_, name)| name) {
         None => Ok(()),

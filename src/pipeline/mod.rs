@@ -28,6 +28,7 @@ mod budget;
 mod cancel;
 mod columns;
 mod dialect;
+mod fitting;
 mod header;
 mod inbox;
 mod infer;

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::belt::{Belt, BeltParts, BeltStage, RowCost};
+use super::belt::{Belt, BeltParts, BeltStage};
 use super::budget::Budget;
 use super::cancel::CalledOff;
 use super::dialect::Formats;
+use super::fitting::{CELL_BYTES, count_skipped, learn, row_cost};
 use super::infer::{self, Looking, Table};
 use super::lanes::Lanes;
 use super::layout::{Layout, LayoutRequest};
@@ -19,7 +20,7 @@ use super::open::{self, check, pool};
 use super::plan::{self, Plan};
 use super::receipt::{self, Outcome};
 use super::sink::Sink;
-use super::stages::{self, Inline, PassPlan};
+use super::stages::{self, PassPlan};
 use super::tally::{Kept, Totals};
 use super::travel::Place;
 use super::worker::Timed;
@@ -29,16 +30,11 @@ use crate::decode::{Declared, NullTokens, Widen};
 use crate::input::{Chunks, Outline, Source, SplitLimits};
 use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
 use crate::report::{self, Counters, Progress, ProgressState, Receipt, SniffReceipt, StageLatency};
-use crate::steps::rolling::Skipped;
-use crate::steps::{Fit, FitOutcome, Fitted};
+use crate::steps::expr::Settings;
+use crate::steps::{Fit, Fitted};
 
 /// The memory assumed where the system does not tell.
 const FALLBACK_MEMORY_BYTES: u64 = 4 << 30;
-
-/// What a cell takes in its array, with its validity.
-const CELL_BYTES: usize = 9;
-/// What a row takes to be grouped by key: its index, hash and dense key id.
-const KEY_BYTES: usize = 16;
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -59,6 +55,7 @@ struct Run<'c> {
     passes: usize,
     /// Where the last pass found its chunks.
     outline: Option<Outline>,
+    expressions: Settings,
 }
 
 /// What one attempt comes to.
@@ -74,7 +71,6 @@ struct Attempt {
 /// Does what `config` says; `interrupted` calls the run off from outside.
 pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Receipt> {
     let started = Instant::now();
-    let started_at = report::now_rfc3339();
     let mut run = open(config, open::discover(config)?, interrupted)?;
     let paths = run.paths.clone();
     let stage = || Staging::begin(&config.out, config.mode, &paths);
@@ -121,7 +117,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         busy: run.busy,
         waiting: run.waiting,
         budget: &budget,
-        started: started_at,
+        started: report::rfc3339(run.expressions.now),
         elapsed: started.elapsed(),
     };
     let receipt = receipt::receipt(outcome);
@@ -152,6 +148,7 @@ fn open<'c>(
     let limit_bytes = config
         .memory_limit
         .map_or(machine / 4 * 3, |bytes| bytes as usize);
+    let now = report::now_us();
     let sources = open::sources(config, &paths, limit_bytes, interrupted)?;
     let formats = Formats::find(&sources, config);
     check_sources(&sources)?;
@@ -170,6 +167,7 @@ fn open<'c>(
         waiting: Duration::ZERO,
         passes: 0,
         outline: None,
+        expressions: Settings { now, strict: false },
         config,
         interrupted: Arc::clone(interrupted),
         sources,
@@ -268,7 +266,11 @@ impl Run<'_> {
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
     fn attempt(&mut self, table: &Table, staging: &Staging) -> Result<Attempt, CalledOff> {
         let fit_bytes_max = self.limit_bytes / 4;
-        let plan = Plan::new(self.config, &table.columns, fit_bytes_max)?;
+        let request = plan::Request {
+            fit_bytes_max,
+            expressions: self.expressions,
+        };
+        let plan = Plan::new(self.config, &table.columns, request)?;
         let row_bytes: usize = plan
             .schema
             .columns
@@ -301,13 +303,7 @@ impl Run<'_> {
         let mut fitted: Vec<Option<Fitted>> = plan.steps.iter().map(|_| None).collect();
         let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
         loop {
-            let pass = stages::next_pass(
-                &plan.steps,
-                &fitted,
-                &mut again,
-                &plan.key,
-                plan.input_columns,
-            )?;
+            let pass = stages::next_pass(plan.steps(), &fitted, &mut again)?;
             let sink = match pass.fits {
                 true => None,
                 false => Some(self.sink(&plan, layout, &budget, staging)?),
@@ -341,7 +337,8 @@ impl Run<'_> {
         budget: &Arc<Budget>,
         staging: &Staging,
     ) -> Result<Sink> {
-        staging.check_append_schema(&plan.schema)?;
+        let schema = plan.output_schema();
+        staging.check_append_schema(&schema)?;
         let options = EncodeOptions {
             compression: self.config.compression,
             row_group_rows: layout.row_group_rows,
@@ -352,7 +349,7 @@ impl Run<'_> {
             part_bytes_max: self.config.part_bytes.unwrap_or(options.part_bytes_max),
             ..options
         };
-        let encoder = Arc::new(Encoder::new(&plan.schema, &options)?);
+        let encoder = Arc::new(Encoder::new(&schema, &options)?);
         let parts = Parts::new(Arc::clone(&encoder), staging);
         let totals = Totals::new(
             self.sources.len(),
@@ -361,7 +358,8 @@ impl Run<'_> {
             [staging.rejects_path(), staging.repairs_path()],
             self.config.rejects_max,
         );
-        Ok(Sink::new(layout, encoder, parts, totals, budget))
+        let output = plan.output.clone();
+        Ok(Sink::new(layout, output, encoder, parts, totals, budget))
     }
 
     fn belt_parts(
@@ -431,62 +429,6 @@ impl Run<'_> {
         let (parts, outline) = belt.into_parts()?;
         self.outline = outline;
         Ok(parts)
-    }
-}
-
-/// What `pass` makes a row of the plan's columns cost.
-fn row_cost(plan: &Plan, pass: &PassPlan) -> RowCost {
-    let columns = plan.schema.columns.iter().zip(&pass.needed);
-    let read = columns.filter(|(_, needed)| **needed);
-    let keyed = pass.stages.iter().any(|stage| !stage.keyed.is_empty());
-    let made = match pass.fits {
-        true => 0,
-        false => plan.schema.columns.len() - plan.input_columns,
-    };
-    RowCost {
-        decoded_bytes: read.clone().count() * CELL_BYTES,
-        has_text: { read }.any(|(column, _)| column.data_type.is_text()),
-        derived_bytes: made * CELL_BYTES + usize::from(keyed) * KEY_BYTES,
-    }
-}
-
-/// Ends a fit pass: collects what was learnt and which fits must go on.
-fn learn(
-    stages: Vec<BeltStage>,
-    budget: &Budget,
-    fitted: &mut [Option<Fitted>],
-    again: &mut [Option<Box<dyn Fit>>],
-) -> Result<()> {
-    for stage in stages {
-        for inline in stage.inline {
-            let Inline::Observe(fit) = inline.work else {
-                continue;
-            };
-            let observer = fit.into_inner().expect("no holder of this lock panics");
-            match observer.fit.finish()? {
-                FitOutcome::Done(learnt) => fitted[inline.step] = Some(learnt),
-                FitOutcome::Again(fit) => again[inline.step] = Some(fit),
-            }
-            // A fit that goes on is counted afresh from its next batch on.
-            budget.state_changed("", observer.counted_bytes, 0)?;
-        }
-        if let Some(lanes) = stage.lanes {
-            for left in lanes.finish(budget).into_iter().filter(|left| left.is_fit) {
-                fitted[left.step] = Some(Fitted::Shards(left.shards));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Adds up what the shards of rolling steps had to leave out.
-fn count_skipped(stages: Vec<BeltStage>, budget: &Budget, counters: &mut Counters) {
-    let lanes = stages.into_iter().filter_map(|stage| stage.lanes);
-    for left in lanes.flat_map(|lanes| lanes.finish(budget)) {
-        let shards = left.shards.iter();
-        let skipped = shards.filter_map(|shard| shard.downcast_ref::<Skipped>());
-        counters.steps[left.step].rows_without_time +=
-            skipped.map(|skipped| skipped.null_times).sum::<u64>();
     }
 }
 

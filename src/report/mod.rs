@@ -26,7 +26,7 @@ pub use memory::{
 pub use progress::{Progress, ProgressState, wants_color};
 pub use receipt::{
     BudgetTerm, ColumnReceipt, InputReceipt, MemoryReceipt, PartReceipt, Receipt, RejectsReceipt,
-    RepairCounts, RepairsReceipt, StepReceipt, Throughput, Totals, WorkersReceipt, now_rfc3339,
+    RepairCounts, RepairsReceipt, StepReceipt, Throughput, Totals, WorkersReceipt, now_us, rfc3339,
 };
 pub use rejects::{RejectRow, RejectsFile, RejectsWriter};
 pub use repairs::RepairsFile;
