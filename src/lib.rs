@@ -4,8 +4,8 @@
 //! The belt, one module per room, in the order the data passes them:
 //!
 //! ```text
-//!  files ─▶ input ─▶ csv ─▶ decode ─▶ steps (impute · rolling) ─▶ output ─▶ lake
-//!           Chunk    Fields   Batch     Batch ─▶ Batch             Parts
+//!  files ─▶ input ─▶ csv ─▶ decode ─▶ steps (filter · derive · impute · rolling) ─▶ output ─▶ lake
+//!           Chunk    Fields   Batch             Batch ─▶ Batch                      Parts
 //! ```
 //!
 //! Files of CSV go this way; the typed rows of a Parquet file go from `input` straight to `decode`.

@@ -1,6 +1,7 @@
 //! What the user meets before, beside and after a run: help, completions, the file of options, the
 //! receipt, progress. Keeps: standard output holds results alone.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -159,6 +160,37 @@ fn the_weather_example_runs_as_it_stands() {
     for column in ["temp", "pressure", "wind_gust"] {
         assert!(table.column(column).iter().all(Option::is_some), "{column}");
     }
+}
+
+#[test]
+fn the_comfort_example_runs_as_it_stands() {
+    let home = Home::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(binary());
+    command
+        .current_dir(root)
+        .args(["--config", "examples/comfort.toml", "--json", "-o"]);
+    let output = command
+        .arg(home.lake())
+        .output()
+        .expect("the binary starts");
+    assert!(output.status.success(), "{}", message(&output));
+    let receipt: Receipt = serde_json::from_slice(&output.stdout).expect("the receipt");
+    let totals = receipt.totals;
+    assert_eq!(totals.accounted(), totals.rows_read);
+    assert!(
+        totals.rows_filtered > 2_000 && totals.rows_written > 23_000,
+        "{totals:?}"
+    );
+    let table = lake::read(&home.lake());
+    assert_eq!(table.names.len(), 12);
+    let months = table.column("day").into_iter().flatten();
+    assert!(months.clone().all(|day| day < "2013-12-01"));
+    let classes: BTreeSet<Option<&str>> = table.column("felt").into_iter().collect();
+    assert_eq!(
+        classes,
+        ["cold", "freezing", "hot", "mild"].map(Some).into()
+    );
 }
 
 #[test]

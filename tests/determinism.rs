@@ -116,6 +116,47 @@ fn fits_behind_fits() {
 }
 
 #[test]
+fn rows_chosen_and_columns_made() {
+    let home = Home::new();
+    let config = r#"
+        key = "customer_id"
+        [[step]]
+        filter = ["amount > 0 OR amount IS NULL", "timestamp < now()"]
+        [[step]]
+        impute = { amount = "mean", region = "const:Unknown" }
+        [[step]]
+        [step.derive]
+        total = "quantity * amount * (1 - coalesce(discount, 0))"
+        month = "month(timestamp)"
+        region = "upper(region)"
+        share = "amount / (quantity - 3)"
+        label = "CASE WHEN total > 100 THEN region ELSE concat(product_category, '-', month) END"
+        draw = "hash(transaction_id, customer_id) % 100"
+        [[step]]
+        cut = { column = "amount", bins = [0, 100, 500, inf], labels = ["low", "mid", "high"], name = "class" }
+        [[step]]
+        rolling = { column = "total", functions = ["mean", "count"], windows = ["7"] }
+        [[step]]
+        filter = "draw < 90 AND total_mean_7 IS NOT NULL"
+        [[step]]
+        impute = { share = "median" }
+        [[step]]
+        clip = { share = [-1000, 1000] }
+        [[step]]
+        cast = { month = "utf8", label = "categorical" }
+        [[step]]
+        drop = ["discount", "payment_method"]
+    "#;
+    let path = home.write("steps.toml", config);
+    let job = keyed(Shape::Transactions, 15_000);
+    let rows = same_bytes(
+        &job,
+        &format!("--config {} --chunk-rows 701", path.display()),
+    );
+    assert!(rows > 1_000);
+}
+
+#[test]
 fn one_hot_key_and_no_key_at_all() {
     let hot = messy(Shape::Hot, 10_000);
     same_bytes(

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::compute::FilterBuilder;
+
+use super::{ErrorKind, Result};
 
 /// The rows of one chunk as Arrow arrays; from decoding on, only batches travel.
 ///
@@ -38,6 +41,31 @@ impl Batch {
         self.records
             .as_ref()
             .map_or(row, |records| records[row] as usize)
+    }
+
+    /// Keeps the rows that `mask`, which has no nulls, is true for; returns how many leave. `action`
+    /// is what is being done.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Encode`] if Arrow refuses, which it has no reason to.
+    pub fn keep(&mut self, mask: &BooleanArray, action: &'static str) -> Result<u64> {
+        let kept = mask.true_count();
+        let dropped = self.rows - kept;
+        if dropped == 0 {
+            return Ok(0);
+        }
+        let filter = FilterBuilder::new(mask).optimize().build();
+        for column in self.columns.iter_mut().flatten() {
+            let filtered = filter.filter(column);
+            *column = filtered.map_err(|source| ErrorKind::Encode {
+                action,
+                source: source.into(),
+            })?;
+        }
+        let rows = mask.values().set_indices();
+        self.records = Some(rows.map(|row| self.record(row) as u32).collect());
+        self.rows = kept;
+        Ok(dropped as u64)
     }
 
     /// Length of the cells, in bytes: the same for the same cells, whatever buffers hold them.

@@ -19,6 +19,7 @@ use super::quantity::{
     RejectsMax, parse_count, parse_min_samples, parse_record_bytes_max, parse_rejects_max,
     parse_size, parse_threads,
 };
+use super::row::{RowStep, parse_derive};
 use super::step::{StepSpec, parse_impute, parse_rolling};
 use crate::base::{Compression, InvalidBytes, LineEnd, Mode, Order, Progress, TooFew, TooMany};
 
@@ -353,6 +354,22 @@ pub struct Options {
     #[arg(long, value_name = "WHAT", hide_possible_values = true, help_heading = STEPS)]
     pub(super) order: Option<Order>,
 
+    /// Keep the rows for which a condition is true; repeatable
+    ///
+    /// SQL over the columns, such as "amount > 0 AND region IS NOT NULL". Rows for which it is false
+    /// or null are left out, and counted.
+    #[arg(long, value_name = "CONDITION", value_parser = RowStep::filter,
+        allow_hyphen_values = true, help_heading = STEPS)]
+    pub(super) filter: Vec<RowStep>,
+
+    /// Add a column computed from others; repeatable
+    ///
+    /// SQL over the columns, such as "total=price * quantity". A column of the same name is
+    /// replaced. On the command line filters come first, then imputes, derives and rollings; the
+    /// file's [[step]] list takes any order.
+    #[arg(long, value_name = "NAME=EXPR", value_parser = parse_derive, help_heading = STEPS)]
+    pub(super) derive: Vec<RowStep>,
+
     /// Fill a column's missing values; repeatable
     ///
     /// METHOD: mean, median, mode, const:VALUE, ffill, bfill, linear, or drop (removes the rows).
@@ -365,8 +382,7 @@ pub struct Options {
     ///
     /// FN: mean, sum, min, max, std, var, count, median, qNN (a percentile, such as q95), first
     /// or last. WINDOW: rows (7) or, with --time, a time in w, d, h, m (minutes), s, ms, us or ns
-    /// (1d, 6h, 30m, 1d12h). NAME defaults to COL_FN_WINDOW. On the command line imputes come
-    /// before rollings; the file's [[step]] list takes any order.
+    /// (1d, 6h, 30m, 1d12h). NAME defaults to COL_FN_WINDOW.
     #[arg(long, value_name = "COL:FN:WINDOW[:NAME]", value_parser = parse_rolling,
         help_heading = STEPS)]
     pub(super) rolling: Vec<StepSpec>,
@@ -446,8 +462,8 @@ pub struct Options {
     #[arg(short, long, help_heading = REPORTING)]
     pub(super) verbose: bool,
 
-    /// Steps of the file or the builder, in the order given there; they run before `impute` and
-    /// `rolling`.
+    /// Steps of the file or the builder, in the order given there; they run before those of
+    /// the flags.
     #[arg(skip)]
     pub(super) steps: Vec<StepSpec>,
 }

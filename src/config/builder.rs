@@ -1,6 +1,8 @@
 //! Calls -> [`Config`], for programs that use chunketl as a library.
 //! Keeps: every value goes through the parser its flag has, so no caller can get past a check.
 
+mod steps;
+
 use std::path::PathBuf;
 
 use super::args::Options;
@@ -343,26 +345,6 @@ impl Builder {
     pub fn order(mut self, what: Order) -> Self {
         self.options.order = Some(what);
         self
-    }
-
-    /// Adds a step that fills a column's missing values, the method spelled as for `--impute`.
-    pub fn impute(self, column: &str, method: &str) -> Self {
-        let option = format!("--impute {column}={method}");
-        self.step(option, StepSpec::impute(column, method))
-    }
-
-    /// Adds a step that makes the column `COL_FN_WINDOW`, function and window spelled as for
-    /// `--rolling`.
-    pub fn rolling(self, column: &str, function: &str, window: &str) -> Self {
-        let option = format!("--rolling {column}:{function}:{window}");
-        self.step(option, StepSpec::rolling(column, function, window, None))
-    }
-
-    /// Adds a rolling step whose new column is called `name`.
-    pub fn rolling_named(self, column: &str, function: &str, window: &str, name: &str) -> Self {
-        let option = format!("--rolling {column}:{function}:{window}:{name}");
-        let parsed = StepSpec::rolling(column, function, window, Some(name));
-        self.step(option, parsed)
     }
 
     fn step(self, option: String, parsed: Result<StepSpec, String>) -> Self {

@@ -1,71 +1,169 @@
 //! [`Config`] and the input's columns -> whether every column it names is there.
-//! Keeps: an error names the flag and the nearest column; no new column hides another one.
+//! Keeps: an error names the flag and the nearest column; no new column hides another one, but for
+//! one that is derived. What expressions name is checked where they are read.
 
 use std::collections::HashSet;
 
 use super::columns::{choose_columns, left_out};
-use super::{Config, StepSpec};
+use super::{Config, RowStep, StepSpec};
 use crate::base::{Error, Result};
 
 /// Checks every column that `config` names against the input's columns, `header`, of which some may
-/// be left out or renamed. A step may also name a column that an earlier step makes.
+/// be left out or renamed. A step may also name a column that an earlier step makes, but none that
+/// one leaves out.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) naming the flag and the nearest column.
 pub fn check_columns(config: &Config, header: &[String]) -> Result<()> {
     let chosen = choose_columns(config, header)?;
-    let mut columns: Vec<&str> = chosen.iter().map(|column| &*column.name).collect();
-    let mut known: HashSet<&str> = columns.iter().copied().collect();
-    let find = |column: &str, known: &HashSet<&str>, columns: &[&str], option: String| {
-        if known.contains(column) {
-            return Ok(());
-        }
-        let is_input = header.iter().any(|name| name == column);
-        let why = is_input.then(|| left_out(config, column)).flatten();
-        let unknown = || crate::base::unknown("column", column, columns.iter().copied());
-        let message = why.unwrap_or_else(unknown);
-        Err(Error::usage(option, message))
+    let columns: Vec<&str> = chosen.iter().map(|column| &*column.name).collect();
+    let mut columns = Columns {
+        config,
+        header,
+        known: columns.iter().copied().collect(),
+        columns,
     };
     for (column, _) in &config.dtypes {
-        find(column, &known, &columns, format!("--dtype {column}=…"))?;
+        columns.find(column, || format!("--dtype {column}=…"))?;
     }
     for (column, _) in &config.null_values.columns {
-        find(
-            column,
-            &known,
-            &columns,
-            format!("--null-values {column}=…"),
-        )?;
+        columns.find(column, || format!("--null-values {column}=…"))?;
     }
     if let Some(name) = &config.source_column {
-        if !known.insert(name) {
+        if columns.known.contains(name.as_str()) {
             let message = format!("the input has a column `{name}` already; choose another name");
             return Err(Error::usage(format!("--source-column {name}"), message));
         }
-        columns.push(name);
+        columns.add(name);
     }
     for column in &config.key {
-        find(column, &known, &columns, format!("--key {column}"))?;
+        columns.find(column, || format!("--key {column}"))?;
     }
     if let Some(column) = &config.time {
-        find(column, &known, &columns, format!("--time {column}"))?;
+        columns.find(column, || format!("--time {column}"))?;
     }
     for step in &config.steps {
-        find(step.column(), &known, &columns, step.to_string())?;
-        let StepSpec::Rolling { name, .. } = step else {
-            continue;
-        };
-        if !known.insert(name) {
-            return Err(Error::usage(
-                step.to_string(),
-                format!(
-                    "the input has a column `{name}` already; add another name: COL:FN:WINDOW:NAME"
-                ),
-            ));
+        match step {
+            StepSpec::Impute { column, .. } => columns.find(column, || step.to_string())?,
+            StepSpec::Rolling { column, name, .. } => {
+                columns.find(column, || step.to_string())?;
+                if columns.known.contains(name.as_str()) {
+                    return Err(Error::usage(
+                        step.to_string(),
+                        format!(
+                            "the input has a column `{name}` already; add another name: \
+                             COL:FN:WINDOW:NAME"
+                        ),
+                    ));
+                }
+                columns.add(name);
+            }
+            StepSpec::Row { step, place } => columns.after(step, place)?,
         }
-        columns.push(name);
     }
     Ok(())
+}
+
+/// The columns that there are, from step to step.
+struct Columns<'a> {
+    config: &'a Config,
+    header: &'a [String],
+    known: HashSet<&'a str>,
+    columns: Vec<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    fn find(&self, column: &str, option: impl Fn() -> String) -> Result<()> {
+        if self.known.contains(column) {
+            return Ok(());
+        }
+        let is_input = self.header.iter().any(|name| name == column);
+        let why = is_input.then(|| left_out(self.config, column)).flatten();
+        let unknown = || crate::base::unknown("column", column, self.columns.iter().copied());
+        let message = why.unwrap_or_else(unknown);
+        Err(Error::usage(option(), message))
+    }
+
+    fn add(&mut self, name: &'a str) {
+        if self.known.insert(name) {
+            self.columns.push(name);
+        }
+    }
+
+    /// The columns behind `step`, which was asked for at `place`.
+    fn after(&mut self, step: &'a RowStep, place: &str) -> Result<()> {
+        let option = || place.to_owned();
+        match step {
+            RowStep::Filter(_) => {}
+            RowStep::Derive { name, .. } => {
+                self.is_free(name, place)?;
+                self.add(name);
+            }
+            RowStep::Cut(cut) => {
+                self.find(&cut.column, option)?;
+                self.is_free(&cut.name, place)?;
+                self.add(&cut.name);
+            }
+            RowStep::Cast { column, .. } | RowStep::Clip { column, .. } => {
+                self.find(column, option)?;
+                self.is_free(column, place)?;
+            }
+            RowStep::Select(columns) => {
+                for column in columns {
+                    self.find(column, option)?;
+                }
+                self.set(columns.iter().map(String::as_str).collect());
+            }
+            RowStep::Drop(columns) => {
+                for column in columns {
+                    self.find(column, option)?;
+                }
+                let mut left = self.columns.clone();
+                left.retain(|name| !columns.iter().any(|column| column == name));
+                if left.is_empty() {
+                    return Err(Error::usage(place, "leaves out every column; keep one"));
+                }
+                self.set(left);
+            }
+            RowStep::Rename(pairs) => {
+                for (old, _) in pairs {
+                    self.find(old, option)?;
+                }
+                let new = |name: &&'a str| pairs.iter().find(|(old, _)| old == name);
+                let names = self
+                    .columns
+                    .iter()
+                    .map(|name| new(name).map_or(*name, |(_, new)| new));
+                let names: Vec<&str> = names.collect();
+                let mut seen = HashSet::new();
+                if let Some(twice) = names.iter().find(|name| !seen.insert(**name)) {
+                    let message =
+                        format!("there is a column `{twice}` already; choose another name");
+                    return Err(Error::usage(place, message));
+                }
+                self.set(names);
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, columns: Vec<&'a str>) {
+        self.known = columns.iter().copied().collect();
+        self.columns = columns;
+    }
+
+    /// Refuses to put something else in the place of a key or time column.
+    fn is_free(&self, name: &str, place: &str) -> Result<()> {
+        let flag = match self.config.key.iter().any(|key| key == name) {
+            true => "--key",
+            false if self.config.time.as_deref() == Some(name) => "--time",
+            false => return Ok(()),
+        };
+        let message = format!(
+            "`{name}` is given as {flag}, which keeps what was read; make a column of another name"
+        );
+        Err(Error::usage(place, message))
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! an error names the key and its line.
 
 mod node;
+mod steps;
 
 use std::path::Path;
 
@@ -13,7 +14,6 @@ use super::choice::SkipSpace;
 use super::columns::ColumnOptions;
 use super::layout::LayoutOptions;
 use super::nulls::NullList;
-use super::step::{StepSpec, parse_impute, parse_rolling};
 use super::{choice, columns, dtype, layout, quantity};
 use crate::base::{Error, Result};
 
@@ -91,11 +91,13 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "json" => options.json = entry.boolean()?,
         "quiet" => options.quiet = entry.boolean()?,
         "verbose" => options.verbose = entry.boolean()?,
-        "impute" => imputes(entry, &mut options.steps)?,
-        "rolling" => rollings(entry, &mut options.steps)?,
+        "filter" => steps::filters(entry, &mut options.steps)?,
+        "derive" => steps::derives(entry, &mut options.steps)?,
+        "impute" => steps::imputes(entry, &mut options.steps)?,
+        "rolling" => steps::rollings(entry, &mut options.steps)?,
         "step" => {
             for step in entry.items()? {
-                steps(&step, &mut options.steps)?;
+                steps::read(&step, &mut options.steps)?;
             }
         }
         "on-bad-row" | "max-rejects" | "max-rejects-per-file" | "strict" => {
@@ -199,82 +201,6 @@ fn null_values(entry: &Node<'_>) -> Result<Vec<NullList>> {
     entry.entries()?.iter().map(list).collect()
 }
 
-/// One `[[step]]`: its keys in the order they are written.
-fn steps(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
-    let kinds = step.entries()?;
-    if kinds.is_empty() {
-        return Err(step.error("an empty step; give it an impute or a rolling"));
-    }
-    for kind in &kinds {
-        match kind.key() {
-            "impute" => imputes(kind, steps)?,
-            "rolling" => rollings(kind, steps)?,
-            key => {
-                let known = ["impute", "rolling"];
-                return Err(kind.error(crate::base::unknown("step", key, known.into_iter())));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// `{ amount = "mean", … }`, or a list of what the flag takes.
-fn imputes(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
-    if !entry.is_table() {
-        for item in entry.items()? {
-            steps.push(item.parsed(parse_impute)?);
-        }
-        return Ok(());
-    }
-    for column in entry.entries()? {
-        steps.push(column.parsed(|method| StepSpec::impute(column.key(), method))?);
-    }
-    Ok(())
-}
-
-/// A table of a column, functions and windows, all combined; or a list of what the flag takes.
-fn rollings(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
-    if !entry.is_table() {
-        for item in entry.items()? {
-            if item.is_table() {
-                rollings(&item, steps)?;
-            } else {
-                steps.push(item.parsed(parse_rolling)?);
-            }
-        }
-        return Ok(());
-    }
-    let (mut column, mut functions, mut windows, mut name) = (None, Vec::new(), Vec::new(), None);
-    for field in entry.entries()? {
-        match field.key() {
-            "column" => column = Some(field.string()?),
-            "functions" => functions = field.items()?,
-            "windows" => windows = field.items()?,
-            "name" => name = Some(field.string()?),
-            key => {
-                let known = ["column", "functions", "windows", "name"];
-                return Err(field.error(crate::base::unknown("key", key, known.into_iter())));
-            }
-        }
-    }
-    let column = column.ok_or_else(|| entry.error("lacks its `column`"))?;
-    if functions.is_empty() || windows.is_empty() {
-        return Err(entry.error("needs at least one of `functions` and one of `windows`"));
-    }
-    if name.is_some() && functions.len() * windows.len() > 1 {
-        return Err(entry.error("a `name` can stand with one function and one window only"));
-    }
-    for function in &functions {
-        let function = function.parsed(|text| Ok(text.to_owned()))?;
-        for window in &windows {
-            let step =
-                |window: &str| StepSpec::rolling(&column, &function, window, name.as_deref());
-            steps.push(window.parsed(step)?);
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,6 +218,8 @@ mod tests {
             "dtype" => "{ a = 'int64' }",
             "rename" => "['a=b']",
             "sample" => "0.5",
+            "filter" => "'a > 0'",
+            "derive" => "{ b = 'a + 1' }",
             "impute" => "['a=mean']",
             "rolling" => "['a:mean:7']",
             "delimiter" | "quote" | "escape" | "comment" => "';'",

@@ -17,6 +17,7 @@ mod names;
 mod nulls;
 mod quantity;
 mod resolve;
+mod row;
 mod step;
 
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub use dtype::DtypeSpec;
 use encoding_rs::Encoding;
 pub use nulls::NullValues;
 pub use quantity::RejectsMax;
+pub use row::{CutSpec, RowStep};
 pub use step::StepSpec;
 
 pub use crate::base::{

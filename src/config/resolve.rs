@@ -31,9 +31,7 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
     let dialect = dialect(&options)?;
     let known = known(&options)?;
     let out = lake(&options)?;
-    let mut steps = options.steps;
-    steps.extend(options.impute);
-    steps.extend(options.rolling);
+    let steps = steps(&mut options);
     let config = Config {
         input: options.input,
         files_from: options.files_from,
@@ -133,7 +131,9 @@ impl Options {
             key: or(self.key, file.key),
             time: self.time.or(file.time),
             order: self.order.or(file.order),
+            filter: self.filter,
             impute: self.impute,
+            derive: self.derive,
             rolling: self.rolling,
             min_samples: self.min_samples.or(file.min_samples),
             out: self.out.or(file.out),
@@ -153,6 +153,16 @@ impl Options {
             steps: [file.steps, self.steps].concat(),
         }
     }
+}
+
+/// The steps of the file, then those of the flags in a fixed order.
+fn steps(options: &mut Options) -> Vec<StepSpec> {
+    let mut steps = std::mem::take(&mut options.steps);
+    steps.extend(options.filter.drain(..).map(StepSpec::row));
+    steps.append(&mut options.impute);
+    steps.extend(options.derive.drain(..).map(StepSpec::row));
+    steps.append(&mut options.rolling);
+    steps
 }
 
 /// The lake to write.
@@ -381,13 +391,14 @@ fn check_step(config: &Config, step: &StepSpec) -> Result<()> {
             )),
             _ => Ok(()),
         },
+        StepSpec::Row { .. } => Ok(()),
     }
 }
 
 fn check_new_names(config: &Config) -> Result<()> {
     let rolling = config.steps.iter().filter_map(|step| match step {
         StepSpec::Rolling { name, .. } => Some((step, name)),
-        StepSpec::Impute { .. } => None,
+        StepSpec::Impute { .. } | StepSpec::Row { .. } => None,
     });
     match duplicate(rolling, |(_, name)| name) {
         None => Ok(()),

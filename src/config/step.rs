@@ -1,10 +1,11 @@
-//! `--impute` and `--rolling` text -> steps.
+//! `--impute` and `--rolling` text -> steps; what is done row by row is read in `row`.
 //! Keeps: a column's name may hold `=` and `:`; a rolling output's name is what the user gave it,
 //! or is made of what the user wrote.
 
 use std::fmt;
 
 use super::names;
+use super::row::RowStep;
 use crate::base::{Function, Method, Window};
 
 /// One step, in the user's order.
@@ -28,14 +29,24 @@ pub enum StepSpec {
         /// The new column's name.
         name: String,
     },
+    /// Something done row by row.
+    Row {
+        /// What.
+        step: RowStep,
+        /// Where it was asked for: a flag, or a key and its line.
+        place: String,
+    },
 }
 
 impl StepSpec {
-    /// The column the step reads.
-    pub fn column(&self) -> &str {
-        match self {
-            Self::Impute { column, .. } | Self::Rolling { column, .. } => column,
-        }
+    /// A step over single rows that a flag, or a call that stands for it, asks for.
+    pub(super) fn row(step: RowStep) -> Self {
+        let place = match &step {
+            RowStep::Filter(_) => "--filter".to_owned(),
+            RowStep::Derive { name, .. } => format!("--derive {name}"),
+            other => other.to_string(),
+        };
+        Self::Row { step, place }
     }
 
     /// An impute step, its method still as text.
@@ -102,7 +113,7 @@ pub(super) fn parse_rolling(text: &str) -> Result<StepSpec, String> {
 }
 
 impl fmt::Display for StepSpec {
-    /// The flag that asks for this step.
+    /// The flag that asks for this step, or what a step without a flag does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Impute { column, method } => write!(f, "--impute {column}={method}"),
@@ -118,6 +129,10 @@ impl fmt::Display for StepSpec {
                 }
                 write!(f, ":{name}")
             }
+            Self::Row { step, .. } => match step {
+                RowStep::Filter(_) | RowStep::Derive { .. } => write!(f, "--{step}"),
+                step => step.fmt(f),
+            },
         }
     }
 }
@@ -201,9 +216,11 @@ mod tests {
         #[test]
         fn any_column_name_survives(column in "[a-z=:é ]{1,12}") {
                 let step = parse_impute(&format!("{column}=linear")).unwrap();
-            prop_assert_eq!(step.column(), &column);
+            let StepSpec::Impute { column: found, .. } = step else { unreachable!() };
+            prop_assert_eq!(&found, &column);
             let step = parse_rolling(&format!("{column}:median:9")).unwrap();
-            prop_assert_eq!(step.column(), &column);
+            let StepSpec::Rolling { column: found, .. } = step else { unreachable!() };
+            prop_assert_eq!(&found, &column);
         }
     }
 }

@@ -31,6 +31,7 @@ mod columnar;
 mod columns;
 mod cost;
 mod dialect;
+mod fitting;
 mod gate;
 mod header;
 mod inbox;

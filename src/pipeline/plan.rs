@@ -2,16 +2,23 @@
 //!
 //! In: the validated [`Config`] and the input's columns. Out: a [`Plan`]. What a user can get
 //! wrong about types is refused here, before the first row is read.
+//!
+//! Invariant: a slot never changes its type. A step that replaces, casts or renames a column makes
+//! a new slot or another name for it; the lake has those slots that have a name at the end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::stages::Steps;
 use crate::base::{Column, Error, Origin, Result, Schema};
 use crate::config::{Config, StepSpec};
 use crate::decode::{NullTokens, check_format};
 use crate::steps::Step;
+use crate::steps::expr::Settings;
 use crate::steps::impute::Impute;
 use crate::steps::rolling::{Rolling, RollingSpec};
+
+mod row;
 
 /// The run, resolved against the input's columns.
 pub(crate) struct Plan {
@@ -22,54 +29,84 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<Arc<dyn Step>>,
     /// For each step, the slot whose nulls it fills.
     pub(crate) fills: Vec<Option<usize>>,
+    /// For each step, whether the lake needs what it does.
+    pub(crate) live: Vec<bool>,
     /// Slots of the partition key.
     pub(crate) key: Vec<usize>,
+    /// The columns of the lake: their slots, in order.
+    pub(crate) output: Vec<usize>,
+    /// What those are called.
+    names: Vec<Arc<str>>,
+    /// For each slot that a step makes, how.
+    made: Vec<String>,
+}
+
+/// What a plan is made for, beside its configuration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request {
+    /// The most that a fit may hold, in bytes.
+    pub(crate) fit_bytes_max: usize,
+    /// What expressions have in common.
+    pub(crate) expressions: Settings,
 }
 
 impl Plan {
-    /// A plan whose fits hold at most `fit_bytes_max` bytes each. Every column that `config` names
-    /// is there.
-    pub(crate) fn new(config: &Config, input: &[Column], fit_bytes_max: usize) -> Result<Self> {
+    /// The plan of `config` over the columns `input`. Every column that `config` names is there.
+    pub(crate) fn new(config: &Config, input: &[Column], request: Request) -> Result<Self> {
         let schema = Schema {
             columns: input.to_vec(),
         };
         let key = config.key.iter().map(|name| slot(&schema, name)).collect();
         let time = config.time.as_ref().map(|name| slot(&schema, name));
-        let input_columns = input.len();
         let mut plan = Self {
-            schema,
-            input_columns,
+            input_columns: input.len(),
             steps: Vec::new(),
             fills: Vec::new(),
+            live: Vec::new(),
             key,
+            output: (0..input.len()).collect(),
+            names: input
+                .iter()
+                .map(|column| Arc::clone(&column.name))
+                .collect(),
+            made: Vec::new(),
+            schema,
         };
         let mut specs = config.steps.iter().peekable();
         while let Some(spec) = specs.next() {
             match spec {
                 StepSpec::Impute { column, method } => {
-                    let slot = slot(&plan.schema, column);
-                    let column = &plan.schema.columns[slot];
+                    let slot = plan.slot(column);
+                    let column = plan.column(slot);
                     let keyed = !plan.key.is_empty();
-                    let step = Impute::new(column, slot, method, keyed, fit_bytes_max)?;
-                    plan.steps.push(Arc::new(step));
-                    plan.fills.push(Some(slot));
+                    let step = Impute::new(&column, slot, method, keyed, request.fit_bytes_max)?;
+                    plan.add_step(Arc::new(step), Some(slot));
                 }
                 StepSpec::Rolling { .. } => {
                     // Neighbouring rolling columns share rings, so they become one step.
-                    let known = plan.schema.clone();
+                    let known = plan.names.clone();
                     let mut group = vec![spec];
-                    let joins = |next: &&StepSpec| {
-                        matches!(next, StepSpec::Rolling { .. })
-                            && known.slot(next.column()).is_some()
+                    let joins = |next: &&StepSpec| match next {
+                        StepSpec::Rolling { column, .. } => {
+                            known.iter().any(|name| **name == **column)
+                        }
+                        _ => false,
                     };
                     while let Some(next) = specs.next_if(joins) {
                         group.push(next);
                     }
                     plan.add_rolling(config, &group, time)?;
                 }
+                StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
             }
         }
+        plan.find_live();
         Ok(plan)
+    }
+
+    fn add_step(&mut self, step: Arc<dyn Step>, fills: Option<usize>) {
+        self.steps.push(step);
+        self.fills.push(fills);
     }
 
     fn add_rolling(
@@ -78,7 +115,11 @@ impl Plan {
         group: &[&StepSpec],
         time: Option<usize>,
     ) -> Result<()> {
-        let before = self.schema.clone();
+        let before = Schema {
+            columns: (0..self.schema.columns.len())
+                .map(|slot| self.column(slot))
+                .collect(),
+        };
         let mut specs = Vec::with_capacity(group.len());
         for spec in group {
             let StepSpec::Rolling {
@@ -90,18 +131,13 @@ impl Plan {
             else {
                 unreachable!("the group holds rolling columns only")
             };
+            let data_type = RollingSpec::output_type(*function);
             specs.push(RollingSpec {
-                column: slot(&before, column),
+                column: self.slot(column),
                 function: *function,
                 window: *window,
                 min_samples: config.min_samples,
-                output: self.schema.columns.len(),
-            });
-            self.schema.columns.push(Column {
-                name: name.as_str().into(),
-                data_type: RollingSpec::output_type(*function),
-                format: None,
-                origin: Origin::Derived,
+                output: self.add_column(name, data_type, "made by a rolling window".into()),
             });
         }
         let flags = group.iter().map(|spec| spec.to_string());
@@ -110,15 +146,84 @@ impl Plan {
             .join(" ")
             .replace("--rolling ", "");
         let label = format!("rolling {label}");
-        self.steps.push(Arc::new(Rolling::new(
-            specs,
-            time,
-            config.order,
-            &before,
-            label,
-        )?));
-        self.fills.push(None);
+        let step = Rolling::new(specs, time, config.order, &before, label)?;
+        self.add_step(Arc::new(step), None);
         Ok(())
+    }
+
+    /// A new slot for the column `name`, which takes the place of one of that name.
+    fn add_column(&mut self, name: &str, data_type: crate::base::DataType, how: String) -> usize {
+        let slot = self.schema.columns.len();
+        self.schema.columns.push(Column {
+            name: name.into(),
+            data_type,
+            format: None,
+            origin: Origin::Derived,
+        });
+        self.made.push(how);
+        match self.names.iter().position(|known| **known == *name) {
+            Some(index) => self.output[index] = slot,
+            None => {
+                self.output.push(slot);
+                self.names.push(name.into());
+            }
+        }
+        slot
+    }
+
+    /// The slot of the column that is called `name` by now.
+    fn slot(&self, name: &str) -> usize {
+        let index = self.names.iter().position(|known| **known == *name);
+        self.output[index.expect("the configuration was checked against the columns")]
+    }
+
+    /// The column in `slot`, as it is called by now.
+    fn column(&self, slot: usize) -> Column {
+        let column = self.schema.columns[slot].clone();
+        match self.output.iter().position(|known| *known == slot) {
+            Some(index) => Column {
+                name: Arc::clone(&self.names[index]),
+                ..column
+            },
+            None => column,
+        }
+    }
+
+    /// The columns of the lake.
+    pub(crate) fn output_schema(&self) -> Schema {
+        Schema {
+            columns: self.output.iter().map(|&slot| self.column(slot)).collect(),
+        }
+    }
+
+    /// The steps, and what is around them.
+    pub(crate) fn steps(&self) -> Steps<'_> {
+        Steps {
+            steps: &self.steps,
+            live: &self.live,
+            key: &self.key,
+            input_columns: self.input_columns,
+            output: &self.output,
+        }
+    }
+
+    /// How the column in `slot` was made, if a step made it.
+    pub(crate) fn made(&self, slot: usize) -> Option<&str> {
+        let index = slot.checked_sub(self.input_columns)?;
+        self.made.get(index).map(String::as_str)
+    }
+
+    /// Finds the steps that the lake needs: what they write is in it or is read by one that is
+    /// needed, or they remove rows.
+    fn find_live(&mut self) {
+        let mut needed: BTreeSet<usize> = self.output.iter().copied().collect();
+        self.live = vec![false; self.steps.len()];
+        for (index, step) in self.steps.iter().enumerate().rev() {
+            if step.drops_rows() || step.writes().iter().any(|slot| needed.contains(slot)) {
+                needed.extend(step.reads());
+                self.live[index] = true;
+            }
+        }
     }
 }
 

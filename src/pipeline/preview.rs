@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use super::infer::Table;
+use super::plan::Plan;
 use super::settle::Settled;
-use super::stages::{self, PassPlan};
-use crate::base::{Batch, Result, Schema};
+use super::stages::{self, PassPlan, Steps};
+use crate::base::{Batch, Column, Result};
 use crate::config::Config;
 use crate::report::{BudgetTerm, PlanColumn, PlanPass, PlanReceipt, PlanStep};
 use crate::steps::{
@@ -29,15 +30,20 @@ pub(super) fn preview(config: &Config, table: &Table, settled: &Settled) -> Resu
     });
     let columns = plan.schema.columns.iter().enumerate();
     let columns = columns.take(plan.input_columns);
+    let lake = plan.output_schema();
     Ok(PlanReceipt {
         columns: columns
-            .map(|(slot, column)| PlanColumn {
-                name: column.name.to_string(),
-                data_type: column.data_type.to_string(),
-                why: table.why[slot].clone(),
+            .map(|(slot, column)| planned(column, table.why[slot].clone()))
+            .collect(),
+        steps: steps(plan)?,
+        output: { lake.columns.iter() }
+            .zip(&plan.output)
+            .map(|(column, &slot)| {
+                let why = table.why.get(slot).map(String::as_str);
+                let why = why.or_else(|| plan.made(slot)).unwrap_or_default();
+                planned(column, why.to_owned())
             })
             .collect(),
-        steps: steps(&plan.steps, &plan.schema)?,
         passes: passes(settled)?,
         key: config.key.clone(),
         threads: config.threads,
@@ -52,11 +58,20 @@ pub(super) fn preview(config: &Config, table: &Table, settled: &Settled) -> Resu
     })
 }
 
-fn steps(steps: &[Arc<dyn Step>], schema: &Schema) -> Result<Vec<PlanStep>> {
-    let steps = steps.iter().map(|step| {
-        let name = |slot: &usize| schema.columns[*slot].name.to_string();
+fn planned(column: &Column, why: String) -> PlanColumn {
+    PlanColumn {
+        name: column.name.to_string(),
+        data_type: column.data_type.to_string(),
+        why,
+    }
+}
+
+fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
+    let columns = &plan.schema.columns;
+    let steps = plan.steps.iter().zip(&plan.live).map(|(step, &is_needed)| {
+        let name = |slot: &usize| columns[*slot].name.to_string();
         let made = step.writes();
-        let made = made.iter().map(|slot| &schema.columns[*slot]);
+        let made = made.iter().map(|slot| &columns[*slot]);
         let how = match step.prepare(None)? {
             Prepared::Fit(_) => "fitted, then row by row",
             Prepared::FitKeyed(_) => "fitted by key, then by key",
@@ -67,14 +82,9 @@ fn steps(steps: &[Arc<dyn Step>], schema: &Schema) -> Result<Vec<PlanStep>> {
             label: step.label(),
             how: how.to_owned(),
             reads: step.reads().iter().map(name).collect(),
-            writes: made
-                .map(|column| PlanColumn {
-                    name: column.name.to_string(),
-                    data_type: column.data_type.to_string(),
-                    why: step.label(),
-                })
-                .collect(),
+            writes: made.map(|column| planned(column, step.label())).collect(),
             drops_rows: step.drops_rows(),
+            is_needed,
         })
     });
     steps.collect()
@@ -90,13 +100,11 @@ fn passes(settled: &Settled) -> Result<Vec<PlanPass>> {
     let mut again: Vec<_> = sketches.iter().map(|_| None).collect();
     let mut passes = Vec::new();
     loop {
-        let pass = stages::next_pass(
-            &sketches,
-            &fitted,
-            &mut again,
-            &plan.key,
-            plan.input_columns,
-        )?;
+        let steps = Steps {
+            steps: &sketches,
+            ..plan.steps()
+        };
+        let pass = stages::next_pass(steps, &fitted, &mut again)?;
         passes.push(told(&pass, settled));
         if !pass.fits {
             return Ok(passes);

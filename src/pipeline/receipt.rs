@@ -300,18 +300,14 @@ fn choice(value: &impl ValueEnum) -> String {
 }
 
 fn columns(outcome: &Outcome<'_>) -> Vec<ColumnReceipt> {
-    let columns = outcome
-        .plan
-        .schema
-        .columns
-        .iter()
-        .zip(&outcome.counters.columns);
+    let plan = outcome.plan;
+    let columns = plan.output_schema().columns.into_iter().zip(&plan.output);
     columns
-        .enumerate()
-        .map(|(slot, (column, counts))| {
-            let why = match outcome.table.why.get(slot) {
-                Some(why) => why.clone(),
-                None => "made by a rolling window".into(),
+        .map(|(column, &slot)| {
+            let counts = &outcome.counters.columns[slot];
+            let why = match plan.made(slot) {
+                Some(how) => how.to_owned(),
+                None => outcome.table.why[slot].clone(),
             };
             let inferred = outcome.table.inferred.get(slot);
             let hint = (counts.null_lookalikes > 0)
@@ -339,9 +335,9 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
         .iter()
         .zip(outcome.fitted)
         .zip(&outcome.counters.steps)
-        .zip(&plan.fills);
+        .zip(plan.fills.iter().zip(&plan.live));
     steps
-        .map(|(((step, fitted), counts), fills)| {
+        .map(|(((step, fitted), counts), (fills, live))| {
             let (exact, value) = match fitted {
                 Some(Fitted::Statistic { exact, value }) => (Some(exact.clone()), value.as_ref()),
                 _ => (None, None),
@@ -356,6 +352,11 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
                 cells_filled: counts.cells_filled,
                 rows_dropped: counts.rows_dropped,
                 rows_without_time: counts.rows_without_time,
+                overflows: counts.flaws.overflows,
+                divisions_by_zero: counts.flaws.divisions_by_zero,
+                bad_arguments: counts.flaws.bad_arguments,
+                bad_casts: counts.flaws.bad_casts,
+                not_needed: !live,
             }
         })
         .collect()

@@ -14,6 +14,7 @@ use super::cancel::CalledOff;
 use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
+use super::fitting::{count_skipped, learn};
 use super::gate::Gates;
 use super::infer::{self, Looking, Table};
 use super::lanes::Lanes;
@@ -25,7 +26,7 @@ use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
 use super::settle::Settled;
 use super::sink::Sink;
-use super::stages::{self, Inline, PassPlan};
+use super::stages::{self, PassPlan};
 use super::tally::{Kept, Totals};
 use super::travel::Place;
 use super::worker::Timed;
@@ -37,8 +38,8 @@ use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
 use crate::report::{
     self, Counters, PlanReceipt, Progress, ProgressState, Receipt, SniffReceipt, StageLatency,
 };
-use crate::steps::rolling::Skipped;
-use crate::steps::{Fit, FitOutcome, Fitted};
+use crate::steps::expr::Settings;
+use crate::steps::{Fit, Fitted};
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -61,6 +62,7 @@ struct Run<'c> {
     passes: usize,
     /// Where the last pass found its chunks.
     outline: Option<Outline>,
+    expressions: Settings,
 }
 
 /// What one attempt comes to.
@@ -76,7 +78,6 @@ struct Attempt {
 /// Does what `config` says; `interrupted` calls the run off from outside.
 pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Receipt> {
     let started = Instant::now();
-    let started_at = report::now_rfc3339();
     let paths = open::discover(config)?;
     let adapted = refeed::adapt(config, &paths)?;
     let config = &*adapted.config;
@@ -130,7 +131,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         busy: run.busy,
         waiting: run.waiting,
         budget: &budget,
-        started: started_at,
+        started: report::rfc3339(run.expressions.now),
         elapsed: started.elapsed(),
     };
     let receipt = receipt::receipt(outcome);
@@ -168,9 +169,10 @@ pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Pla
     let run = open(&adapted, &paths, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
     let table = run.infer()?;
-    let settled = Settled::new(config, &table, run.limit_bytes)?;
+    let settled = Settled::new(config, &table, run.limit_bytes, run.expressions)?;
+    let schema = settled.plan.output_schema();
     let inputs = run.sources.iter().zip(&run.formats.sources);
-    let in_the_way = Staging::in_the_way(&config.out, config.mode, &paths, &settled.plan.schema);
+    let in_the_way = Staging::in_the_way(&config.out, config.mode, &paths, &schema);
     Ok(PlanReceipt {
         inputs: inputs
             .map(|(source, format)| receipt::understood(source, format))
@@ -189,6 +191,7 @@ fn open<'c>(
     let config = &*adapted.config;
     let mut progress = Progress::new(config.progress, config.quiet);
     let room = Room::new(config, beginning);
+    let now = report::now_us();
     let opened = open::sources(config, paths, room, interrupted, &mut progress)?;
     let (sources, known): (Vec<_>, Vec<_>) = { opened.into_iter() }
         .map(|opened| (opened.source, opened.known))
@@ -210,6 +213,10 @@ fn open<'c>(
         waiting: Duration::ZERO,
         passes: 0,
         outline: None,
+        expressions: Settings {
+            now,
+            strict: config.strict,
+        },
         config,
         exact: &adapted.types,
         interrupted: Arc::clone(interrupted),
@@ -320,20 +327,14 @@ impl Run<'_> {
             plan,
             layout,
             budget,
-        } = Settled::new(self.config, table, self.limit_bytes)?;
+        } = Settled::new(self.config, table, self.limit_bytes, self.expressions)?;
         if self.config.verbose {
             self.progress.note(&budget.describe());
         }
         let mut fitted: Vec<Option<Fitted>> = plan.steps.iter().map(|_| None).collect();
         let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
         loop {
-            let pass = stages::next_pass(
-                &plan.steps,
-                &fitted,
-                &mut again,
-                &plan.key,
-                plan.input_columns,
-            )?;
+            let pass = stages::next_pass(plan.steps(), &fitted, &mut again)?;
             let sink = match pass.fits {
                 true => None,
                 false => Some(self.sink(&plan, layout, &budget, staging)?),
@@ -367,7 +368,8 @@ impl Run<'_> {
         budget: &Arc<Budget>,
         staging: &Staging,
     ) -> Result<Sink> {
-        staging.check_append_schema(&plan.schema)?;
+        let schema = plan.output_schema();
+        staging.check_append_schema(&schema)?;
         let options = EncodeOptions {
             compression: self.config.compression,
             row_group_rows: layout.row_group_rows,
@@ -378,7 +380,7 @@ impl Run<'_> {
             part_bytes_max: self.config.part_bytes.unwrap_or(options.part_bytes_max),
             ..options
         };
-        let encoder = Arc::new(Encoder::new(&plan.schema, &options)?);
+        let encoder = Arc::new(Encoder::new(&schema, &options)?);
         let parts = Parts::new(Arc::clone(&encoder), staging);
         let totals = Totals::new(
             self.sources.len(),
@@ -391,7 +393,8 @@ impl Run<'_> {
                 self.sources.len(),
             ),
         );
-        Ok(Sink::new(layout, encoder, parts, totals, budget))
+        let output = plan.output.clone();
+        Ok(Sink::new(layout, output, encoder, parts, totals, budget))
     }
 
     fn belt_parts(
@@ -462,46 +465,6 @@ impl Run<'_> {
         let (parts, outline) = belt.into_parts()?;
         self.outline = outline;
         Ok(parts)
-    }
-}
-
-/// Ends a fit pass: collects what was learnt and which fits must go on.
-fn learn(
-    stages: Vec<BeltStage>,
-    budget: &Budget,
-    fitted: &mut [Option<Fitted>],
-    again: &mut [Option<Box<dyn Fit>>],
-) -> Result<()> {
-    for stage in stages {
-        for inline in stage.inline {
-            let Inline::Observe(fit) = inline.work else {
-                continue;
-            };
-            let observer = fit.into_inner().expect("no holder of this lock panics");
-            match observer.fit.finish()? {
-                FitOutcome::Done(learnt) => fitted[inline.step] = Some(learnt),
-                FitOutcome::Again(fit) => again[inline.step] = Some(fit),
-            }
-            // A fit that goes on is counted afresh from its next batch on.
-            budget.state_changed("", observer.counted_bytes, 0)?;
-        }
-        if let Some(lanes) = stage.lanes {
-            for left in lanes.finish(budget).into_iter().filter(|left| left.is_fit) {
-                fitted[left.step] = Some(Fitted::Shards(left.shards));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Adds up what the shards of rolling steps had to leave out.
-fn count_skipped(stages: Vec<BeltStage>, budget: &Budget, counters: &mut Counters) {
-    let lanes = stages.into_iter().filter_map(|stage| stage.lanes);
-    for left in lanes.flat_map(|lanes| lanes.finish(budget)) {
-        let shards = left.shards.iter();
-        let skipped = shards.filter_map(|shard| shard.downcast_ref::<Skipped>());
-        counters.steps[left.step].rows_without_time +=
-            skipped.map(|skipped| skipped.null_times).sum::<u64>();
     }
 }
 

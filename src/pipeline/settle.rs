@@ -9,10 +9,11 @@ use super::budget::Budget;
 use super::cost::CELL_BYTES;
 use super::infer::Table;
 use super::layout::{Layout, LayoutRequest};
-use super::plan::Plan;
+use super::plan::{Plan, Request};
 use crate::base::Result;
 use crate::config::Config;
 use crate::report;
+use crate::steps::expr::Settings;
 
 /// What a run is made of.
 pub(super) struct Settled {
@@ -23,9 +24,17 @@ pub(super) struct Settled {
 
 impl Settled {
     /// A run over the columns of `table` within `limit_bytes`.
-    pub(super) fn new(config: &Config, table: &Table, limit_bytes: usize) -> Result<Self> {
-        let fit_bytes_max = limit_bytes / 4;
-        let plan = Plan::new(config, &table.columns, fit_bytes_max)?;
+    pub(super) fn new(
+        config: &Config,
+        table: &Table,
+        limit_bytes: usize,
+        expressions: Settings,
+    ) -> Result<Self> {
+        let request = Request {
+            fit_bytes_max: limit_bytes / 4,
+            expressions,
+        };
+        let plan = Plan::new(config, &table.columns, request)?;
         let cells = plan.schema.columns.iter();
         let row_bytes: usize = cells
             .map(|column| CELL_BYTES + usize::from(column.data_type.is_text()) * 3)

@@ -42,6 +42,8 @@ struct Gather {
 /// Gathers, encodes and appends.
 pub(crate) struct Sink {
     layout: Layout,
+    /// The slots that the lake has, in its order.
+    output: Vec<usize>,
     encoder: Arc<Encoder>,
     arrived: Inbox<Travel>,
     gather: Mutex<Gather>,
@@ -54,6 +56,7 @@ pub(crate) struct Sink {
 impl Sink {
     pub(crate) fn new(
         layout: Layout,
+        output: Vec<usize>,
         encoder: Arc<Encoder>,
         parts: Parts,
         totals: Totals,
@@ -61,6 +64,7 @@ impl Sink {
     ) -> Self {
         Self {
             layout,
+            output,
             encoder,
             arrived: Inbox::new(1),
             gather: Mutex::default(),
@@ -88,7 +92,7 @@ impl Sink {
 
     fn take_in(&self, travel: Travel, groups: &mut Vec<Arc<RowGroup>>) -> Result<()> {
         let Travel {
-            batch,
+            mut batch,
             tally,
             permit,
             ..
@@ -96,6 +100,8 @@ impl Sink {
         let mut totals = self.totals.lock().expect("no holder of this lock panics");
         totals.add(&batch, tally)?;
         drop(totals);
+        let output = self.output.iter().map(|&slot| batch.columns[slot].take());
+        batch.columns = output.collect();
         let mut gather = self.gather.lock().expect("no holder of this lock panics");
         let permit = Arc::new(permit);
         let row_bytes = batch.data_bytes().div_ceil(batch.rows.max(1));

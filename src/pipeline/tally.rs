@@ -175,6 +175,7 @@ impl Totals {
             let step_counters = &mut self.counters.steps[step];
             step_counters.cells_filled += effect.cells_filled;
             step_counters.rows_dropped += effect.rows_dropped;
+            step_counters.flaws += effect.flaws;
             if let Some(slot) = self.fills[step] {
                 self.counters.columns[slot].filled += effect.cells_filled;
             }

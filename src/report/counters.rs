@@ -6,7 +6,7 @@
 use std::ops::AddAssign;
 use std::path::Path;
 
-use crate::base::{ErrorKind, Reason, RepairKind, Result};
+use crate::base::{ErrorKind, Flaws, Reason, RepairKind, Result};
 
 /// The counts of a pass, or of one worker's share of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -60,6 +60,8 @@ pub struct StepCounters {
     pub rows_dropped: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
+    /// Cells that it nulled because something was wrong with them.
+    pub flaws: Flaws,
 }
 
 impl Counters {
@@ -187,6 +189,7 @@ impl AddAssign for StepCounters {
         self.cells_filled += other.cells_filled;
         self.rows_dropped += other.rows_dropped;
         self.rows_without_time += other.rows_without_time;
+        self.flaws += other.flaws;
     }
 }
 
@@ -219,6 +222,12 @@ mod tests {
             cells_filled: 3,
             rows_dropped: 3,
             rows_without_time: 0,
+            flaws: Flaws {
+                overflows: 1,
+                divisions_by_zero: 2,
+                bad_arguments: 3,
+                bad_casts: 4,
+            },
         };
         counters.count_reject(Reason::TooFewFields);
         counters.count_reject(Reason::OutOfRange);

@@ -17,6 +17,8 @@ pub struct PlanReceipt {
     pub columns: Vec<PlanColumn>,
     /// The steps, in order.
     pub steps: Vec<PlanStep>,
+    /// The columns of the lake, in order.
+    pub output: Vec<PlanColumn>,
     /// The columns of the partition key.
     pub key: Vec<String>,
     /// The passes over the input, at least these: a median over more values than memory holds takes
@@ -84,6 +86,8 @@ pub struct PlanStep {
     pub writes: Vec<PlanColumn>,
     /// Whether it removes rows.
     pub drops_rows: bool,
+    /// Whether anything in the lake depends on it; otherwise it never runs.
+    pub is_needed: bool,
 }
 
 /// One pass over the input.
@@ -200,6 +204,9 @@ impl PlanStep {
         }
         if self.drops_rows {
             line += ", may remove rows";
+        }
+        if !self.is_needed {
+            line += ", left out: nothing in the lake depends on it";
         }
         line
     }

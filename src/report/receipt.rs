@@ -21,7 +21,7 @@ pub struct Receipt {
     pub program: String,
     /// The program's version.
     pub version: String,
-    /// When the run started, in UTC as RFC 3339; see [`now_rfc3339`].
+    /// When the run started, in UTC as RFC 3339: the time that `now()` is in expressions.
     pub started: String,
     /// How long it took.
     pub seconds: f64,
@@ -193,6 +193,16 @@ pub struct StepReceipt {
     pub rows_dropped: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
+    /// Cells that became null because a whole number, decimal or time did not fit its type.
+    pub overflows: u64,
+    /// Cells that became null by a division by zero.
+    pub divisions_by_zero: u64,
+    /// Cells that became null because a function is not defined for its argument.
+    pub bad_arguments: u64,
+    /// Cells that became null because they did not fit the type they were cast to.
+    pub bad_casts: u64,
+    /// Whether it was left out, because nothing that it makes is in the lake.
+    pub not_needed: bool,
 }
 
 /// What was rejected.
@@ -384,9 +394,15 @@ impl Throughput {
     }
 }
 
-/// The time now, in UTC as RFC 3339, to the millisecond.
-pub fn now_rfc3339() -> String {
-    format!("{:.3}", jiff::Timestamp::now())
+/// The time now, to the millisecond, in microseconds since 1970-01-01T00:00:00Z.
+pub fn now_us() -> i64 {
+    jiff::Timestamp::now().as_millisecond() * 1_000
+}
+
+/// A time in microseconds since 1970-01-01T00:00:00Z, in UTC as RFC 3339, to the millisecond.
+pub fn rfc3339(microseconds: i64) -> String {
+    let time = jiff::Timestamp::from_microsecond(microseconds);
+    format!("{:.3}", time.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -472,7 +488,7 @@ pub(super) mod tests {
                 filled_with: Some("51".into()),
                 cells_filled: 120_001,
                 rows_dropped: 0,
-                rows_without_time: 0,
+                ..StepReceipt::default()
             }],
             rejects: RejectsReceipt::new(&counters, Some("_rejects/rejects.csv".into())),
             repaired: RepairsReceipt {
@@ -527,7 +543,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_time_is_rfc_3339() {
-        let now = now_rfc3339();
+        let now = rfc3339(now_us());
         let parsed: jiff::Timestamp = now.parse().expect("a timestamp");
         assert!(now.ends_with('Z') && now.len() == 24, "{now}");
         assert!(parsed <= jiff::Timestamp::now());

@@ -280,6 +280,19 @@ fn step_line(step: &StepReceipt) -> String {
         let rows = units::count(step.rows_without_time);
         line += &format!(", {rows} rows without a time in no time window");
     }
+    for (count, what) in [
+        (step.overflows, "overflows"),
+        (step.divisions_by_zero, "divisions by zero"),
+        (step.bad_arguments, "undefined results"),
+        (step.bad_casts, "failed casts"),
+    ] {
+        if count > 0 {
+            line += &format!(", {} {what} became null", units::count(count));
+        }
+    }
+    if step.not_needed {
+        line += ", left out: nothing of it is in the lake";
+    }
     line
 }
 

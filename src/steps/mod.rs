@@ -5,16 +5,18 @@
 //! for one more forward pass over the columns it reads. Steps know no threads: the pipeline calls
 //! each shard's state in `seq` order and lands the outputs in the rows they came from.
 
+pub mod expr;
 pub mod impute;
 pub mod key;
 pub mod rolling;
+pub mod row;
 
 use std::any::Any;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 
-use crate::base::{Batch, Result, Value};
+use crate::base::{Batch, Flaws, Result, Value};
 
 /// A planned step: which slots it reads and writes, and how it runs.
 pub trait Step: Send + Sync {
@@ -85,6 +87,8 @@ pub struct Effect {
     pub cells_filled: u64,
     /// Rows removed.
     pub rows_dropped: u64,
+    /// Cells that became null because something was wrong with them.
+    pub flaws: Flaws,
 }
 
 /// A step that needs no other row than the one it works on.

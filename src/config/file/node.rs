@@ -53,9 +53,14 @@ impl<'a> Node<'a> {
         &self.key
     }
 
+    /// The key and where it stands, as errors call it.
+    pub(super) fn place(&self) -> String {
+        self.document.locate(&self.key, self.offset)
+    }
+
     /// Says that something is wrong with this value.
     pub(super) fn error(&self, message: impl Into<String>) -> Error {
-        Error::usage(self.document.locate(&self.key, self.offset), message)
+        Error::usage(self.place(), message)
     }
 
     fn wrong_type(&self, wanted: &str) -> Error {

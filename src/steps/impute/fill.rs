@@ -2,11 +2,10 @@
 //! A column without nulls passes as it is.
 
 use arrow::array::{Array, BooleanArray};
-use arrow::compute::FilterBuilder;
 
 use super::column::{ColumnContext, null_rows};
 use super::patch::{fill_cells, fill_texts};
-use crate::base::{Batch, ErrorKind, Result, Value};
+use crate::base::{Batch, Result, Value};
 use crate::steps::{Effect, LocalStep};
 
 /// Fills every null with `value`; with nothing if there is none.
@@ -36,7 +35,7 @@ impl LocalStep for ConstantFill {
         batch.columns[slot] = Some(filled);
         Ok(Effect {
             cells_filled: rows.len() as u64,
-            rows_dropped: 0,
+            ..Effect::default()
         })
     }
 }
@@ -54,31 +53,10 @@ impl LocalStep for DropRows {
         let Some(nulls) = array.nulls().filter(|nulls| nulls.null_count() > 0) else {
             return Ok(Effect::default());
         };
-        let dropped = nulls.null_count();
-        let kept_rows: Vec<usize> = nulls.valid_indices().collect();
         let mask = BooleanArray::new(nulls.inner().clone(), None);
-        let filter = FilterBuilder::new(&mask).optimize().build();
-        let records = kept_rows
-            .iter()
-            .map(|&row| batch.record(row) as u32)
-            .collect();
-        let columns = batch.columns.iter().map(|column| match column {
-            Some(array) => filter.filter(array).map(Some),
-            None => Ok(None),
-        });
-        let columns =
-            columns
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|source| ErrorKind::Encode {
-                    action: "remove rows",
-                    source: source.into(),
-                })?;
-        batch.columns = columns;
-        batch.records = Some(records);
-        batch.rows = kept_rows.len();
         Ok(Effect {
-            cells_filled: 0,
-            rows_dropped: dropped as u64,
+            rows_dropped: batch.keep(&mask, "remove rows")?,
+            ..Effect::default()
         })
     }
 }

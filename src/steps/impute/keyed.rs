@@ -48,7 +48,7 @@ where
         }
         Ok(Effect {
             cells_filled: filled as u64,
-            rows_dropped: 0,
+            ..Effect::default()
         })
     }
 }

@@ -165,7 +165,7 @@ fn filled(step: &Impute, array: &ArrayRef, keys: &[u32], cut: Cut) -> ArrayRef {
         effect,
         Effect {
             cells_filled: expected as u64,
-            rows_dropped: 0
+            ..Effect::default()
         }
     );
     filled
