@@ -386,6 +386,7 @@ impl Belt {
         };
         self.look();
         travel.keys = None;
+        sink.project(&mut travel.batch);
         travel
             .permit
             .resize(Term::RowGroups, travel.batch.memory_bytes());

@@ -6,6 +6,8 @@ use super::stages::PassPlan;
 
 /// What a cell takes in its array, with its validity.
 pub(crate) const CELL_BYTES: usize = 9;
+/// What a text that a step makes is taken to be long.
+const TEXT_BYTES: usize = 16;
 /// What a row takes to be grouped by key: its index, hash and dense key id.
 const KEY_BYTES: usize = 16;
 
@@ -26,14 +28,19 @@ impl RowCost {
         let columns = plan.schema.columns.iter().zip(&pass.needed);
         let read = columns.filter(|(_, needed)| **needed);
         let keyed = pass.stages.iter().any(|stage| !stage.keyed.is_empty());
-        let made = match pass.fits {
+        let made = plan.schema.columns.iter().skip(plan.input_columns);
+        let made = made.map(|column| match column.data_type.is_text() {
+            true => CELL_BYTES + TEXT_BYTES,
+            false => CELL_BYTES,
+        });
+        let made_bytes: usize = match pass.fits {
             true => 0,
-            false => plan.schema.columns.len() - plan.input_columns,
+            false => made.sum(),
         };
         Self {
             decoded_bytes: read.clone().count() * CELL_BYTES,
             has_text: { read }.any(|(column, _)| column.data_type.is_text()),
-            derived_bytes: made * CELL_BYTES + usize::from(keyed) * KEY_BYTES,
+            derived_bytes: made_bytes + usize::from(keyed) * KEY_BYTES,
         }
     }
 }

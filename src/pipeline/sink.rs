@@ -15,7 +15,7 @@ use super::inbox::Inbox;
 use super::layout::Layout;
 use super::tally::Totals;
 use super::travel::Travel;
-use crate::base::Result;
+use crate::base::{Batch, Result};
 use crate::output::{EncodedColumn, Encoder, PartInfo, Parts};
 
 /// A row group on its way to the file.
@@ -75,7 +75,13 @@ impl Sink {
         }
     }
 
-    /// Takes in a finished batch; returns the row groups it and those that waited for it complete,
+    /// Leaves the columns of a finished batch that the lake has, in its order.
+    pub(crate) fn project(&self, batch: &mut Batch) {
+        let columns = self.output.iter().map(|&slot| batch.columns[slot].take());
+        batch.columns = columns.collect();
+    }
+
+    /// Takes in a finished and projected batch; returns the row groups it and those that waited for it complete,
     /// and how many batches were taken in.
     pub(crate) fn arrive(&self, travel: Travel) -> Result<(Vec<Arc<RowGroup>>, usize)> {
         let mut groups = Vec::new();
@@ -92,7 +98,7 @@ impl Sink {
 
     fn take_in(&self, travel: Travel, groups: &mut Vec<Arc<RowGroup>>) -> Result<()> {
         let Travel {
-            mut batch,
+            batch,
             tally,
             permit,
             ..
@@ -100,8 +106,6 @@ impl Sink {
         let mut totals = self.totals.lock().expect("no holder of this lock panics");
         totals.add(&batch, tally)?;
         drop(totals);
-        let output = self.output.iter().map(|&slot| batch.columns[slot].take());
-        batch.columns = output.collect();
         let mut gather = self.gather.lock().expect("no holder of this lock panics");
         let permit = Arc::new(permit);
         let row_bytes = batch.data_bytes().div_ceil(batch.rows.max(1));

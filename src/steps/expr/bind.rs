@@ -49,10 +49,11 @@ impl Binder<'_> {
     pub(super) fn bind(&mut self, expression: &Expr) -> Bound {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return self.refuse(
-                expression.span(),
-                &format!("more than {DEPTH_MAX} operators and calls deep; make some of it a column of its own by derive"),
-            );
+            // Its place is not looked for: that would go as deep again.
+            return Err(format!(
+                "more than {DEPTH_MAX} operators and calls deep; make some of it a column of its \
+                 own by derive"
+            ));
         }
         let bound = self.bind_any(expression);
         self.depth -= 1;
@@ -74,7 +75,7 @@ impl Binder<'_> {
                 self.coerce(text, &to, expression.span())
             }
             Expr::UnaryOp { op, expr } => self.unary(*op, expr),
-            Expr::BinaryOp { left, op, right } => self.binary(left, op, right, expression.span()),
+            Expr::BinaryOp { left, op, right } => self.binary(left, op, right),
             Expr::Cast {
                 kind,
                 expr,

@@ -240,6 +240,7 @@ fn forms(want: Want) -> &'static [&'static str] {
             "({b} IS TRUE)",
             "({b} IS NOT FALSE)",
             "({i} IS DISTINCT FROM {i})",
+            "({t} IS DISTINCT FROM c)",
             "({f} IS NOT DISTINCT FROM {f})",
             "({t} LIKE 'a%')",
             "({t} LIKE '%b%')",

@@ -12,13 +12,7 @@ use crate::steps::expr::time::{Part, Span};
 use crate::steps::expr::types::{DIGITS_MAX, Type, common, decimal};
 
 impl Binder<'_> {
-    pub(super) fn binary(
-        &mut self,
-        left: &Expr,
-        operator: &BinaryOperator,
-        right: &Expr,
-        place: Place,
-    ) -> Bound {
+    pub(super) fn binary(&mut self, left: &Expr, operator: &BinaryOperator, right: &Expr) -> Bound {
         let comparison = match operator {
             BinaryOperator::Eq => Some(Comparison::Equal),
             BinaryOperator::NotEq => Some(Comparison::NotEqual),
@@ -54,7 +48,7 @@ impl Binder<'_> {
             BinaryOperator::StringConcat => return self.join(left, right),
             other => {
                 let message = format!("there is no operator `{other}` here");
-                return self.refuse(place, &message);
+                return self.refuse(right.span(), &message);
             }
         };
         let left = (self.bind(left)?, left.span());
