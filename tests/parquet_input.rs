@@ -2,7 +2,7 @@
 //! damaged ones, and Parquet and CSV in one run.
 //! Keeps: what comes out is what the files hold, or an error that names the file.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
@@ -223,7 +223,7 @@ fn declared_types_read_cells_as_text_and_keep_what_does_not_fit() {
         ["1|1", "-|-", "-|2", "3|3"]
     );
     let file = receipt.rejects.file.expect("rejects");
-    let rejects = std::fs::read_to_string(home.lake().join(file)).expect("a file");
+    let rejects = fs::read_to_string(home.lake().join(file)).expect("a file");
     let lines: Vec<&str> = rejects.lines().skip(1).collect();
     assert_eq!(lines.len(), 2, "{rejects}");
     assert!(
@@ -304,7 +304,7 @@ fn only_what_is_needed_is_read() {
     let home = Home::new();
     let expected = transactions(&home, 900);
     let part = lake::parts(&home.lake()).remove(0);
-    let mut bytes = std::fs::read(&part).expect("a part");
+    let mut bytes = fs::read(&part).expect("a part");
     // Damages the pages of the second column of the first row group.
     let footer = parquet::file::metadata::ParquetMetaDataReader::new();
     let file = File::open(&part).expect("a part");
@@ -364,7 +364,7 @@ fn streams_and_packed_files_are_parquet_too() {
     write(&home.path().join("in"), &foreign(), WriterProperties::new());
     home.receipt("-i in -o lake --exclude fine");
     let expected = lake::read(&home.lake());
-    let bytes = std::fs::read(home.path().join("in")).expect("a file");
+    let bytes = fs::read(home.path().join("in")).expect("a file");
     let mut child = home
         .command("-i - -o lake --mode overwrite --exclude fine")
         .stdin(Stdio::piped())
@@ -432,7 +432,7 @@ fn damaged_files_are_errors_or_balance() {
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(2));
     write(&home.path().join("in"), &foreign(), properties.build());
-    let whole = std::fs::read(home.path().join("in")).expect("a file");
+    let whole = fs::read(home.path().join("in")).expect("a file");
     let step = whole.len() / 40 + 1;
     for at in (0..whole.len()).step_by(step) {
         let mut bytes = whole.clone();
@@ -502,4 +502,37 @@ fn a_file_without_rows_or_row_groups_is_no_trouble() {
     let receipt = home.receipt("-i empty -o lake --mode overwrite");
     assert_eq!(receipt.totals.rows_read, 0);
     assert!(home.run("sniff empty").status.success());
+}
+
+#[test]
+fn row_groups_that_a_filter_drops_are_not_read() {
+    let home = Home::new();
+    let rows: String = (0..5000).map(|id| format!("{id},{}\n", id % 7)).collect();
+    home.write("in.csv", format!("id,n\n{rows}"));
+    home.receipt("-i in.csv -o source --row-group-rows 1000 --compression none");
+    let part = home.path().join("source/part-00000.parquet");
+    let mut bytes = fs::read(&part).expect("a part");
+    // The pages of the first row group, behind the signature.
+    bytes[4..200].fill(0xA5);
+    fs::write(&part, bytes).expect("a file that can be damaged");
+
+    home.fails("-i source -o lake", 1);
+    home.fails("-i source -o lake --filter 'id < 1001'", 1);
+    for flags in [
+        "",
+        "--threads 1 --chunk-rows 7",
+        "--threads 3 --chunk-rows 300",
+    ] {
+        let line = "-i source -o lake --mode overwrite --filter 'id >= 3500 AND n IS NOT NULL' \
+                    --filter '3510 > id' --impute n=mean";
+        let receipt = home.receipt(&format!("{line} {flags}"));
+        let totals = receipt.totals;
+        assert_eq!((totals.rows_read, totals.rows_written), (5000, 10));
+        assert_eq!(totals.rows_filtered, 4990);
+        let dropped: Vec<u64> = receipt.steps.iter().map(|step| step.rows_dropped).collect();
+        assert_eq!(dropped, [3500, 1490, 0]);
+        let ids = lake::read(&home.lake());
+        let ids: Vec<_> = ids.column("id").into_iter().flatten().collect();
+        assert_eq!((ids[0], ids[9]), ("3500", "3509"));
+    }
 }

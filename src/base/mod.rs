@@ -5,6 +5,7 @@
 
 mod batch;
 mod choice;
+mod comparison;
 mod dialect;
 mod error;
 mod flaws;
@@ -21,6 +22,7 @@ mod window;
 
 pub use batch::Batch;
 pub use choice::{Compression, InvalidBytes, Mode, Order, Progress, SchemaDrift, TooFew, TooMany};
+pub use comparison::Comparison;
 pub use dialect::{Dialect, Keep, Known, LineEnd, Prefix, Quoting};
 pub use error::{Error, ErrorKind, Result};
 pub use flaws::Flaws;

@@ -12,6 +12,7 @@ use node::Node;
 use super::args::{self, Options};
 use super::choice::SkipSpace;
 use super::columns::ColumnOptions;
+use super::dtype::DtypeSpec;
 use super::layout::LayoutOptions;
 use super::nulls::NullList;
 use super::{choice, columns, dtype, layout, quantity};
@@ -66,12 +67,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
             options.max_record_bytes = Some(entry.parsed(quantity::parse_record_bytes_max)?);
         }
         "infer" => options.infer = Some(entry.parsed(choice::parse_choice)?),
-        "dtype" => {
-            for column in entry.entries()? {
-                let spec = column.parsed(dtype::parse_dtype)?;
-                options.dtype.push((column.key().to_owned(), spec));
-            }
-        }
+        "dtype" => options.dtype = dtypes(entry)?,
         "null-values" => options.null_values = null_values(entry)?,
         "key" => options.key = entry.strings()?,
         "time" => options.time = Some(entry.string()?),
@@ -107,6 +103,15 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         key => return set_columns(&mut options.columns, key, entry),
     }
     Ok(())
+}
+
+fn dtypes(entry: &Node<'_>) -> Result<Vec<(String, DtypeSpec)>> {
+    let columns = entry.entries()?;
+    let columns = columns.iter().map(|column| {
+        let spec = column.parsed(dtype::parse_dtype)?;
+        Ok((column.key().to_owned(), spec))
+    });
+    columns.collect()
 }
 
 /// Sets what bad rows do.

@@ -30,7 +30,7 @@ mod transcode;
 mod unpack;
 
 pub use chunk::{Chunk, Oversize};
-pub use columnar::{Columnar, Comparison, Condition, Holds, RowReader, Summary, TypedColumn};
+pub use columnar::{Columnar, Condition, Holds, RowReader, Summary, TypedColumn};
 pub use cursor::{Chunks, Outline, Records};
 pub use discover::discover;
 pub use intake::{Draft, Intake};

@@ -304,7 +304,10 @@ impl Belt {
             self.call_off(CalledOff::Behind(chunk_offset, Box::new(place)));
             return Ok(());
         }
-        let tally = Tally::of(&chunk, &mut decoded, worker.left_out());
+        let mut tally = Tally::of(&chunk, &mut decoded, worker.left_out());
+        if let Some(step) = worker.passed_over(&chunk) {
+            tally.pass_over(step);
+        }
         if self.parts.fail_on_reject {
             tally.first_reject(&self.parts.schema).map_or(Ok(()), Err)?;
         }

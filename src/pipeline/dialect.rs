@@ -12,6 +12,7 @@ use super::columnar;
 use super::columns::{Header, Matched, Places};
 use super::header::{is_like, joined, kept};
 use super::infer::{data_error, differs, first_record};
+use super::passed::PassedOver;
 use super::refeed::Known as Refed;
 use super::sampling::Sampling;
 use super::worker;
@@ -191,6 +192,7 @@ impl Formats {
             of_source,
             headers: headers.collect(),
             field_bytes_max: self.field_bytes_max,
+            passed_over: PassedOver::default(),
             sampling: self.sampling,
         }
     }

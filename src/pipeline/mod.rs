@@ -40,6 +40,7 @@ mod keys;
 mod lanes;
 mod layout;
 mod open;
+mod passed;
 mod plan;
 mod preview;
 mod receipt;

@@ -20,6 +20,7 @@ use super::infer::{self, Looking, Table};
 use super::lanes::Lanes;
 use super::layout::Layout;
 use super::open::{self, Room, check, pool};
+use super::passed::PassedOver;
 use super::plan::{self, Plan};
 use super::preview;
 use super::receipt::{self, Outcome};
@@ -407,7 +408,8 @@ impl Run<'_> {
     ) -> BeltParts {
         let row_cost = RowCost::new(plan, &pass);
         let schema = Arc::new(plan.schema.clone());
-        let formats = self.formats.readers(&schema, &pass.needed, &self.nulls);
+        let mut formats = self.formats.readers(&schema, &pass.needed, &self.nulls);
+        formats.passed_over = PassedOver::new(plan, &self.formats, &self.sources);
         let records = self.formats.records(&self.sources).into_iter();
         let stages = pass.stages.into_iter().map(|stage| BeltStage {
             inline: stage.inline,

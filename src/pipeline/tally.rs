@@ -85,6 +85,15 @@ impl Tally {
         }
     }
 
+    /// Counts all rows as dropped by step `step`, since none was read.
+    pub(crate) fn pass_over(&mut self, step: usize) {
+        let effect = Effect {
+            rows_dropped: self.read,
+            ..Effect::default()
+        };
+        self.effects.push((step, effect));
+    }
+
     /// The first reject, as the error that it is where none are allowed.
     pub(crate) fn first_reject(&self, schema: &Schema) -> Option<Error> {
         let first = self.rejects.first()?;

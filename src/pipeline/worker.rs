@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 
+use super::passed::PassedOver;
 use super::rows::RowWork;
 use super::sampling::Sampling;
 use crate::base::{Dialect, ErrorKind, Reject, Repair, Result};
 use crate::csv::{Fields, Indexer};
-use crate::decode::{DecodePlan, Decoded, Decoder};
+use crate::decode::{DecodePlan, Decoded, Decoder, RowDecoder};
 use crate::input::Chunk;
 use crate::report::StageLatency;
 
@@ -78,6 +79,8 @@ pub(crate) struct Formats {
     pub(crate) headers: Vec<Option<Arc<[u8]>>>,
     /// The longest field.
     pub(crate) field_bytes_max: usize,
+    /// The row groups that are not read.
+    pub(crate) passed_over: PassedOver,
     /// Which of the records are kept, if not all.
     pub(crate) sampling: Option<Sampling>,
 }
@@ -161,6 +164,10 @@ impl Worker {
             return self.decode_text(chunk, index);
         }
         self.behind = None;
+        if self.formats.passed_over.step(chunk).is_some() {
+            self.left_out = 0;
+            return Ok(RowDecoder::new(&format.decode, 0).finish(chunk.seq, chunk.source_index));
+        }
         let max = self.page_bytes_max;
         let decoded = self.rows.decode(chunk, &format.decode, max)?;
         self.sample(chunk, decoded)
@@ -224,6 +231,11 @@ impl Worker {
             Some(sampling) => sampling.apply(&mut decoded.batch, chunk.first_record)?,
         };
         Ok(decoded)
+    }
+
+    /// The step that drops all rows of `chunk`, which were not read.
+    pub(crate) fn passed_over(&self, chunk: &Chunk) -> Option<usize> {
+        self.formats.passed_over.step(chunk)
     }
 
     /// Rows of the chunk just decoded that the sample left out.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 
-use crate::base::{Batch, Flaws, Result, Value};
+use crate::base::{Batch, Comparison, Flaws, Result, Value};
 
 /// A planned step: which slots it reads and writes, and how it runs.
 pub trait Step: Send + Sync {
@@ -29,6 +29,11 @@ pub trait Step: Send + Sync {
     /// Whether it removes rows.
     fn drops_rows(&self) -> bool {
         false
+    }
+    /// If all that it does is to keep rows, each by itself: what the cells of single columns are in
+    /// every row that it keeps, as far as that is known.
+    fn keeps(&self) -> Option<Vec<(usize, Comparison)>> {
+        None
     }
     /// What to do next: fit, or run with what was fitted. `fitted` is `None` at first.
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared>;

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use parquet::file::metadata::ParquetMetaData;
 
 pub use column::{Holds, TypedColumn};
-pub use prune::{Comparison, Condition};
+pub use prune::Condition;
 pub use rows::RowReader;
 
 use crate::base::{Error, ErrorKind, Position, Result};

@@ -17,28 +17,7 @@ use parquet::errors::ParquetError;
 
 use super::guard::guarded;
 use super::{Columnar, Holds, TypedColumn};
-use crate::base::{DataType, Value};
-
-/// How a cell is compared.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Comparison {
-    /// It has this value.
-    Equal(Value),
-    /// It has another value than this.
-    NotEqual(Value),
-    /// It has a value less than this.
-    Less(Value),
-    /// It has this value or a lesser one.
-    LessOrEqual(Value),
-    /// It has a value greater than this.
-    Greater(Value),
-    /// It has this value or a greater one.
-    GreaterOrEqual(Value),
-    /// It is null.
-    IsNull,
-    /// It is not null.
-    IsNotNull,
-}
+use crate::base::{Comparison, DataType, Value};
 
 /// What the cell of one column must be for its row to be of interest. Nulls meet no comparison with
 /// a value. Values are those of the column's own type, as [`Holds::Cells`] names it; where its cells are

@@ -14,7 +14,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 
 use super::*;
-use crate::base::{DataType, Value};
+use crate::base::{Comparison, DataType, Value};
 use crate::input::Source;
 
 const PAGE_BYTES_MAX: usize = 1 << 20;

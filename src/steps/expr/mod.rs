@@ -8,6 +8,7 @@
 //! category of a column is known once, its texts are worked on once.
 
 mod arithmetic;
+mod asked;
 mod bind;
 mod call;
 mod cast;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::{Batch, Result};
+use crate::base::{Batch, Comparison, Result};
 use crate::steps::expr::Expression;
 use crate::steps::{Effect, Fitted, LocalStep, Prepared, Step};
 
@@ -38,6 +38,10 @@ impl Step for Filter {
 
     fn drops_rows(&self) -> bool {
         true
+    }
+
+    fn keeps(&self) -> Option<Vec<(usize, Comparison)>> {
+        Some(self.condition.asked())
     }
 
     fn prepare(&self, _: Option<&Fitted>) -> Result<Prepared> {
