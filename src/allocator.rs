@@ -15,11 +15,20 @@ use tikv_jemallocator::Jemalloc;
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
-/// Pages that nobody has used for 10 ms go back to the system: soon enough that memory stays as
+/// Large pages are asked for, since state per key is touched all over; [`take_small_pages`] calls
+/// that off. Pages that nobody has used for 10 ms go back to the system: soon enough that memory stays as
 /// flat as what is in use, late enough that a batch finds the pages of the one before it.
 // SAFETY: the allocator reads this name as a pointer to text that ends with a zero.
 #[unsafe(export_name = "_rjem_malloc_conf")]
-static OPTIONS: &[u8; 35] = b"dirty_decay_ms:10,muzzy_decay_ms:0\0";
+static OPTIONS: &[u8; 46] = b"thp:always,dirty_decay_ms:10,muzzy_decay_ms:0\0";
+
+/// Has the system give this process small pages only, which hold no more than what is asked for.
+pub(crate) fn take_small_pages() {
+    // SAFETY: the call changes which pages this process gets from now on, and nothing else.
+    unsafe {
+        libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    }
+}
 
 /// Has pages that nobody has used kept for 5 s, where no limit makes them dear: wide rows then
 /// find the pages of the row group before them.

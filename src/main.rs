@@ -33,8 +33,9 @@ fn perform(args: Args) -> Result<()> {
     let config = config::from_args(args)?;
     let (json, quiet) = (config.json, config.quiet);
     #[cfg(target_os = "linux")]
-    if config.memory_limit.is_none() {
-        allocator::keep_freed_pages_longer();
+    match config.memory_limit {
+        Some(_) => allocator::take_small_pages(),
+        None => allocator::keep_freed_pages_longer(),
     }
     let pipeline = Pipeline::new(config);
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
