@@ -113,6 +113,24 @@ fn each_record_is_read_as_its_source_was() {
 }
 
 #[test]
+fn rejects_of_cells_alone_hold_up_no_others() {
+    let home = Home::new();
+    home.write("cells.csv", "id,note\nx,a\n2,b\n");
+    home.write("records.csv", "id,note\n3\n4,d\n");
+    home.receipt("-i cells.csv -o lake --dtype id=int64");
+    let message = home.fails("-i lake/_rejects --mode append", 2);
+    assert!(
+        message.contains("1 rejected cells are of rows"),
+        "{message}"
+    );
+    home.receipt("-i records.csv -o lake --dtype id=int64 --mode append");
+    mend(&home, "lake/_rejects/rejects-00001.csv", ",3", ",\"3,c\"");
+    let receipt = home.receipt("-i lake/_rejects --mode append");
+    assert_eq!(receipt.totals.rows_written, 1);
+    assert_eq!(rows(&home), ["- a", "2 b", "4 d", "3 c"]);
+}
+
+#[test]
 fn what_cannot_be_fed_in_says_why() {
     let home = Home::new();
     let long = "x".repeat(100_000);

@@ -14,7 +14,7 @@ use crate::base::{DataType, Dialect, Error, Result, SchemaDrift};
 use crate::config::{Config, DtypeSpec};
 use crate::input::{Draft, Intake, Source};
 use crate::report::{
-    Counters, KeptReject, Refeed, RefeedColumn, RefeedSource, RejectsFile, encode_cell,
+    Counters, KeptReject, Refeed, RefeedColumn, RefeedSource, RejectsFile, encode_path,
 };
 
 /// Why the text of fed records is what it is.
@@ -29,6 +29,8 @@ pub(crate) struct Known {
     pub(crate) columns: usize,
     pub(crate) names: Option<Vec<String>>,
     pub(crate) first_line: u64,
+    /// Whether there is more to it than its columns.
+    pub(crate) has_records: bool,
     pub(crate) evidence: Vec<String>,
 }
 
@@ -123,14 +125,6 @@ pub(crate) fn open(
         }
     }
     feeding.end()?;
-    if feeding.opened.is_empty() {
-        let message = format!(
-            "no record in {} can be fed in again; of its rejects {cells} are cells of rows that are \
-             in the lake",
-            path.display().to_string().escape_debug()
-        );
-        return Err(Error::usage("--input", message));
-    }
     let mut evidence = vec!["the columns of the rejected records".to_owned()];
     if cells > 0 {
         evidence.push(format!(
@@ -151,10 +145,29 @@ pub(crate) fn open(
             columns: refeed.header.len(),
             names: Some(refeed.header),
             first_line: 1,
+            has_records: false,
             evidence,
         }),
     };
     Ok(std::iter::once(columns).chain(feeding.opened).collect())
+}
+
+/// Fails if nothing is left of rejects that were to be fed in again.
+pub(crate) fn check(opened: &[Opened]) -> Result<()> {
+    let is_idle = |known: &Known| !known.has_records;
+    if !opened
+        .iter()
+        .all(|opened| opened.known.as_ref().is_some_and(is_idle))
+    {
+        return Ok(());
+    }
+    let known = opened.iter().filter_map(|opened| opened.known.as_ref());
+    let why: Vec<&str> = known
+        .flat_map(|known| &known.evidence)
+        .map(String::as_str)
+        .collect();
+    let message = format!("no record can be fed in again ({})", why.join("; "));
+    Err(Error::usage("--input", message))
 }
 
 /// Records on their way into the sources they are of.
@@ -233,6 +246,7 @@ impl<'a> Feeding<'a> {
                 columns: source.columns,
                 names: source.names.clone(),
                 first_line: current.first_line,
+                has_records: true,
                 evidence: vec!["read as it was when these records were rejected".to_owned()],
             }),
         });
@@ -267,10 +281,7 @@ pub(crate) fn kept(
         source_column: config.source_column.clone(),
         sources: rejected
             .map(|(index, (source, format))| RefeedSource {
-                path: {
-                    use std::os::unix::ffi::OsStrExt;
-                    encode_cell(source.path().as_os_str().as_bytes()).into_owned()
-                },
+                path: encode_path(source.path()),
                 origin: formats.origin(index, source),
                 dialect: format.dialect,
                 fields: format.fields,

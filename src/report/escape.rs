@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Encodes raw bytes as text. Valid UTF-8 stays as it is, except that a backslash becomes `\\`;
 /// control characters other than line feed, carriage return and tab, and bytes that are not UTF-8,
@@ -49,6 +51,11 @@ pub fn encode_cell(raw: &[u8]) -> Cow<'_, str> {
     push_hex(&mut safe, first.as_bytes());
     safe.push_str(rest);
     Cow::Owned(safe)
+}
+
+/// As [`encode_cell`], of a path.
+pub fn encode_path(path: &Path) -> String {
+    encode_cell(path.as_os_str().as_bytes()).into_owned()
 }
 
 fn push_hex(encoded: &mut String, bytes: &[u8]) {

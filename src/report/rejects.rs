@@ -7,10 +7,9 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::encode_cell;
+use super::{encode_cell, encode_path};
 use crate::base::{Error, Position, Reason, Result};
 
 /// A row of the rejects file.
@@ -88,7 +87,7 @@ impl<W: Write> RejectsWriter<W> {
     pub fn write(&mut self, row: &RejectRow<'_>) -> Result<()> {
         let line = row.position.line.map(|line| line.to_string());
         let fields = [
-            &*encode_cell(row.position.path.as_os_str().as_bytes()),
+            &encode_path(&row.position.path),
             line.as_deref().unwrap_or_default(),
             &row.position.byte_offset.to_string(),
             &*encode_cell(row.column.unwrap_or_default().as_bytes()),
@@ -137,6 +136,7 @@ pub(super) fn write_error(path: &Path, error: csv::Error) -> Error {
 mod tests {
     use std::ffi::OsStr;
     use std::io;
+    use std::os::unix::ffi::OsStrExt;
 
     use super::*;
     use crate::base::ErrorKind;

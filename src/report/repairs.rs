@@ -5,11 +5,10 @@
 
 use std::fs::File;
 use std::io::BufWriter;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::encode_cell;
 use super::rejects::write_error;
+use super::{encode_cell, encode_path};
 use crate::base::{Error, Position, Repaired, Result};
 
 /// Writes repairs to a file.
@@ -41,7 +40,7 @@ impl RepairsFile {
     pub fn write(&mut self, position: &Position, repaired: &Repaired) -> Result<()> {
         let line = position.line.map(|line| line.to_string());
         let fields = [
-            &*encode_cell(position.path.as_os_str().as_bytes()),
+            &encode_path(&position.path),
             line.as_deref().unwrap_or_default(),
             &position.byte_offset.to_string(),
             repaired.kind.code(),
