@@ -5,7 +5,6 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -365,16 +364,7 @@ fn streams_and_packed_files_are_parquet_too() {
     home.receipt("-i in -o lake --exclude fine");
     let expected = lake::read(&home.lake());
     let bytes = fs::read(home.path().join("in")).expect("a file");
-    let mut child = home
-        .command("-i - -o lake --mode overwrite --exclude fine")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("a run");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    stdin.write_all(&bytes).expect("written");
-    drop(stdin);
-    assert!(child.wait().expect("a run").success());
+    home.pipe("-i - -o lake --mode overwrite --exclude fine", &bytes);
     // NaN is not equal to itself, its text is.
     assert!(lake::read(&home.lake()) == expected);
     let packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

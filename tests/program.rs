@@ -2,8 +2,9 @@
 //! Keeps: every run has its own temporary directory, and none asks for more than it needs.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use chunketl::Receipt;
 use tempfile::TempDir;
@@ -41,6 +42,17 @@ impl Home {
     /// Runs the binary with `line` as its arguments.
     pub(crate) fn run(&self, line: &str) -> Output {
         self.command(line).output().expect("the binary starts")
+    }
+
+    /// Runs `line` to its end with exit code 0, with `bytes` on its standard input, through a pipe.
+    pub(crate) fn pipe(&self, line: &str, bytes: &[u8]) {
+        let mut command = self.command(line);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut child = command.spawn().expect("the binary starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin.write_all(bytes).expect("written");
+        drop(stdin);
+        assert!(child.wait().expect("it ends").success(), "{line}");
     }
 
     /// Runs `line` to its end with exit code 0; returns its receipt.

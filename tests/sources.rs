@@ -55,16 +55,7 @@ fn a_lake_does_not_depend_on_how_its_table_was_packed() {
             lake::read(&home.lake()) == expected,
             "{format} from a file as stdin"
         );
-        let mut child = home
-            .command("-i - -o lake --mode overwrite")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("a run");
-        let mut stdin = child.stdin.take().expect("a pipe");
-        stdin.write_all(&bytes).expect("written");
-        drop(stdin);
-        assert!(child.wait().expect("a run").success(), "{format}");
+        home.pipe("-i - -o lake --mode overwrite", &bytes);
         assert!(lake::read(&home.lake()) == expected, "{format} from a pipe");
     }
 }

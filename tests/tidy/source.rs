@@ -46,7 +46,8 @@ fn walk(root: &Path, directory: &Path, files: &mut Vec<Source>) {
 impl Source {
     pub(super) fn new(path: String, text: String) -> Self {
         let code = blank_literals(&text);
-        let is_test = path.starts_with("tests/") || path.ends_with("/tests.rs");
+        let is_test =
+            path.starts_with("tests/") || path.ends_with("/tests.rs") || path.contains("/tests/");
         let openings = ["mod tests {", "pub(super) mod tests {"];
         let openings = openings.map(|opening| format!("#[cfg(test)]\n{opening}"));
         let tests_at = match openings.iter().find_map(|opening| code.find(opening)) {
