@@ -2,6 +2,8 @@
 //! Keeps: the keys are the flags' names (`_` may stand for `-`); nothing in the file is ignored;
 //! an error names the key and its line.
 
+mod expect;
+mod fitted;
 mod node;
 mod steps;
 
@@ -96,6 +98,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
                 steps::read(&step, &mut options.steps)?;
             }
         }
+        "check" => expect::read(entry, &mut options.check)?,
         "on-bad-row" | "max-rejects" | "max-rejects-per-file" | "strict" => {
             set_gate(options, entry)?;
         }

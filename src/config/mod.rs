@@ -11,7 +11,9 @@ mod check;
 mod choice;
 mod columns;
 mod dtype;
+mod expect;
 mod file;
+mod fitted;
 mod layout;
 mod names;
 mod nulls;
@@ -24,18 +26,20 @@ use std::path::PathBuf;
 
 pub use args::{Args, Command, Options, SniffArgs, completions};
 pub use builder::Builder;
-pub use check::check_columns;
+pub use check::{check_columns, check_learnt};
 pub use choice::{Infer, OnBadRow, SkipSpace};
 pub use columns::{Chosen, choose_columns};
 pub use dtype::DtypeSpec;
 use encoding_rs::Encoding;
+pub use expect::{CheckKind, CheckSpec, Severity};
+pub use fitted::{FittedStep, OneHotSpec, QcutSpec};
 pub use nulls::NullValues;
 pub use quantity::RejectsMax;
 pub use row::{CutSpec, RowStep};
 pub use step::StepSpec;
 
 pub use crate::base::{
-    Compression, InvalidBytes, LineEnd, Mode, Order, Progress, SchemaDrift, TooFew, TooMany,
+    Beyond, Compression, InvalidBytes, LineEnd, Mode, Order, Progress, SchemaDrift, TooFew, TooMany,
 };
 use crate::base::{Dialect, Known, Repair, Result};
 
@@ -107,6 +111,8 @@ pub struct Config {
     pub order: Order,
     /// The steps, in the order they run. New columns have names of their own.
     pub steps: Vec<StepSpec>,
+    /// What the rows that are about to be written are held against.
+    pub checks: Vec<CheckSpec>,
     /// Values a window must hold to have a result; no row window is smaller. `None` for the
     /// window's own default.
     pub min_samples: Option<u32>,

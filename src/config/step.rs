@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::fitted::FittedStep;
 use super::names;
 use super::row::RowStep;
 use crate::base::{Function, Method, Window};
@@ -34,6 +35,13 @@ pub enum StepSpec {
         /// What.
         step: RowStep,
         /// Where it was asked for: a flag, or a key and its line.
+        place: String,
+    },
+    /// Something done row by row once the whole column is known.
+    Fitted {
+        /// What.
+        step: FittedStep,
+        /// Where it was asked for, likewise.
         place: String,
     },
 }
@@ -133,6 +141,7 @@ impl fmt::Display for StepSpec {
                 RowStep::Filter(_) | RowStep::Derive { .. } => write!(f, "--{step}"),
                 step => step.fmt(f),
             },
+            Self::Fitted { step, .. } => step.fmt(f),
         }
     }
 }

@@ -13,11 +13,15 @@ use super::stages::Steps;
 use crate::base::{Column, Error, Origin, Result, Schema};
 use crate::config::{Config, StepSpec};
 use crate::decode::{NullTokens, check_format};
-use crate::steps::Step;
 use crate::steps::expr::Settings;
 use crate::steps::impute::Impute;
 use crate::steps::rolling::{Rolling, RollingSpec};
+use crate::steps::{Categories, Step};
+pub(crate) use checks::PlannedCheck;
+pub(crate) use fitted::Asked;
 
+mod checks;
+mod fitted;
 mod row;
 
 /// The run, resolved against the input's columns.
@@ -39,20 +43,26 @@ pub(crate) struct Plan {
     names: Vec<Arc<str>>,
     /// For each slot that a step makes, how.
     made: Vec<String>,
+    /// What must be learnt before the plan can go on.
+    pub(crate) asked: Asked,
+    /// What rows are held against before they are written.
+    pub(crate) checks: Vec<PlannedCheck>,
 }
 
 /// What a plan is made for, beside its configuration.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Request {
+pub(crate) struct Request<'a> {
     /// The most that a fit may hold, in bytes.
     pub(crate) fit_bytes_max: usize,
     /// What expressions have in common.
     pub(crate) expressions: Settings,
+    /// The categories of the first steps that make columns of what they learn.
+    pub(crate) learnt: &'a [Categories],
 }
 
 impl Plan {
     /// The plan of `config` over the columns `input`. Every column that `config` names is there.
-    pub(crate) fn new(config: &Config, input: &[Column], request: Request) -> Result<Self> {
+    pub(crate) fn new(config: &Config, input: &[Column], request: Request<'_>) -> Result<Self> {
         let schema = Schema {
             columns: input.to_vec(),
         };
@@ -70,10 +80,15 @@ impl Plan {
                 .map(|column| Arc::clone(&column.name))
                 .collect(),
             made: Vec::new(),
+            asked: Asked::default(),
+            checks: Vec::new(),
             schema,
         };
         let mut specs = config.steps.iter().peekable();
         while let Some(spec) = specs.next() {
+            if plan.waits(spec) {
+                continue;
+            }
             match spec {
                 StepSpec::Impute { column, method } => {
                     let slot = plan.slot(column);
@@ -98,8 +113,10 @@ impl Plan {
                     plan.add_rolling(config, &group, time)?;
                 }
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
+                StepSpec::Fitted { step, place } => plan.add_fitted(step, place, request)?,
             }
         }
+        plan.add_checks(config, request)?;
         plan.find_live();
         Ok(plan)
     }
@@ -219,7 +236,9 @@ impl Plan {
         let mut needed: BTreeSet<usize> = self.output.iter().copied().collect();
         self.live = vec![false; self.steps.len()];
         for (index, step) in self.steps.iter().enumerate().rev() {
-            if step.drops_rows() || step.writes().iter().any(|slot| needed.contains(slot)) {
+            let is_asked = self.asked.steps.contains(&index) || self.is_check(index);
+            let is_read = step.writes().iter().any(|slot| needed.contains(slot));
+            if step.drops_rows() || is_asked || is_read {
                 needed.extend(step.reads());
                 self.live[index] = true;
             }

@@ -9,7 +9,7 @@ use super::infer::Table;
 use super::plan::Plan;
 use super::settle::Settled;
 use super::stages::{self, PassPlan, Steps};
-use crate::base::{Batch, Column, Result};
+use crate::base::{Batch, Column, DataType, Result};
 use crate::config::Config;
 use crate::report::{BudgetTerm, PlanColumn, PlanPass, PlanReceipt, PlanStep};
 use crate::steps::{
@@ -43,6 +43,7 @@ pub(super) fn preview(config: &Config, table: &Table, settled: &Settled) -> Resu
                 let why = why.or_else(|| plan.made(slot)).unwrap_or_default();
                 planned(column, why.to_owned())
             })
+            .chain(flags(plan))
             .collect(),
         passes: passes(settled)?,
         key: config.key.clone(),
@@ -66,15 +67,30 @@ fn planned(column: &Column, why: String) -> PlanColumn {
     }
 }
 
+/// The columns of categories that are not known yet.
+fn flags(plan: &Plan) -> impl Iterator<Item = PlanColumn> {
+    let asked = plan.asked.steps.iter().zip(&plan.asked.columns);
+    asked.map(|(&step, name)| PlanColumn {
+        name: format!("{name}_…"),
+        data_type: DataType::Boolean.to_string(),
+        why: format!("{}: one for each category", plan.steps[step].label()),
+    })
+}
+
 fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
     let columns = &plan.schema.columns;
-    let steps = plan.steps.iter().zip(&plan.live).map(|(step, &is_needed)| {
+    let steps = plan.steps.iter().zip(&plan.live).enumerate();
+    let steps = steps.map(|(index, (step, &is_needed))| {
         let name = |slot: &usize| columns[*slot].name.to_string();
         let made = step.writes();
         let made = made.iter().map(|slot| &columns[*slot]);
         let how = match step.prepare(None)? {
+            _ if plan.asked.steps.contains(&index) => {
+                "fitted, then planned anew with its columns, row by row"
+            }
             Prepared::Fit(_) => "fitted, then row by row",
             Prepared::FitKeyed(_) => "fitted by key, then by key",
+            Prepared::Check(_) => "looks at the rows that are about to be written",
             Prepared::Local(_) => "row by row",
             Prepared::Keyed(_) => "by key, in file order",
         };
@@ -87,7 +103,15 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
             is_needed,
         })
     });
-    steps.collect()
+    let waiting = plan.asked.waiting.iter().map(|label| {
+        Ok(PlanStep {
+            label: label.clone(),
+            how: "planned once the columns before it are known".to_owned(),
+            is_needed: true,
+            ..PlanStep::default()
+        })
+    });
+    steps.chain(waiting).collect()
 }
 
 /// The passes that the belt would make if every fit were done after its first one.

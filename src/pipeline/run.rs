@@ -3,6 +3,8 @@
 //! In: a validated [`Config`]. Out: a [`Receipt`] and a published lake, or an error and a lake
 //! that is as it was. Invariant: nothing is published before every row is accounted for.
 
+mod learnt;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::belt::{Belt, BeltParts, BeltStage};
 use super::budget::Budget;
 use super::cancel::CalledOff;
+use super::checks::CheckTotals;
 use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
@@ -126,6 +129,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         counters: &counters,
         rejects_file: has.rejects.then_some(rejects_file),
         repairs_file: has.repairs.then_some(repairs_file),
+        checks: has.checks,
         restarts,
         passes: run.passes,
         latency: &run.latency,
@@ -170,7 +174,7 @@ pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Pla
     let run = open(&adapted, &paths, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
     let table = run.infer()?;
-    let settled = Settled::new(config, &table, run.limit_bytes, run.expressions)?;
+    let settled = Settled::new(config, &table, run.limit_bytes, run.expressions, &[])?;
     let schema = settled.plan.output_schema();
     let inputs = run.sources.iter().zip(&run.formats.sources);
     let in_the_way = Staging::in_the_way(&config.out, config.mode, &paths, &schema);
@@ -325,15 +329,15 @@ impl Run<'_> {
 
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
     fn attempt(&mut self, table: &Table, staging: &Staging) -> Result<Attempt, CalledOff> {
+        let (settled, mut fitted) = self.settle(table)?;
         let Settled {
             plan,
             layout,
             budget,
-        } = Settled::new(self.config, table, self.limit_bytes, self.expressions)?;
+        } = settled;
         if self.config.verbose {
             self.progress.note(&budget.describe());
         }
-        let mut fitted: Vec<Option<Fitted>> = plan.steps.iter().map(|_| None).collect();
         let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
         loop {
             let pass = stages::next_pass(plan.steps(), &fitted, &mut again)?;
@@ -394,6 +398,7 @@ impl Run<'_> {
                 self.config.rejects_per_file_max,
                 self.sources.len(),
             ),
+            CheckTotals::new(plan.checks.clone(), self.expressions.now),
         );
         let output = plan.output.clone();
         Ok(Sink::new(layout, output, encoder, parts, totals, budget))

@@ -13,6 +13,7 @@ use super::plan::{Plan, Request};
 use crate::base::Result;
 use crate::config::Config;
 use crate::report;
+use crate::steps::Categories;
 use crate::steps::expr::Settings;
 
 /// What a run is made of.
@@ -23,16 +24,19 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// A run over the columns of `table` within `limit_bytes`.
+    /// A run over the columns of `table` within `limit_bytes`, as far as it can be planned with what
+    /// is `learnt`.
     pub(super) fn new(
         config: &Config,
         table: &Table,
         limit_bytes: usize,
         expressions: Settings,
+        learnt: &[Categories],
     ) -> Result<Self> {
         let request = Request {
             fit_bytes_max: limit_bytes / 4,
             expressions,
+            learnt,
         };
         let plan = Plan::new(config, &table.columns, request)?;
         let cells = plan.schema.columns.iter();

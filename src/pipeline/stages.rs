@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use super::checks::Check;
 use crate::base::Result;
 use crate::steps::{Fit, Fitted, KeyedStep, LocalStep, Prepared, Step};
 
@@ -15,6 +16,8 @@ use crate::steps::{Fit, Fitted, KeyedStep, LocalStep, Prepared, Step};
 pub(crate) enum Inline {
     /// A fit that observes the batch.
     Observe(Mutex<Observer>),
+    /// A check that only looks at it, or rejects rows.
+    Check(Check),
     /// A step that changes the batch.
     Apply(Arc<dyn LocalStep>),
 }
@@ -74,6 +77,7 @@ struct Item {
     reads: BTreeSet<usize>,
     writes: BTreeSet<usize>,
     drops_rows: bool,
+    label: String,
     prepared: Prepared,
 }
 
@@ -171,6 +175,7 @@ fn runnable(
             reads,
             writes,
             drops_rows,
+            label: step.label(),
             prepared,
         };
         if item.is_fit() {
@@ -259,6 +264,11 @@ fn stages(items: Vec<Item>, key: &[usize]) -> Vec<Stage> {
                     fit,
                     counted_bytes: 0,
                 }));
+                stage.inline.push(Work { step, work });
+            }
+            Prepared::Check(look) => {
+                let check = Check::new(look, item.drops_rows, item.label);
+                let work = Inline::Check(check);
                 stage.inline.push(Work { step, work });
             }
             Prepared::Local(work) => stage.inline.push(Work {
@@ -442,7 +452,7 @@ mod tests {
             for stage in &pass.stages {
                 let observed = stage.inline.iter().filter_map(|work| match work.work {
                     Inline::Observe(_) => Some(work.step),
-                    Inline::Apply(_) => None,
+                    Inline::Apply(_) | Inline::Check(_) => None,
                 });
                 let learnt = stage.keyed.iter().filter(|work| work.work.fits);
                 for step in observed.chain(learnt.map(|work| work.step)) {

@@ -60,6 +60,8 @@ pub struct StepCounters {
     pub rows_dropped: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
+    /// Numbers that lay too far out.
+    pub outliers: u64,
     /// Cells that it nulled because something was wrong with them.
     pub flaws: Flaws,
 }
@@ -189,6 +191,7 @@ impl AddAssign for StepCounters {
         self.cells_filled += other.cells_filled;
         self.rows_dropped += other.rows_dropped;
         self.rows_without_time += other.rows_without_time;
+        self.outliers += other.outliers;
         self.flaws += other.flaws;
     }
 }
@@ -222,11 +225,13 @@ mod tests {
             cells_filled: 3,
             rows_dropped: 3,
             rows_without_time: 0,
+            outliers: 6,
             flaws: Flaws {
                 overflows: 1,
                 divisions_by_zero: 2,
                 bad_arguments: 3,
                 bad_casts: 4,
+                unknown_categories: 5,
             },
         };
         counters.count_reject(Reason::TooFewFields);

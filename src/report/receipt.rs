@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnarReceipt, Counters, DialectReceipt, SourceCounters, StageSummary};
+use super::{
+    CheckReceipt, ColumnarReceipt, Counters, DialectReceipt, SourceCounters, StageSummary,
+};
 use crate::base::{Error, RepairKind, Result};
 
 /// What a run did.
@@ -35,6 +37,8 @@ pub struct Receipt {
     pub columns: Vec<ColumnReceipt>,
     /// The steps, in order.
     pub steps: Vec<StepReceipt>,
+    /// The checks, in order.
+    pub checks: Vec<CheckReceipt>,
     /// What was rejected.
     pub rejects: RejectsReceipt,
     /// What was repaired.
@@ -201,6 +205,10 @@ pub struct StepReceipt {
     pub bad_arguments: u64,
     /// Cells that became null because they did not fit the type they were cast to.
     pub bad_casts: u64,
+    /// Cells that are none of the categories that were named.
+    pub unknown_categories: u64,
+    /// Numbers that lay too far out.
+    pub outliers: u64,
     /// Whether it was left out, because nothing that it makes is in the lake.
     pub not_needed: bool,
 }
@@ -489,6 +497,14 @@ pub(super) mod tests {
                 cells_filled: 120_001,
                 rows_dropped: 0,
                 ..StepReceipt::default()
+            }],
+            checks: vec![CheckReceipt {
+                name: "amount >= 0".into(),
+                severity: "warn".into(),
+                rows: 9_812_001,
+                failed: 12,
+                examples: vec!["a\x1b.csv:5 (byte 99)".into()],
+                ..CheckReceipt::default()
             }],
             rejects: RejectsReceipt::new(&counters, Some("_rejects/rejects.csv".into())),
             repaired: RepairsReceipt {

@@ -4,7 +4,7 @@
 //! cannot break a line or drive the terminal.
 
 use super::receipt::{ColumnReceipt, InputReceipt, Receipt, StepReceipt};
-use super::{StageSummary, printable, units};
+use super::{CheckReceipt, StageSummary, printable, units};
 
 const COLUMNS_MAX: usize = 24;
 const LINES_MAX: usize = 8;
@@ -28,6 +28,7 @@ impl Receipt {
         self.render_columns(&mut page);
         let steps = self.steps.iter().map(step_line);
         page.list("steps", steps);
+        page.list("checks", self.checks.iter().map(CheckReceipt::in_words));
         page.list(
             "restarts",
             self.restarts.iter().map(|why| printable(why).into_owned()),
@@ -288,6 +289,14 @@ fn step_line(step: &StepReceipt) -> String {
     ] {
         if count > 0 {
             line += &format!(", {} {what} became null", units::count(count));
+        }
+    }
+    for (count, what) in [
+        (step.unknown_categories, "cells of no known category"),
+        (step.outliers, "outliers"),
+    ] {
+        if count > 0 {
+            line += &format!(", {} {what}", units::count(count));
         }
     }
     if step.not_needed {

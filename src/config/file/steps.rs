@@ -1,13 +1,14 @@
 //! `[[step]]` tables -> steps, in the order they are written.
 //! Keeps: nothing in a step is ignored; an error names the key and its line.
 
+use super::fitted;
 use super::node::Node;
 use crate::base::Result;
 use crate::config::columns;
 use crate::config::row::{CutSpec, RowStep, parse_derive};
 use crate::config::step::{StepSpec, parse_impute, parse_rolling};
 
-/// What a step may be.
+/// What a step may be, beside those of [`fitted::KINDS`].
 const KINDS: [&str; 11] = [
     "filter", "derive", "impute", "rolling", "select", "drop", "rename", "cast", "cut", "clip",
     "fill",
@@ -41,8 +42,10 @@ pub(super) fn read(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
             }
             "clip" => clips(kind, steps)?,
             "fill" => fills(kind, steps)?,
+            key if fitted::KINDS.contains(&key) => fitted::read(kind, steps)?,
             key => {
-                return Err(kind.error(crate::base::unknown("step", key, KINDS.into_iter())));
+                let known = KINDS.into_iter().chain(fitted::KINDS);
+                return Err(kind.error(crate::base::unknown("step", key, known)));
             }
         }
     }
@@ -160,7 +163,7 @@ fn fills(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
     Ok(())
 }
 
-fn number(item: &Node<'_>) -> Result<f64> {
+pub(super) fn number(item: &Node<'_>) -> Result<f64> {
     item.parsed(|text| {
         let number = text.replace('_', "").parse();
         number.map_err(|_| format!("`{text}` is no number"))
