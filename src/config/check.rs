@@ -73,6 +73,11 @@ pub fn check_learnt(config: &Config, header: &[String], learnt: &[Vec<String>]) 
                 }
                 columns.add(name);
             }
+            StepSpec::Dedup { dedup, place } => {
+                for column in &dedup.by {
+                    columns.find(column, || place.clone())?;
+                }
+            }
             StepSpec::Row { step, place } => columns.after(step, place)?,
             StepSpec::Fitted { step, place } => columns.after_fitted(step, place)?,
         }

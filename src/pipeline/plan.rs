@@ -21,6 +21,7 @@ pub(crate) use checks::PlannedCheck;
 pub(crate) use fitted::Asked;
 
 mod checks;
+mod dedup;
 mod fitted;
 mod row;
 
@@ -47,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) asked: Asked,
     /// What rows are held against before they are written.
     pub(crate) checks: Vec<PlannedCheck>,
+    /// The steps that only work for a check, by their index.
+    flagging: BTreeSet<usize>,
 }
 
 /// What a plan is made for, beside its configuration.
@@ -58,6 +61,8 @@ pub(crate) struct Request<'a> {
     pub(crate) expressions: Settings,
     /// The categories of the first steps that make columns of what they learn.
     pub(crate) learnt: &'a [Categories],
+    /// The steps of the plan, by their index, whose keys have turned out to outgrow memory.
+    pub(crate) outgrown: &'a BTreeSet<usize>,
 }
 
 impl Plan {
@@ -82,6 +87,7 @@ impl Plan {
             made: Vec::new(),
             asked: Asked::default(),
             checks: Vec::new(),
+            flagging: BTreeSet::new(),
             schema,
         };
         let mut specs = config.steps.iter().peekable();
@@ -112,6 +118,7 @@ impl Plan {
                     }
                     plan.add_rolling(config, &group, time)?;
                 }
+                StepSpec::Dedup { dedup, .. } => plan.add_dedup(dedup, &request),
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
                 StepSpec::Fitted { step, place } => plan.add_fitted(step, place, request)?,
             }

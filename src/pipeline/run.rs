@@ -4,7 +4,9 @@
 //! that is as it was. Invariant: nothing is published before every row is accounted for.
 
 mod learnt;
+mod types;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,10 +19,10 @@ use super::checks::CheckTotals;
 use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
-use super::fitting::{count_skipped, learn};
+use super::fitting::{Known, count_left, learn};
 use super::gate::Gates;
-use super::infer::{self, Looking, Table};
-use super::lanes::Lanes;
+use super::infer::Table;
+use super::lanes::{Lanes, Share};
 use super::layout::Layout;
 use super::open::{self, Room, check, pool};
 use super::passed::PassedOver;
@@ -30,20 +32,21 @@ use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
 use super::settle::Settled;
 use super::sink::Sink;
-use super::stages::{self, PassPlan};
+use super::stages::{self, PassPlan, Stage};
 use super::tally::{Kept, Totals};
 use super::travel::Place;
 use super::worker::Timed;
 use crate::base::{DataType, Error, Result};
 use crate::config::{self, Config, OnBadRow};
-use crate::decode::{Declared, NullTokens, Widen};
+use crate::decode::{NullTokens, Widen};
 use crate::input::{Chunks, Outline, Source, SplitLimits};
 use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
 use crate::report::{
     self, Counters, PlanReceipt, Progress, ProgressState, Receipt, SniffReceipt, StageLatency,
 };
+use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
-use crate::steps::{Fit, Fitted};
+use crate::steps::{Fit, Fitted, KeyUse};
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -67,6 +70,10 @@ struct Run<'c> {
     /// Where the last pass found its chunks.
     outline: Option<Outline>,
     expressions: Settings,
+    /// Where all temporary files go.
+    space: Arc<TempSpace>,
+    /// The steps of the plan whose keys outgrow their share of the memory, as far as is known.
+    outgrown: BTreeSet<usize>,
 }
 
 /// What one attempt comes to.
@@ -174,7 +181,7 @@ pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Pla
     let run = open(&adapted, &paths, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
     let table = run.infer()?;
-    let settled = Settled::new(config, &table, run.limit_bytes, run.expressions, &[])?;
+    let settled = run.settle(&table, &[])?;
     let schema = settled.plan.output_schema();
     let inputs = run.sources.iter().zip(&run.formats.sources);
     let in_the_way = Staging::in_the_way(&config.out, config.mode, &paths, &schema);
@@ -197,7 +204,7 @@ fn open<'c>(
     let mut progress = Progress::new(config.progress, config.quiet);
     let room = Room::new(config, beginning);
     let now = report::now_us();
-    let opened = open::sources(config, paths, room, interrupted, &mut progress)?;
+    let opened = open::sources(config, paths, &room, interrupted, &mut progress)?;
     refeed::check(&opened)?;
     let (sources, known): (Vec<_>, Vec<_>) = { opened.into_iter() }
         .map(|opened| (opened.source, opened.known))
@@ -223,6 +230,8 @@ fn open<'c>(
             now,
             strict: config.strict,
         },
+        space: room.space,
+        outgrown: BTreeSet::new(),
         config,
         exact: &adapted.types,
         interrupted: Arc::clone(interrupted),
@@ -268,6 +277,18 @@ impl Run<'_> {
         match called_off {
             CalledOff::Failed(error) => Err(error),
             CalledOff::Widen(widen, place) => Ok(widen_column(table, &widen, &place)),
+            CalledOff::Outgrown(step) => {
+                // As far as it can be planned before categories are learnt.
+                let steps = self.settle(table, &[])?.plan.steps;
+                let label = steps.get(step).map(|step| step.label());
+                let label = label.unwrap_or_else(|| format!("step {}", step + 1));
+                self.outgrown.insert(step);
+                Ok(format!(
+                    "the keys of `{}` take more memory than it has a share in; one more pass finds \
+                     out what it does; starting over",
+                    label.escape_debug()
+                ))
+            }
             CalledOff::Behind(chunk_offset, place) => {
                 self.formats.keep_last_fields(&self.sources, self.config)?;
                 config::check_columns(self.config, &self.formats.columns.header)?;
@@ -281,55 +302,9 @@ impl Run<'_> {
         }
     }
 
-    fn infer(&self) -> Result<Table> {
-        let names = self.formats.columns.names.iter();
-        let names: Vec<Arc<str>> = names.map(|name| name.as_str().into()).collect();
-        let declared: Vec<Option<Declared>> = names
-            .iter()
-            .map(|name| {
-                let spec = self
-                    .config
-                    .dtypes
-                    .iter()
-                    .find(|(column, _)| **column == **name);
-                spec.map(|(_, spec)| {
-                    (
-                        spec.data_type.clone(),
-                        spec.format.as_deref().map(Arc::from),
-                    )
-                })
-            })
-            .collect();
-        let pool = pool(self.config.threads)?;
-        let Self {
-            sources,
-            formats,
-            nulls,
-            ..
-        } = self;
-        let looking = Looking {
-            from: self.config.infer,
-            limit_bytes: self.limit_bytes,
-            repair: self.config.repair,
-            interrupted: &self.interrupted,
-        };
-        let table =
-            pool.install(|| infer::infer(sources, formats, &names, &declared, nulls, looking));
-        check_sources(sources)?;
-        let mut table = table?;
-        table.settle_types(self.exact);
-        if self.config.strict {
-            table.refuse_ambiguous()?;
-        }
-        if let Some(name) = &self.config.source_column {
-            table.add_origin(name);
-        }
-        Ok(table)
-    }
-
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
     fn attempt(&mut self, table: &Table, staging: &Staging) -> Result<Attempt, CalledOff> {
-        let (settled, mut fitted) = self.settle(table)?;
+        let (settled, mut fitted) = self.prepare(table)?;
         let Settled {
             plan,
             layout,
@@ -339,6 +314,10 @@ impl Run<'_> {
             self.progress.note(&budget.describe());
         }
         let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
+        let mut spilled = vec![0; plan.steps.len()];
+        let interrupted = Arc::clone(&self.interrupted);
+        let go_on = || check(&interrupted);
+        let pool = pool(self.config.threads)?;
         loop {
             let pass = stages::next_pass(plan.steps(), &fitted, &mut again)?;
             let sink = match pass.fits {
@@ -352,7 +331,10 @@ impl Run<'_> {
                 Some(sink) => {
                     let (files, totals) = sink.finish()?;
                     let (mut counters, has) = totals.finish(&self.paths)?;
-                    count_skipped(parts.stages, &budget, &mut counters);
+                    pool.install(|| count_left(parts.stages, &budget, &go_on, &mut counters))?;
+                    for (step, spilled) in counters.steps.iter_mut().zip(spilled) {
+                        step.spilled_bytes += spilled;
+                    }
                     return Ok(Attempt {
                         plan,
                         fitted,
@@ -362,7 +344,14 @@ impl Run<'_> {
                         budget,
                     });
                 }
-                None => learn(parts.stages, &budget, &mut fitted, &mut again)?,
+                None => pool.install(|| {
+                    let known = Known {
+                        fitted: &mut fitted,
+                        again: &mut again,
+                        spilled: &mut spilled,
+                    };
+                    learn(parts.stages, &budget, known, &go_on)
+                })?,
             }
         }
     }
@@ -417,10 +406,18 @@ impl Run<'_> {
         let mut formats = self.formats.readers(&schema, &pass.needed, &self.nulls);
         formats.passed_over = PassedOver::new(plan, &self.formats, &self.sources);
         let records = self.formats.records(&self.sources).into_iter();
-        let stages = pass.stages.into_iter().map(|stage| BeltStage {
-            inline: stage.inline,
-            lanes: (!stage.keyed.is_empty())
-                .then(|| Lanes::new(stage.keyed, &plan.key, self.shards, stage.new_keys)),
+        let bounded = |stage: &&Stage| {
+            let bounded = [Some(KeyUse::Bounded), Some(KeyUse::Spilt)];
+            bounded.contains(&stage.key_use)
+        };
+        let lanes = pass.stages.iter().filter(bounded).count() * self.shards;
+        let share = Share {
+            bytes_max: budget.lane_share(lanes),
+            space: Arc::clone(&self.space),
+        };
+        let stages = pass.stages.into_iter().map(|mut stage| BeltStage {
+            inline: std::mem::take(&mut stage.inline),
+            lanes: (!stage.keyed.is_empty()).then(|| Lanes::new(stage, self.shards, share.clone())),
         });
         BeltParts {
             formats: Arc::new(formats),

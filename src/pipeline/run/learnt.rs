@@ -4,7 +4,10 @@
 //! Invariant: what the steps before the unknown columns have learnt is not learnt again, but for
 //! tables by key, whose memory belongs to the budget of the plan they were learnt under.
 
-use super::super::fitting::learn;
+use std::sync::Arc;
+
+use super::super::fitting::{Known, learn};
+use super::super::open::{check, pool};
 use super::super::settle::Settled;
 use super::super::stages;
 use super::{CalledOff, Run, Table};
@@ -13,16 +16,30 @@ use crate::config;
 use crate::steps::{Categories, Fit, Fitted};
 
 impl Run<'_> {
+    /// What a run over the columns of `table` is made of, as far as it can be planned with what is
+    /// `learnt`.
+    pub(super) fn settle(&self, table: &Table, learnt: &[Categories]) -> Result<Settled> {
+        let (limit_bytes, expressions) = (self.limit_bytes, self.expressions);
+        let outgrown = &self.outgrown;
+        Settled::new(
+            self.config,
+            table,
+            limit_bytes,
+            expressions,
+            learnt,
+            outgrown,
+        )
+    }
+
     /// What this attempt is made of, and what its steps have learnt already.
-    pub(super) fn settle(
+    pub(super) fn prepare(
         &mut self,
         table: &Table,
     ) -> Result<(Settled, Vec<Option<Fitted>>), CalledOff> {
         let mut learnt: Vec<Categories> = Vec::new();
         let mut known: Vec<Option<Fitted>> = Vec::new();
         loop {
-            let (limit, expressions) = (self.limit_bytes, self.expressions);
-            let settled = Settled::new(self.config, table, limit, expressions, &learnt)?;
+            let settled = self.settle(table, &learnt)?;
             known.resize_with(settled.plan.steps.len(), || None);
             if settled.plan.asked.steps.is_empty() {
                 return Ok((settled, known));
@@ -56,11 +73,22 @@ impl Run<'_> {
             budget,
         } = settled;
         let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
+        let mut spilled = vec![0; plan.steps.len()];
+        let interrupted = Arc::clone(&self.interrupted);
+        let go_on = || check(&interrupted);
+        let pool = pool(self.config.threads)?;
         while { plan.asked.steps.iter() }.any(|&step| fitted[step].is_none()) {
             let pass = stages::next_pass(plan.steps(), fitted, &mut again)?;
             let parts = self.belt_parts(plan, pass, *layout, budget, None);
             let parts = self.pass(self.chunks(*layout), parts)?;
-            learn(parts.stages, budget, fitted, &mut again)?;
+            pool.install(|| {
+                let known = Known {
+                    fitted,
+                    again: &mut again,
+                    spilled: &mut spilled,
+                };
+                learn(parts.stages, budget, known, &go_on)
+            })?;
         }
         Ok(())
     }
