@@ -114,6 +114,8 @@ pub struct Config {
     pub order: Order,
     /// The steps, in the order they run. New columns have names of their own.
     pub steps: Vec<StepSpec>,
+    /// Whether the rows that filters drop are kept beside the lake.
+    pub keep_filtered: bool,
     /// What the rows that are about to be written are held against.
     pub checks: Vec<CheckSpec>,
     /// Values a window must hold to have a result; no row window is smaller. `None` for the

@@ -1,8 +1,9 @@
 //! A lake directory -> which of its entries are this program's, and the next free numbers.
 //!
-//! Ours are `part-00000.parquet`, `_receipt.json`, `_receipt-00000.json` (of earlier runs) and, in
-//! `_rejects`, the rejects (`fed-00000.csv` once they were fed in again), what it takes to feed them
-//! in, and the repairs. Everything else is somebody else's and stays.
+//! Ours are `part-00000.parquet`, `_receipt.json`, `_receipt-00000.json` (of earlier runs), in
+//! `_filtered` parts of dropped rows and, in `_rejects`, the rejects (`fed-00000.csv` once they were
+//! fed in again), what it takes to feed them in, and the repairs. Everything else is somebody else's
+//! and stays.
 
 use std::fs;
 use std::io;
@@ -14,6 +15,8 @@ use crate::base::{Error, Result};
 pub(super) const RECEIPT: &str = "_receipt.json";
 /// The directory of rejects.
 pub(super) const REJECTS: &str = "_rejects";
+/// The directory of rows that filters have dropped.
+pub(super) const FILTERED: &str = "_filtered";
 /// The journal of a commit that moves files one by one.
 pub(super) const JOURNAL: &str = "_commit.json";
 /// How the name of a staging directory inside a lake begins.
@@ -79,14 +82,14 @@ impl Contents {
     pub(super) fn read(lake: &Path) -> Result<Self> {
         let mut entries = Vec::new();
         let is_real_directory =
-            fs::symlink_metadata(lake.join(REJECTS)).is_ok_and(|it| it.is_dir());
+            |name: &str| fs::symlink_metadata(lake.join(name)).is_ok_and(|it| it.is_dir());
         for (name, is_directory) in list(lake)? {
             let text = name.to_str().unwrap_or_default();
             if text == JOURNAL || text.starts_with(STAGING_PREFIX) {
                 continue;
             }
-            if text == REJECTS && is_real_directory {
-                entries.extend(rejects(lake)?);
+            if [REJECTS, FILTERED].contains(&text) && is_real_directory(text) {
+                entries.extend(within(lake, text)?);
                 continue;
             }
             entries.push(Entry {
@@ -130,6 +133,11 @@ impl Contents {
         self.next_index(PART)
     }
 
+    /// One more than the highest index of parts of dropped rows.
+    pub(super) fn next_filtered_index(&self) -> usize {
+        self.next_index(FILTERED_PART)
+    }
+
     /// One more than the highest index of rejects.
     pub(super) fn next_rejects_index(&self) -> usize {
         self.next_index(REJECTS_FILE).max(self.next_index(FED_FILE))
@@ -152,6 +160,7 @@ impl Contents {
 }
 
 const PART: (&str, &str) = ("part-", ".parquet");
+const FILTERED_PART: (&str, &str) = ("_filtered/part-", ".parquet");
 const OLD_RECEIPT: (&str, &str) = ("_receipt-", ".json");
 const REJECTS_FILE: (&str, &str) = ("_rejects/rejects-", ".csv");
 const REPAIRS_FILE: (&str, &str) = ("_rejects/repairs-", ".csv");
@@ -163,6 +172,7 @@ fn is_our_name(path: &str) -> bool {
     path == RECEIPT
         || [
             PART,
+            FILTERED_PART,
             OLD_RECEIPT,
             REJECTS_FILE,
             REPAIRS_FILE,
@@ -180,10 +190,11 @@ fn index_of(path: &Path, (prefix, suffix): (&str, &str)) -> Option<usize> {
     (format!("{index:05}") == digits && index < usize::MAX).then_some(index)
 }
 
-fn rejects(lake: &Path) -> Result<Vec<Entry>> {
-    let entries = list(&lake.join(REJECTS))?.into_iter();
+/// What is in `directory` of `lake`.
+fn within(lake: &Path, directory: &str) -> Result<Vec<Entry>> {
+    let entries = list(&lake.join(directory))?.into_iter();
     let entries = entries.map(|(name, is_directory)| {
-        let path = Path::new(REJECTS).join(name);
+        let path = Path::new(directory).join(name);
         let is_ours = !is_directory && path.to_str().is_some_and(is_our_name);
         Entry {
             path,

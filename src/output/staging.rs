@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::contents::{
-    Contents, RECEIPT, REJECTS, fed_path, old_receipt_name, part_name, refeed_path,
+    Contents, FILTERED, RECEIPT, REJECTS, fed_path, old_receipt_name, part_name, refeed_path,
     refeed_path_for, rejects_path, repairs_path, staged_files,
 };
 use super::exchange::exchange;
@@ -23,7 +23,7 @@ use crate::base::{Error, Mode, Result, Schema};
 
 /// A run's files before they are published. Dropped without [`Staging::commit`], it removes them.
 ///
-/// A commit publishes every file of the staging directory and of `_rejects` in it.
+/// A commit publishes every file of the staging directory and of `_rejects` and `_filtered` in it.
 #[derive(Debug)]
 pub struct Staging {
     directory: PathBuf,
@@ -83,8 +83,10 @@ impl Staging {
             retired: Vec::new(),
             _lock: lock,
         };
-        let rejects = staging.directory.join(REJECTS);
-        fs::create_dir(&rejects).map_err(|source| Error::io("create", rejects, source))?;
+        for name in [REJECTS, FILTERED] {
+            let directory = staging.directory.join(name);
+            fs::create_dir(&directory).map_err(|source| Error::io("create", directory, source))?;
+        }
         Ok(staging)
     }
 
@@ -104,6 +106,16 @@ impl Staging {
             Mode::Append => self.contents.next_part_index(),
             Mode::Error | Mode::Overwrite => 0,
         }
+    }
+
+    /// Where parts of rows go that filters have dropped, the index of this run's first one, and the
+    /// directory within the lake.
+    pub(super) fn filtered(&self) -> (PathBuf, usize, &'static str) {
+        let index = match self.mode {
+            Mode::Append => self.contents.next_filtered_index(),
+            Mode::Error | Mode::Overwrite => 0,
+        };
+        (self.directory.join(FILTERED), index, FILTERED)
     }
 
     /// Where part `index` goes.
@@ -233,15 +245,18 @@ impl Staging {
     }
 
     fn sync_files(&self) -> Result<()> {
-        let rejects = self.directory.join(REJECTS);
         for file in staged_files(&self.directory)? {
             let path = self.directory.join(file);
             let synced = File::open(&path).and_then(|file| file.sync_all());
             synced.map_err(|source| Error::io("write", path, source))?;
         }
-        // Empty: there are no rejects. Otherwise it stays.
-        if fs::remove_dir(&rejects).is_err() {
-            sync_directory(&rejects).map_err(|source| Error::io("write", rejects, source))?;
+        for name in [REJECTS, FILTERED] {
+            let directory = self.directory.join(name);
+            // Empty: there are no rejects, or no rows were kept. Otherwise it stays.
+            if fs::remove_dir(&directory).is_err() {
+                let synced = sync_directory(&directory);
+                synced.map_err(|source| Error::io("write", directory, source))?;
+            }
         }
         sync_directory(&self.directory)
             .map_err(|source| Error::io("write", &self.directory, source))
@@ -297,9 +312,11 @@ impl Staging {
                 linked.push(target);
             }
             fs::set_permissions(&self.directory, fs::metadata(lake)?.permissions())?;
-            let rejects = self.directory.join(REJECTS);
-            if rejects.exists() {
-                sync_directory(&rejects)?;
+            for name in [REJECTS, FILTERED] {
+                let directory = self.directory.join(name);
+                if directory.exists() {
+                    sync_directory(&directory)?;
+                }
             }
             sync_directory(&self.directory)?;
             exchange(&self.directory, lake)

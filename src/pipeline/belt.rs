@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use super::budget::{Budget, Permit, Term};
 use super::cancel::{CalledOff, Cancel};
 use super::cost::RowCost;
+use super::filtered::{Dropped, FilteredColumns};
 use super::lanes::Lanes;
 use super::share::DecodedShare;
 use super::sink::{RowGroup, Sink};
@@ -58,6 +59,8 @@ pub(crate) struct BeltParts {
     pub(crate) repair: Repair,
     pub(crate) stages: Vec<BeltStage>,
     pub(crate) sink: Option<Sink>,
+    /// The columns of rows that are dropped, if they are kept in this pass.
+    pub(crate) filtered: Option<Arc<FilteredColumns>>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) progress: Arc<ProgressState>,
     pub(crate) row_cost: RowCost,
@@ -329,6 +332,7 @@ impl Belt {
                 tally,
                 keys: None,
                 permit,
+                dropped: Vec::new(),
                 stage: 0,
             },
             worker,
@@ -362,9 +366,12 @@ impl Belt {
         for Work { step, work } in &stage.inline {
             match work {
                 Inline::Apply(local) => {
-                    let effect = local
-                        .apply(&mut travel.batch)
-                        .map_err(|error| travel.locate(error))?;
+                    let kept = self.parts.filtered.as_ref();
+                    let effect = match kept.filter(|kept| kept.keeps(*step)) {
+                        Some(kept) => kept.apply(*step, &**local, travel),
+                        None => local.apply(&mut travel.batch),
+                    };
+                    let effect = effect.map_err(|error| travel.locate(error))?;
                     travel.note_effect(*step, effect);
                 }
                 Inline::Check(check) => {
@@ -394,9 +401,10 @@ impl Belt {
         self.look();
         travel.keys = None;
         sink.project(&mut travel.batch);
+        let dropped: usize = travel.dropped.iter().map(Dropped::memory_bytes).sum();
         travel
             .permit
-            .resize(Term::RowGroups, travel.batch.memory_bytes());
+            .resize(Term::RowGroups, travel.batch.memory_bytes() + dropped);
         let started = Instant::now();
         let (groups, batches) = sink.arrive(travel)?;
         worker.record(Timed::Gather, started);

@@ -32,6 +32,7 @@ mod columnar;
 mod columns;
 mod cost;
 mod dialect;
+mod filtered;
 mod fitting;
 mod gate;
 mod header;

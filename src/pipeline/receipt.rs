@@ -32,6 +32,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) fitted: &'a [Option<Fitted>],
     pub(crate) parts: Vec<PartInfo>,
+    /// Parts of rows that were dropped.
+    pub(crate) filtered: Vec<PartInfo>,
     pub(crate) counters: &'a Counters,
     pub(crate) rejects_file: Option<String>,
     pub(crate) repairs_file: Option<String>,
@@ -93,11 +95,8 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
             file: outcome.repairs_file,
         },
         output_bytes: outcome.parts.iter().map(|part| part.bytes).sum(),
-        parts: outcome
-            .parts
-            .into_iter()
-            .map(|PartInfo { file, rows, bytes }| PartReceipt { file, rows, bytes })
-            .collect(),
+        parts: parts(outcome.parts),
+        filtered: parts(outcome.filtered),
         restarts: outcome.restarts,
         passes: outcome.passes as u32,
         stages: outcome.latency.summary(),
@@ -116,6 +115,12 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         throughput: Throughput::new(input_bytes, totals.read, seconds),
         started: outcome.started,
     }
+}
+
+fn parts(parts: Vec<PartInfo>) -> Vec<PartReceipt> {
+    let parts = parts.into_iter();
+    let parts = parts.map(|PartInfo { file, rows, bytes }| PartReceipt { file, rows, bytes });
+    parts.collect()
 }
 
 /// The first of `names`, as many as a receipt of many files has room for.

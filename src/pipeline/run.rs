@@ -19,6 +19,7 @@ use super::checks::CheckTotals;
 use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
+use super::filtered::{FilteredColumns, FilteredRows};
 use super::fitting::{Known, count_left, learn};
 use super::gate::Gates;
 use super::infer::Table;
@@ -81,6 +82,8 @@ struct Attempt {
     plan: Plan,
     fitted: Vec<Option<Fitted>>,
     parts: Vec<PartInfo>,
+    /// Parts of rows that were dropped.
+    filtered: Vec<PartInfo>,
     counters: Counters,
     has: Kept,
     budget: Arc<Budget>,
@@ -119,6 +122,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         plan,
         fitted,
         parts,
+        filtered,
         counters,
         has,
         budget,
@@ -133,6 +137,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         plan: &plan,
         fitted: &fitted,
         parts,
+        filtered,
         counters: &counters,
         rejects_file: has.rejects.then_some(rejects_file),
         repairs_file: has.repairs.then_some(repairs_file),
@@ -329,7 +334,7 @@ impl Run<'_> {
             let parts = self.pass(chunks, parts)?;
             match parts.sink {
                 Some(sink) => {
-                    let (files, totals) = sink.finish()?;
+                    let (files, filtered, totals) = sink.finish()?;
                     let (mut counters, has) = totals.finish(&self.paths)?;
                     pool.install(|| count_left(parts.stages, &budget, &go_on, &mut counters))?;
                     for (step, spilled) in counters.steps.iter_mut().zip(spilled) {
@@ -339,6 +344,7 @@ impl Run<'_> {
                         plan,
                         fitted,
                         parts: files,
+                        filtered,
                         counters,
                         has,
                         budget,
@@ -389,22 +395,35 @@ impl Run<'_> {
             ),
             CheckTotals::new(plan.checks.clone(), self.expressions.now),
         );
-        let output = plan.output.clone();
-        Ok(Sink::new(layout, output, encoder, parts, totals, budget))
+        let filtered = self.config.keep_filtered.then(|| {
+            let columns = Arc::new(FilteredColumns::new(plan));
+            FilteredRows::new(&columns, &options, staging, budget)
+        });
+        let (output, filtered) = (plan.output.clone(), filtered.transpose()?);
+        Ok(Sink::new(
+            layout, output, encoder, parts, totals, filtered, budget,
+        ))
     }
 
     fn belt_parts(
         &self,
         plan: &Plan,
-        pass: PassPlan,
+        mut pass: PassPlan,
         layout: Layout,
         budget: &Arc<Budget>,
         sink: Option<Sink>,
     ) -> BeltParts {
+        let filtered = sink.as_ref().and_then(Sink::kept);
+        if filtered.is_some() {
+            // Rows that are dropped are kept with all their columns.
+            pass.needed.fill(true);
+        }
         let row_cost = RowCost::new(plan, &pass);
         let schema = Arc::new(plan.schema.clone());
         let mut formats = self.formats.readers(&schema, &pass.needed, &self.nulls);
-        formats.passed_over = PassedOver::new(plan, &self.formats, &self.sources);
+        if filtered.is_none() {
+            formats.passed_over = PassedOver::new(plan, &self.formats, &self.sources);
+        }
         let records = self.formats.records(&self.sources).into_iter();
         let bounded = |stage: &&Stage| {
             let bounded = [Some(KeyUse::Bounded), Some(KeyUse::Spilt)];
@@ -426,6 +445,7 @@ impl Run<'_> {
             repair: self.config.repair,
             stages: stages.collect(),
             sink,
+            filtered,
             budget: Arc::clone(budget),
             progress: Arc::clone(&self.state),
             row_cost,

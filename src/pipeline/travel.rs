@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::budget::Permit;
+use super::filtered::Dropped;
 use super::keys::Keys;
 use super::tally::Tally;
 use crate::base::{Batch, Error, ErrorKind, Position};
@@ -114,6 +115,8 @@ pub(crate) struct Travel {
     /// Rows by shard, from the last keyed stage whose keys still hold.
     pub(crate) keys: Option<Arc<Keys>>,
     pub(crate) permit: Permit,
+    /// Rows that steps have dropped, if they are kept.
+    pub(crate) dropped: Vec<Dropped>,
     /// The stage it enters next.
     pub(crate) stage: usize,
 }
