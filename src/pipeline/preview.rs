@@ -46,7 +46,7 @@ pub(super) fn preview(config: &Config, table: &Table, settled: &Settled) -> Resu
             })
             .chain(flags(plan))
             .collect(),
-        passes: passes(settled)?,
+        passes: passes(settled, config.keep_filtered)?,
         key: config.key.clone(),
         threads: config.threads,
         chunk_rows: layout.chunk_rows,
@@ -126,8 +126,9 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
     steps.chain(waiting).collect()
 }
 
-/// The passes that the belt would make if every fit were done after its first one.
-fn passes(settled: &Settled) -> Result<Vec<PlanPass>> {
+/// The passes that the belt would make if every fit were done after its first one. Rows that are
+/// dropped are decoded whole if they are kept.
+fn passes(settled: &Settled, keep_filtered: bool) -> Result<Vec<PlanPass>> {
     let plan = &settled.plan;
     let sketches: Vec<Arc<dyn Step>> = { plan.steps.iter() }
         .map(|step| Arc::new(Sketch(Arc::clone(step))) as Arc<dyn Step>)
@@ -140,7 +141,10 @@ fn passes(settled: &Settled) -> Result<Vec<PlanPass>> {
             steps: &sketches,
             ..plan.steps()
         };
-        let pass = stages::next_pass(steps, &fitted, &mut again)?;
+        let mut pass = stages::next_pass(steps, &fitted, &mut again)?;
+        if keep_filtered && !pass.fits {
+            pass.needed.fill(true);
+        }
         passes.push(told(&pass, settled));
         if !pass.fits {
             return Ok(passes);

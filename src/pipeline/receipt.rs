@@ -261,6 +261,7 @@ fn options(config: &Config) -> serde_json::Value {
         "key": config.key,
         "time": config.time,
         "steps": steps,
+        "keep_filtered": config.keep_filtered,
         "checks": config.checks.iter().map(|check| &check.name).collect::<Vec<_>>(),
         "compression": config.compression.to_string(),
         "threads": config.threads,
