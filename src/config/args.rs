@@ -77,6 +77,8 @@ pub enum Command {
     Sniff(SniffArgs),
     /// Print what a run with the same options would do, without doing it
     Plan(Box<Options>),
+    /// Print the JSON Schema of the configuration file, for editors
+    Schema,
 }
 
 /// What `sniff` is asked.

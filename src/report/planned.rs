@@ -128,10 +128,10 @@ impl PlanReceipt {
         }
         page.list("inputs", self.inputs.iter().map(PlanInput::line));
         self.render_columns(&mut page);
-        page.list("steps", self.steps.iter().map(PlanStep::line));
+        page.whole_list("steps", self.steps.iter().map(PlanStep::line));
         let passes = self.passes.iter().enumerate();
         let columns = self.columns.len();
-        page.list(
+        page.whole_list(
             "passes",
             passes.map(|(index, pass)| format!("{}. {}", index + 1, pass.line(columns))),
         );

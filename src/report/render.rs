@@ -330,8 +330,17 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A heading and a line for each item, if there are any.
+    /// A heading and a line for each item, if there are any, but for the last of very many.
     pub(super) fn list(&mut self, heading: &str, items: impl Iterator<Item = String>) {
+        self.first_of(LINES_MAX, heading, items);
+    }
+
+    /// A heading and a line for each item, if there are any.
+    pub(super) fn whole_list(&mut self, heading: &str, items: impl Iterator<Item = String>) {
+        self.first_of(usize::MAX, heading, items);
+    }
+
+    fn first_of(&mut self, lines_max: usize, heading: &str, items: impl Iterator<Item = String>) {
         let items: Vec<_> = items.collect();
         if items.is_empty() {
             return;
@@ -339,11 +348,11 @@ impl Page {
         self.line("");
         let heading = self.paint(BOLD, heading);
         self.line(&heading);
-        for item in items.iter().take(LINES_MAX) {
+        for item in items.iter().take(lines_max) {
             self.line(&format!("  {item}"));
         }
-        if items.len() > LINES_MAX {
-            self.line(&format!("  … and {} more", items.len() - LINES_MAX));
+        if items.len() > lines_max {
+            self.line(&format!("  … and {} more", items.len() - lines_max));
         }
     }
 
