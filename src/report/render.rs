@@ -276,6 +276,10 @@ fn step_line(step: &StepReceipt) -> String {
     if step.rows_dropped > 0 {
         line += &format!(", {} rows dropped", units::count(step.rows_dropped));
     }
+    if step.rows_duplicate > 0 {
+        let rows = units::count(step.rows_duplicate);
+        line += &format!(", {rows} duplicates removed");
+    }
     if step.rows_without_time > 0 {
         let rows = units::count(step.rows_without_time);
         line += &format!(", {rows} rows without a time in no time window");
@@ -289,6 +293,9 @@ fn step_line(step: &StepReceipt) -> String {
         if count > 0 {
             line += &format!(", {} {what} became null", units::count(count));
         }
+    }
+    if step.spilled_bytes > 0 {
+        line += &format!(", {} spilled", units::bytes(step.spilled_bytes));
     }
     if step.not_needed {
         line += ", left out: nothing of it is in the lake";
@@ -409,7 +416,7 @@ text that looks like a null token
   region\\n: 17; to make them missing: --null-values region=NA
 
 steps
-  impute amount=mean: 51.25, filled in as 51, 120,001 cells filled
+  impute amount=mean: 51.25, filled in as 51, 120,001 cells filled, 37,990 duplicates removed, 3.0 MiB spilled
 
 restarts
   amount widened
