@@ -39,6 +39,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("steps", &["base"]),
     ("steps::expr", &["base", "steps"]),
     ("steps::impute", &["base", "steps"]),
+    ("steps::join", &["base", "steps", "steps::key"]),
     ("steps::key", &["base", "steps"]),
     ("steps::rolling", &["base", "steps"]),
     ("steps::row", &["base", "steps", "steps::expr"]),

@@ -13,6 +13,7 @@ use super::choice::{
 };
 use super::columns::ColumnOptions;
 use super::dtype::{DtypeSpec, parse_column_dtype};
+use super::join::{JoinSpec, parse_join};
 use super::layout::LayoutOptions;
 use super::nulls::{NullList, parse_null_list};
 use super::quantity::{
@@ -362,11 +363,19 @@ pub struct Options {
         allow_hyphen_values = true, help_heading = STEPS)]
     pub(super) filter: Vec<RowStep>,
 
+    /// Look rows up in a small table and add its columns; repeatable
+    ///
+    /// FILE is a CSV or Parquet file. ON is a comma list of key columns, HERE=THERE where they are
+    /// called differently. HOW: left (default), inner, semi or anti. All columns of FILE but the
+    /// keys are added; the file's [[step]] list says more, such as joins as of a time.
+    #[arg(long, value_name = "FILE:ON[:HOW]", value_parser = parse_join, help_heading = STEPS)]
+    pub(super) join: Vec<JoinSpec>,
+
     /// Add a column computed from others; repeatable
     ///
     /// SQL over the columns, such as "total=price * quantity". A column of the same name is
-    /// replaced. On the command line filters come first, then imputes, derives and rollings; the
-    /// file's [[step]] list takes any order.
+    /// replaced. On the command line filters come first, then joins, imputes, derives and
+    /// rollings; the file's [[step]] list takes any order.
     #[arg(long, value_name = "NAME=EXPR", value_parser = parse_derive, help_heading = STEPS)]
     pub(super) derive: Vec<RowStep>,
 

@@ -2,6 +2,7 @@
 //! Keeps: the keys are the flags' names (`_` may stand for `-`); nothing in the file is ignored;
 //! an error names the key and its line.
 
+mod joins;
 mod node;
 mod steps;
 
@@ -88,6 +89,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "quiet" => options.quiet = entry.boolean()?,
         "verbose" => options.verbose = entry.boolean()?,
         "filter" => steps::filters(entry, &mut options.steps)?,
+        "join" => joins::read(entry, &mut options.steps)?,
         "derive" => steps::derives(entry, &mut options.steps)?,
         "impute" => steps::imputes(entry, &mut options.steps)?,
         "rolling" => steps::rollings(entry, &mut options.steps)?,
@@ -224,6 +226,7 @@ mod tests {
             "rename" => "['a=b']",
             "sample" => "0.5",
             "filter" => "'a > 0'",
+            "join" => "'a.csv:id'",
             "derive" => "{ b = 'a + 1' }",
             "impute" => "['a=mean']",
             "rolling" => "['a:mean:7']",

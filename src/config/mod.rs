@@ -12,6 +12,7 @@ mod choice;
 mod columns;
 mod dtype;
 mod file;
+mod join;
 mod layout;
 mod names;
 mod nulls;
@@ -29,13 +30,15 @@ pub use choice::{Infer, OnBadRow, SkipSpace};
 pub use columns::{Chosen, choose_columns};
 pub use dtype::DtypeSpec;
 use encoding_rs::Encoding;
+pub use join::{AsofSpec, JoinSpec};
 pub use nulls::NullValues;
 pub use quantity::RejectsMax;
 pub use row::{CutSpec, RowStep};
 pub use step::StepSpec;
 
 pub use crate::base::{
-    Compression, InvalidBytes, LineEnd, Mode, Order, Progress, SchemaDrift, TooFew, TooMany,
+    Compression, Direction, Duplicates, InvalidBytes, JoinHow, LineEnd, Mode, Order, Progress,
+    SchemaDrift, TooFew, TooMany,
 };
 use crate::base::{Dialect, Known, Repair, Result};
 

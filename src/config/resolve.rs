@@ -132,6 +132,7 @@ impl Options {
             time: self.time.or(file.time),
             order: self.order.or(file.order),
             filter: self.filter,
+            join: self.join,
             impute: self.impute,
             derive: self.derive,
             rolling: self.rolling,
@@ -159,6 +160,10 @@ impl Options {
 fn steps(options: &mut Options) -> Vec<StepSpec> {
     let mut steps = std::mem::take(&mut options.steps);
     steps.extend(options.filter.drain(..).map(StepSpec::row));
+    steps.extend(options.join.drain(..).map(|join| {
+        let place = format!("--{join}");
+        StepSpec::join(join, place)
+    }));
     steps.append(&mut options.impute);
     steps.extend(options.derive.drain(..).map(StepSpec::row));
     steps.append(&mut options.rolling);
@@ -391,14 +396,14 @@ fn check_step(config: &Config, step: &StepSpec) -> Result<()> {
             )),
             _ => Ok(()),
         },
-        StepSpec::Row { .. } => Ok(()),
+        StepSpec::Join { .. } | StepSpec::Row { .. } => Ok(()),
     }
 }
 
 fn check_new_names(config: &Config) -> Result<()> {
     let rolling = config.steps.iter().filter_map(|step| match step {
         StepSpec::Rolling { name, .. } => Some((step, name)),
-        StepSpec::Impute { .. } | StepSpec::Row { .. } => None,
+        StepSpec::Impute { .. } | StepSpec::Join { .. } | StepSpec::Row { .. } => None,
     });
     match duplicate(rolling, |(_, name)| name) {
         None => Ok(()),

@@ -337,7 +337,8 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
         .zip(&outcome.counters.steps)
         .zip(plan.fills.iter().zip(&plan.live));
     steps
-        .map(|(((step, fitted), counts), (fills, live))| {
+        .enumerate()
+        .map(|(index, (((step, fitted), counts), (fills, live)))| {
             let (exact, value) = match fitted {
                 Some(Fitted::Statistic { exact, value }) => (Some(exact.clone()), value.as_ref()),
                 _ => (None, None),
@@ -351,6 +352,9 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
                 filled_with,
                 cells_filled: counts.cells_filled,
                 rows_dropped: counts.rows_dropped,
+                table: plan.table(index).cloned(),
+                rows_matched: counts.rows_matched,
+                rows_unmatched: counts.rows_unmatched,
                 rows_without_time: counts.rows_without_time,
                 overflows: counts.flaws.overflows,
                 divisions_by_zero: counts.flaws.divisions_by_zero,

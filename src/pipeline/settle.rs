@@ -10,6 +10,7 @@ use super::cost::CELL_BYTES;
 use super::infer::Table;
 use super::layout::{Layout, LayoutRequest};
 use super::plan::{Plan, Request};
+use super::side::Sides;
 use crate::base::Result;
 use crate::config::Config;
 use crate::report;
@@ -29,10 +30,12 @@ impl Settled {
         table: &Table,
         limit_bytes: usize,
         expressions: Settings,
+        sides: &Sides,
     ) -> Result<Self> {
         let request = Request {
             fit_bytes_max: limit_bytes / 4,
             expressions,
+            sides,
         };
         let plan = Plan::new(config, &table.columns, request)?;
         let cells = plan.schema.columns.iter();
@@ -47,8 +50,11 @@ impl Settled {
         let layout = Layout::new(request, limit_bytes, table.record_bytes + row_bytes);
         let rows = layout.row_group_rows.min(1 << 17);
         let working = 3 * layout.chunk_bytes_max + rows * row_bytes + layout.footer_bytes_max;
-        let program = report::rss_bytes().map(|bytes| bytes as usize);
+        let (tables_bytes, largest) = sides.held();
+        let program = report::rss_bytes();
+        let program = program.map(|bytes| (bytes as usize).saturating_sub(tables_bytes));
         let budget = Budget::new(limit_bytes, config.threads, program, rows, working)?;
+        let budget = budget.with_tables(tables_bytes, &largest)?;
         Ok(Self {
             plan,
             layout,

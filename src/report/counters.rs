@@ -58,6 +58,10 @@ pub struct StepCounters {
     pub cells_filled: u64,
     /// Rows it removed.
     pub rows_dropped: u64,
+    /// Rows that found their match in the table it joins with.
+    pub rows_matched: u64,
+    /// Rows that found none there.
+    pub rows_unmatched: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
     /// Cells that it nulled because something was wrong with them.
@@ -188,6 +192,8 @@ impl AddAssign for StepCounters {
     fn add_assign(&mut self, other: Self) {
         self.cells_filled += other.cells_filled;
         self.rows_dropped += other.rows_dropped;
+        self.rows_matched += other.rows_matched;
+        self.rows_unmatched += other.rows_unmatched;
         self.rows_without_time += other.rows_without_time;
         self.flaws += other.flaws;
     }
@@ -221,6 +227,8 @@ mod tests {
         counters.steps[0] = StepCounters {
             cells_filled: 3,
             rows_dropped: 3,
+            rows_matched: 5,
+            rows_unmatched: 2,
             rows_without_time: 0,
             flaws: Flaws {
                 overflows: 1,
@@ -256,6 +264,10 @@ mod tests {
         assert_eq!(
             (two.steps[0].cells_filled, two.steps[0].rows_dropped),
             (6, 6)
+        );
+        assert_eq!(
+            (two.steps[0].rows_matched, two.steps[0].rows_unmatched),
+            (10, 4)
         );
         let reasons: Vec<_> = two.rejects_by_reason().collect();
         assert_eq!(

@@ -7,6 +7,7 @@
 
 pub mod expr;
 pub mod impute;
+pub mod join;
 pub mod key;
 pub mod rolling;
 pub mod row;
@@ -92,6 +93,10 @@ pub struct Effect {
     pub cells_filled: u64,
     /// Rows removed.
     pub rows_dropped: u64,
+    /// Rows that found their match in a joined table.
+    pub rows_matched: u64,
+    /// Rows that looked for one and found none.
+    pub rows_unmatched: u64,
     /// Cells that became null because something was wrong with them.
     pub flaws: Flaws,
 }

@@ -1,6 +1,7 @@
 //! `[[step]]` tables -> steps, in the order they are written.
 //! Keeps: nothing in a step is ignored; an error names the key and its line.
 
+use super::joins;
 use super::node::Node;
 use crate::base::Result;
 use crate::config::columns;
@@ -8,9 +9,9 @@ use crate::config::row::{CutSpec, RowStep, parse_derive};
 use crate::config::step::{StepSpec, parse_impute, parse_rolling};
 
 /// What a step may be.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "filter", "derive", "impute", "rolling", "select", "drop", "rename", "cast", "cut", "clip",
-    "fill",
+    "fill", "join",
 ];
 
 /// One `[[step]]`: its keys in the order they are written.
@@ -41,6 +42,7 @@ pub(super) fn read(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
             }
             "clip" => clips(kind, steps)?,
             "fill" => fills(kind, steps)?,
+            "join" => joins::read(kind, steps)?,
             key => {
                 return Err(kind.error(crate::base::unknown("step", key, KINDS.into_iter())));
             }
