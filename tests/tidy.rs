@@ -41,6 +41,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("steps::dedup", &["base", "spill", "steps", "steps::key"]),
     ("steps::expr", &["base", "steps"]),
     ("steps::impute", &["base", "steps"]),
+    ("steps::join", &["base", "steps", "steps::key"]),
     ("steps::key", &["base", "steps"]),
     ("steps::rolling", &["base", "steps"]),
     ("steps::row", &["base", "steps", "steps::expr"]),

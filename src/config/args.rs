@@ -14,6 +14,7 @@ use super::choice::{
 use super::columns::ColumnOptions;
 use super::dedup::{DedupSpec, parse_dedup};
 use super::dtype::{DtypeSpec, parse_column_dtype};
+use super::join::{JoinSpec, parse_join};
 use super::layout::LayoutOptions;
 use super::nulls::{NullList, parse_null_list};
 use super::quantity::{
@@ -372,12 +373,19 @@ pub struct Options {
     /// than memory holds, they go to --temp-dir and one more pass is made.
     #[arg(long, value_name = "COLS[:KEEP]", value_parser = parse_dedup, help_heading = STEPS)]
     pub(super) dedup: Vec<DedupSpec>,
+    /// Look rows up in a small table and add its columns; repeatable
+    ///
+    /// FILE is a CSV or Parquet file. ON is a comma list of key columns, HERE=THERE where they are
+    /// called differently. HOW: left (default), inner, semi or anti. All columns of FILE but the
+    /// keys are added; the file's [[step]] list says more, such as joins as of a time.
+    #[arg(long, value_name = "FILE:ON[:HOW]", value_parser = parse_join, help_heading = STEPS)]
+    pub(super) join: Vec<JoinSpec>,
 
     /// Add a column computed from others; repeatable
     ///
     /// SQL over the columns, such as "total=price * quantity". A column of the same name is
-    /// replaced. On the command line filters come first, then dedups, imputes, derives and rollings;
-    /// the file's [[step]] list takes any order.
+    /// replaced. On the command line filters come first, then dedups, joins, imputes, derives and
+    /// rollings; the file's [[step]] list takes any order.
     #[arg(long, value_name = "NAME=EXPR", value_parser = parse_derive, help_heading = STEPS)]
     pub(super) derive: Vec<RowStep>,
 

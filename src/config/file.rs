@@ -2,6 +2,7 @@
 //! Keeps: the keys are the flags' names (`_` may stand for `-`); nothing in the file is ignored;
 //! an error names the key and its line.
 
+mod joins;
 mod node;
 mod steps;
 
@@ -89,6 +90,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "verbose" => options.verbose = entry.boolean()?,
         "filter" => steps::filters(entry, &mut options.steps)?,
         "dedup" => steps::dedups(entry, &mut options.steps)?,
+        "join" => joins::read(entry, &mut options.steps)?,
         "derive" => steps::derives(entry, &mut options.steps)?,
         "impute" => steps::imputes(entry, &mut options.steps)?,
         "rolling" => steps::rollings(entry, &mut options.steps)?,
@@ -226,6 +228,7 @@ mod tests {
             "sample" => "0.5",
             "filter" => "'a > 0'",
             "dedup" => "'a:last'",
+            "join" => "'a.csv:id'",
             "derive" => "{ b = 'a + 1' }",
             "impute" => "['a=mean']",
             "rolling" => "['a:mean:7']",

@@ -13,6 +13,7 @@ mod columns;
 mod dedup;
 mod dtype;
 mod file;
+mod join;
 mod layout;
 mod names;
 mod nulls;
@@ -32,6 +33,7 @@ pub use columns::{Chosen, choose_columns};
 pub use dedup::DedupSpec;
 pub use dtype::DtypeSpec;
 use encoding_rs::Encoding;
+pub use join::{AsofSpec, JoinSpec};
 pub use nulls::NullValues;
 pub use quantity::RejectsMax;
 pub use row::{CutSpec, RowStep};
@@ -39,8 +41,8 @@ pub use schema::schema;
 pub use step::StepSpec;
 
 pub use crate::base::{
-    Compression, InvalidBytes, KeepRow, LineEnd, Mode, Order, Progress, SchemaDrift, TooFew,
-    TooMany,
+    Compression, Direction, Duplicates, InvalidBytes, JoinHow, KeepRow, LineEnd, Mode, Order,
+    Progress, SchemaDrift, TooFew, TooMany,
 };
 use crate::base::{Dialect, Known, Repair, Result};
 

@@ -133,6 +133,7 @@ impl Options {
             order: self.order.or(file.order),
             filter: self.filter,
             dedup: self.dedup,
+            join: self.join,
             impute: self.impute,
             derive: self.derive,
             rolling: self.rolling,
@@ -161,6 +162,10 @@ fn steps(options: &mut Options) -> Vec<StepSpec> {
     let mut steps = std::mem::take(&mut options.steps);
     steps.extend(options.filter.drain(..).map(StepSpec::row));
     steps.extend(options.dedup.drain(..).map(StepSpec::dedup));
+    steps.extend(options.join.drain(..).map(|join| {
+        let place = format!("--{join}");
+        StepSpec::join(join, place)
+    }));
     steps.append(&mut options.impute);
     steps.extend(options.derive.drain(..).map(StepSpec::row));
     steps.append(&mut options.rolling);
@@ -393,14 +398,14 @@ fn check_step(config: &Config, step: &StepSpec) -> Result<()> {
             )),
             _ => Ok(()),
         },
-        StepSpec::Dedup { .. } | StepSpec::Row { .. } => Ok(()),
+        StepSpec::Dedup { .. } | StepSpec::Join { .. } | StepSpec::Row { .. } => Ok(()),
     }
 }
 
 fn check_new_names(config: &Config) -> Result<()> {
     let rolling = config.steps.iter().filter_map(|step| match step {
         StepSpec::Rolling { name, .. } => Some((step, name)),
-        StepSpec::Impute { .. } | StepSpec::Dedup { .. } | StepSpec::Row { .. } => None,
+        _ => None,
     });
     match duplicate(rolling, |(_, name)| name) {
         None => Ok(()),

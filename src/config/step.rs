@@ -5,6 +5,7 @@
 use std::fmt;
 
 use super::dedup::DedupSpec;
+use super::join::JoinSpec;
 use super::names;
 use super::row::RowStep;
 use crate::base::{Function, Method, Window};
@@ -37,6 +38,13 @@ pub enum StepSpec {
         /// Where it was asked for: a flag, or a key and its line.
         place: String,
     },
+    /// Look rows up in a small table.
+    Join {
+        /// Which table, and how.
+        join: Box<JoinSpec>,
+        /// Where it was asked for: a flag, or a key and its line.
+        place: String,
+    },
     /// Something done row by row.
     Row {
         /// What.
@@ -55,6 +63,12 @@ impl StepSpec {
             other => other.to_string(),
         };
         Self::Row { step, place }
+    }
+
+    /// A join asked for at `place`.
+    pub(super) fn join(join: JoinSpec, place: String) -> Self {
+        let join = Box::new(join);
+        Self::Join { join, place }
     }
 
     /// An impute step, its method still as text.
@@ -138,6 +152,8 @@ impl fmt::Display for StepSpec {
                 write!(f, ":{name}")
             }
             Self::Dedup { dedup, .. } => write!(f, "--{dedup}"),
+            Self::Join { join, .. } if join.is_plain() => write!(f, "--{join}"),
+            Self::Join { join, .. } => join.fmt(f),
             Self::Row { step, .. } => match step {
                 RowStep::Filter(_) | RowStep::Derive { .. } => write!(f, "--{step}"),
                 step => step.fmt(f),

@@ -17,7 +17,7 @@ use super::header::Names;
 use crate::base::{
     Column, DataType, Dialect, Error, ErrorKind, Origin, Position, Quoting, Repair, Result,
 };
-use crate::config::Infer;
+use crate::config::{Config, Infer};
 use crate::csv::{Indexer, Splitter, read_record, resync};
 use crate::decode::{Declared, Inference, Inferred, NullTokens};
 use crate::input::{RecordSplit, Source, SplitLimits, Stop, sample_ranges};
@@ -139,6 +139,21 @@ pub(crate) fn differs(
             with.path().display().to_string().escape_debug()
         ),
     )
+}
+
+/// `names` as columns have them, and for each the type that `config` declares.
+pub(crate) fn declared(
+    config: &Config,
+    names: &[String],
+) -> (Vec<Arc<str>>, Vec<Option<Declared>>) {
+    let declared = names.iter().map(|name| {
+        let mut dtypes = config.dtypes.iter();
+        let (_, spec) = dtypes.find(|(column, _)| column == name)?;
+        let format = spec.format.as_deref().map(Arc::from);
+        Some((spec.data_type.clone(), format))
+    });
+    let shared = names.iter().map(|name| name.as_str().into());
+    (shared.collect(), declared.collect())
 }
 
 /// What types are inferred from, and what calls a long look off.

@@ -69,7 +69,8 @@ fn planned(column: &Column, why: String) -> PlanColumn {
 
 fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
     let columns = &plan.schema.columns;
-    let steps = plan.steps.iter().zip(&plan.live).map(|(step, &is_needed)| {
+    let steps = plan.steps.iter().zip(&plan.live).enumerate();
+    let steps = steps.map(|(index, (step, &is_needed))| {
         let name = |slot: &usize| columns[*slot].name.to_string();
         let made = step.writes();
         let made = made.iter().map(|slot| &columns[*slot]);
@@ -95,6 +96,7 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
             how: how.to_owned(),
             reads: step.reads().iter().map(name).collect(),
             writes: made.map(|column| planned(column, step.label())).collect(),
+            table: plan.table(index).cloned(),
             drops_rows: step.drops_rows(),
             is_needed,
         })

@@ -337,7 +337,8 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
         .zip(&outcome.counters.steps)
         .zip(plan.fills.iter().zip(&plan.live));
     steps
-        .map(|(((step, fitted), counts), (fills, live))| {
+        .enumerate()
+        .map(|(index, (((step, fitted), counts), (fills, live)))| {
             let (exact, value) = match fitted {
                 Some(Fitted::Statistic { exact, value }) => (Some(exact.clone()), value.as_ref()),
                 _ => (None, None),
@@ -352,6 +353,9 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
                 cells_filled: counts.cells_filled,
                 rows_dropped: counts.rows_dropped,
                 rows_duplicate: counts.rows_duplicate,
+                table: plan.table(index).cloned(),
+                rows_matched: counts.rows_matched,
+                rows_unmatched: counts.rows_unmatched,
                 rows_without_time: counts.rows_without_time,
                 spilled_bytes: counts.spilled_bytes,
                 overflows: counts.flaws.overflows,

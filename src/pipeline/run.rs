@@ -22,11 +22,12 @@ use super::lanes::{Lanes, Share};
 use super::layout::Layout;
 use super::open::{self, Room, check, pool};
 use super::passed::PassedOver;
-use super::plan::{self, Plan};
+use super::plan::{self, Plan, Request};
 use super::preview;
 use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
 use super::settle::Settled;
+use super::side::Sides;
 use super::sink::Sink;
 use super::stages::{self, PassPlan, Stage};
 use super::tally::{Kept, Totals};
@@ -34,7 +35,7 @@ use super::travel::Place;
 use super::worker::Timed;
 use crate::base::{DataType, Error, Result};
 use crate::config::{self, Config, OnBadRow};
-use crate::decode::{Declared, NullTokens, Widen};
+use crate::decode::{NullTokens, Widen};
 use crate::input::{Chunks, Outline, Source, SplitLimits};
 use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
 use crate::report::{
@@ -53,6 +54,8 @@ struct Run<'c> {
     sources: Vec<Arc<Source>>,
     paths: Vec<PathBuf>,
     formats: Formats,
+    /// The tables of joins.
+    sides: Sides,
     nulls: NullTokens,
     limit_bytes: usize,
     shards: usize,
@@ -86,12 +89,13 @@ struct Attempt {
 pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Receipt> {
     let started = Instant::now();
     let paths = open::discover(config)?;
-    let adapted = refeed::adapt(config, &paths)?;
-    let config = &*adapted.config;
-    let mut run = open(&adapted, &paths, None, interrupted)?;
+    let mut adapted = refeed::adapt(config, &paths)?;
+    let sides = Sides::open(&mut adapted, interrupted)?;
+    let (config, read) = (&*adapted.config, sides.beside(&paths));
+    let mut run = open(&adapted, &paths, sides, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
     let stage = || -> Result<Staging> {
-        let mut staging = Staging::begin(&config.out, config.mode, &paths)?;
+        let mut staging = Staging::begin(&config.out, config.mode, &read)?;
         staging.retire(&paths)?;
         Ok(staging)
     };
@@ -159,7 +163,8 @@ pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Ve
     for path in open::discover(config)? {
         let paths = [path];
         let adapted = refeed::adapt(config, &paths)?;
-        let run = open(&adapted, &paths, Some(open::SNIFFED_BYTES), interrupted)?;
+        let beginning = Some(open::SNIFFED_BYTES);
+        let run = open(&adapted, &paths, Sides::default(), beginning, interrupted)?;
         let table = run.infer()?;
         for (index, source) in run.sources.iter().enumerate() {
             sniffed.push(receipt::sniffed(index, source, &run.formats, &table)?);
@@ -171,15 +176,16 @@ pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Ve
 /// Finds out what a run would do, without doing it.
 pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<PlanReceipt> {
     let paths = open::discover(config)?;
-    let adapted = refeed::adapt(config, &paths)?;
-    let config = &*adapted.config;
-    let run = open(&adapted, &paths, None, interrupted)?;
+    let mut adapted = refeed::adapt(config, &paths)?;
+    let sides = Sides::open(&mut adapted, interrupted)?;
+    let (config, read) = (&*adapted.config, sides.beside(&paths));
+    let run = open(&adapted, &paths, sides, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
     let table = run.infer()?;
     let settled = run.settle(&table)?;
     let schema = settled.plan.output_schema();
     let inputs = run.sources.iter().zip(&run.formats.sources);
-    let in_the_way = Staging::in_the_way(&config.out, config.mode, &paths, &schema);
+    let in_the_way = Staging::in_the_way(&config.out, config.mode, &read, &schema);
     Ok(PlanReceipt {
         inputs: inputs
             .map(|(source, format)| receipt::understood(source, format))
@@ -192,6 +198,7 @@ pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Pla
 fn open<'c>(
     adapted: &'c Adapted<'_>,
     paths: &[PathBuf],
+    sides: Sides,
     beginning: Option<u64>,
     interrupted: &Arc<AtomicBool>,
 ) -> Result<Run<'c>> {
@@ -213,6 +220,7 @@ fn open<'c>(
     let run = Run {
         limit_bytes: room.limit_bytes,
         formats,
+        sides,
         shards: config.threads.next_power_of_two().min(64),
         progress,
         state: Arc::default(),
@@ -241,7 +249,7 @@ fn open<'c>(
 }
 
 /// Fails if a source has changed, which explains whatever else went wrong.
-fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
+pub(super) fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
     sources.iter().try_for_each(|source| source.check())
 }
 
@@ -295,24 +303,7 @@ impl Run<'_> {
     }
 
     fn infer(&self) -> Result<Table> {
-        let names = self.formats.columns.names.iter();
-        let names: Vec<Arc<str>> = names.map(|name| name.as_str().into()).collect();
-        let declared: Vec<Option<Declared>> = names
-            .iter()
-            .map(|name| {
-                let spec = self
-                    .config
-                    .dtypes
-                    .iter()
-                    .find(|(column, _)| **column == **name);
-                spec.map(|(_, spec)| {
-                    (
-                        spec.data_type.clone(),
-                        spec.format.as_deref().map(Arc::from),
-                    )
-                })
-            })
-            .collect();
+        let (names, declared) = infer::declared(self.config, &self.formats.columns.names);
         let pool = pool(self.config.threads)?;
         let Self {
             sources,
@@ -432,8 +423,13 @@ impl Run<'_> {
 
     /// What a run over the columns of `table` is made of.
     fn settle(&self, table: &Table) -> Result<Settled> {
-        let (limit_bytes, expressions) = (self.limit_bytes, self.expressions);
-        Settled::new(self.config, table, limit_bytes, expressions, &self.outgrown)
+        let request = Request {
+            fit_bytes_max: self.limit_bytes / 4,
+            expressions: self.expressions,
+            outgrown: &self.outgrown,
+            sides: &self.sides,
+        };
+        Settled::new(self.config, table, self.limit_bytes, request)
     }
 
     fn belt_parts(

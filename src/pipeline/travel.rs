@@ -40,7 +40,7 @@ impl Place {
     }
 
     /// The position of the chunk's record `record`.
-    fn position_of(&self, record: usize) -> Position {
+    pub(crate) fn position_of(&self, record: usize) -> Position {
         let Some(splitter) = &self.splitter else {
             return Position {
                 line: Some(self.first_line + record as u64),

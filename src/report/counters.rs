@@ -60,6 +60,10 @@ pub struct StepCounters {
     pub rows_dropped: u64,
     /// Rows it removed as seen before.
     pub rows_duplicate: u64,
+    /// Rows that found their match in the table it joins with.
+    pub rows_matched: u64,
+    /// Rows that found none there.
+    pub rows_unmatched: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
     /// Bytes that it wrote to temporary files, in all passes.
@@ -193,6 +197,8 @@ impl AddAssign for StepCounters {
         self.cells_filled += other.cells_filled;
         self.rows_dropped += other.rows_dropped;
         self.rows_duplicate += other.rows_duplicate;
+        self.rows_matched += other.rows_matched;
+        self.rows_unmatched += other.rows_unmatched;
         self.rows_without_time += other.rows_without_time;
         self.spilled_bytes += other.spilled_bytes;
         self.flaws += other.flaws;
@@ -228,6 +234,8 @@ mod tests {
             cells_filled: 3,
             rows_dropped: 3,
             rows_duplicate: 4,
+            rows_matched: 5,
+            rows_unmatched: 2,
             rows_without_time: 0,
             spilled_bytes: 5,
             flaws: Flaws {
@@ -267,6 +275,10 @@ mod tests {
         );
         assert_eq!(two.steps[0].rows_duplicate, 8);
         assert_eq!(two.steps[0].spilled_bytes, 10);
+        assert_eq!(
+            (two.steps[0].rows_matched, two.steps[0].rows_unmatched),
+            (10, 4)
+        );
         let reasons: Vec<_> = two.rejects_by_reason().collect();
         assert_eq!(
             reasons,

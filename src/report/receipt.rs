@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnarReceipt, Counters, DialectReceipt, SourceCounters, StageSummary};
+use super::{ColumnarReceipt, Counters, DialectReceipt, JoinedTable, SourceCounters, StageSummary};
 use crate::base::{Error, RepairKind, Result};
 
 /// What a run did.
@@ -193,6 +193,13 @@ pub struct StepReceipt {
     pub rows_dropped: u64,
     /// Rows it removed as seen before.
     pub rows_duplicate: u64,
+    /// The table that it looks rows up in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<JoinedTable>,
+    /// Rows that found their match there.
+    pub rows_matched: u64,
+    /// Rows that found none.
+    pub rows_unmatched: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
     /// Bytes that it wrote to temporary files, in all passes, because memory had no room for them.

@@ -273,6 +273,15 @@ fn step_line(step: &StepReceipt) -> String {
     if step.cells_filled > 0 {
         line += &format!(", {} cells filled", units::count(step.cells_filled));
     }
+    if let Some(table) = &step.table {
+        let (matched, unmatched) = (step.rows_matched, step.rows_unmatched);
+        line += &format!(
+            ": {}, {} rows matched, {} not",
+            table.in_words(),
+            units::count(matched),
+            units::count(unmatched)
+        );
+    }
     if step.rows_dropped > 0 {
         line += &format!(", {} rows dropped", units::count(step.rows_dropped));
     }

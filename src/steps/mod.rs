@@ -8,6 +8,7 @@
 pub mod dedup;
 pub mod expr;
 pub mod impute;
+pub mod join;
 pub mod key;
 pub mod rolling;
 pub mod row;
@@ -103,6 +104,10 @@ pub struct Effect {
     pub rows_dropped: u64,
     /// Rows removed because there is another of the same key; they are not among `rows_dropped`.
     pub rows_duplicate: u64,
+    /// Rows that found their match in a joined table.
+    pub rows_matched: u64,
+    /// Rows that looked for one and found none.
+    pub rows_unmatched: u64,
     /// Cells that became null because something was wrong with them.
     pub flaws: Flaws,
 }

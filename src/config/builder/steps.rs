@@ -4,6 +4,7 @@ use super::Builder;
 use crate::base::KeepRow;
 use crate::config::StepSpec;
 use crate::config::dedup::DedupSpec;
+use crate::config::join::JoinSpec;
 use crate::config::row::{CutSpec, RowStep};
 
 impl Builder {
@@ -25,6 +26,14 @@ impl Builder {
         let option = format!("--rolling {column}:{function}:{window}:{name}");
         let parsed = StepSpec::rolling(column, function, window, Some(name));
         self.step(option, parsed)
+    }
+
+    /// Adds a step that looks rows up in a small table.
+    pub fn join(self, join: JoinSpec) -> Self {
+        let place = format!("--{join}");
+        let step = join.checked();
+        let step = step.map(|join| StepSpec::join(join, place.clone()));
+        self.step(place, step)
     }
 
     /// Adds a step that keeps the rows for which `condition`, in SQL, is true.

@@ -1,6 +1,7 @@
 //! `[[step]]` tables -> steps, in the order they are written.
 //! Keeps: nothing in a step is ignored; an error names the key and its line.
 
+use super::joins;
 use super::node::Node;
 use crate::base::{KeepRow, Result};
 use crate::config::columns;
@@ -9,9 +10,9 @@ use crate::config::row::{CutSpec, RowStep, parse_derive};
 use crate::config::step::{StepSpec, parse_impute, parse_rolling};
 
 /// What a step may be.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "filter", "dedup", "derive", "impute", "rolling", "select", "drop", "rename", "cast", "cut",
-    "clip", "fill",
+    "clip", "fill", "join",
 ];
 
 /// One `[[step]]`: its keys in the order they are written.
@@ -43,6 +44,7 @@ pub(super) fn read(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
             }
             "clip" => clips(kind, steps)?,
             "fill" => fills(kind, steps)?,
+            "join" => joins::read(kind, steps)?,
             key => {
                 return Err(kind.error(crate::base::unknown("step", key, KINDS.into_iter())));
             }
