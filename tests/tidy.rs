@@ -40,8 +40,25 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("steps::expr", &["base", "steps"]),
     ("steps::impute", &["base", "steps"]),
     ("steps::key", &["base", "steps"]),
+    (
+        "steps::landing",
+        &["base", "steps", "steps::impute::TextColumn"],
+    ),
     ("steps::rolling", &["base", "steps"]),
     ("steps::row", &["base", "steps", "steps::expr"]),
+    (
+        "steps::series",
+        &[
+            "base",
+            "steps",
+            "steps::impute::Cell",
+            "steps::impute::CellTable",
+            "steps::impute::FixedTable",
+            "steps::impute::TextColumn",
+            "steps::impute::TextTable",
+            "steps::rolling",
+        ],
+    ),
     ("output", &["base"]),
     ("report", &["base"]),
 ];

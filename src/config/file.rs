@@ -3,6 +3,7 @@
 //! an error names the key and its line.
 
 mod node;
+mod series;
 mod steps;
 
 use std::path::Path;

@@ -391,14 +391,18 @@ fn check_step(config: &Config, step: &StepSpec) -> Result<()> {
             )),
             _ => Ok(()),
         },
-        StepSpec::Row { .. } => Ok(()),
+        StepSpec::Series { step, place } if step.series.is_timed() && config.time.is_none() => {
+            let message = "the time of each row must be known; pass --time COL";
+            Err(Error::usage(place, message))
+        }
+        StepSpec::Row { .. } | StepSpec::Series { .. } => Ok(()),
     }
 }
 
 fn check_new_names(config: &Config) -> Result<()> {
     let rolling = config.steps.iter().filter_map(|step| match step {
         StepSpec::Rolling { name, .. } => Some((step, name)),
-        StepSpec::Impute { .. } | StepSpec::Row { .. } => None,
+        StepSpec::Impute { .. } | StepSpec::Row { .. } | StepSpec::Series { .. } => None,
     });
     match duplicate(rolling, |(_, name)| name) {
         None => Ok(()),

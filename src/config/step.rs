@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::names;
 use super::row::RowStep;
+use super::series::SeriesStep;
 use crate::base::{Function, Method, Window};
 
 /// One step, in the user's order.
@@ -29,6 +30,13 @@ pub enum StepSpec {
         /// The new column's name.
         name: String,
     },
+    /// Make a new column along the rows of each key.
+    Series {
+        /// What.
+        step: SeriesStep,
+        /// Where it was asked for: a key and its line, or a call.
+        place: String,
+    },
     /// Something done row by row.
     Row {
         /// What.
@@ -47,6 +55,12 @@ impl StepSpec {
             other => other.to_string(),
         };
         Self::Row { step, place }
+    }
+
+    /// A step along the rows of each key that a call asks for.
+    pub(super) fn series(step: SeriesStep) -> Self {
+        let place = step.to_string();
+        Self::Series { step, place }
     }
 
     /// An impute step, its method still as text.
@@ -129,6 +143,7 @@ impl fmt::Display for StepSpec {
                 }
                 write!(f, ":{name}")
             }
+            Self::Series { step, .. } => step.fmt(f),
             Self::Row { step, .. } => match step {
                 RowStep::Filter(_) | RowStep::Derive { .. } => write!(f, "--{step}"),
                 step => step.fmt(f),

@@ -19,6 +19,7 @@ use crate::steps::impute::Impute;
 use crate::steps::rolling::{Rolling, RollingSpec};
 
 mod row;
+mod series;
 
 /// The run, resolved against the input's columns.
 pub(crate) struct Plan {
@@ -96,6 +97,9 @@ impl Plan {
                         group.push(next);
                     }
                     plan.add_rolling(config, &group, time)?;
+                }
+                StepSpec::Series { step, place } => {
+                    plan.add_series((step, place), &mut specs, config, request)?;
                 }
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
             }

@@ -2,6 +2,7 @@
 //! Keeps: nothing in a step is ignored; an error names the key and its line.
 
 use super::node::Node;
+use super::series;
 use crate::base::Result;
 use crate::config::columns;
 use crate::config::row::{CutSpec, RowStep, parse_derive};
@@ -41,8 +42,10 @@ pub(super) fn read(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
             }
             "clip" => clips(kind, steps)?,
             "fill" => fills(kind, steps)?,
+            key if series::KINDS.contains(&key) => series::read(kind, steps)?,
             key => {
-                return Err(kind.error(crate::base::unknown("step", key, KINDS.into_iter())));
+                let kinds = KINDS.into_iter().chain(series::KINDS);
+                return Err(kind.error(crate::base::unknown("step", key, kinds)));
             }
         }
     }
