@@ -43,8 +43,25 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("steps::impute", &["base", "steps"]),
     ("steps::join", &["base", "steps", "steps::key"]),
     ("steps::key", &["base", "steps"]),
+    (
+        "steps::landing",
+        &["base", "steps", "steps::impute::TextColumn"],
+    ),
     ("steps::rolling", &["base", "steps"]),
     ("steps::row", &["base", "steps", "steps::expr"]),
+    (
+        "steps::series",
+        &[
+            "base",
+            "steps",
+            "steps::impute::Cell",
+            "steps::impute::CellTable",
+            "steps::impute::FixedTable",
+            "steps::impute::TextColumn",
+            "steps::impute::TextTable",
+            "steps::rolling",
+        ],
+    ),
     ("output", &["base"]),
     ("report", &["base"]),
 ];

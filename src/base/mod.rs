@@ -18,6 +18,7 @@ mod position;
 mod prefetch;
 mod reject;
 mod schema;
+mod series;
 mod value;
 mod window;
 
@@ -37,5 +38,6 @@ pub use position::Position;
 pub(crate) use prefetch::prefetch;
 pub use reject::{Reason, Reject, Repair, RepairKind, Repaired};
 pub use schema::{Column, DataType, Origin, Schema, TimeUnit};
+pub use series::{Decay, Ewm, Expanding, Rank, Running, Series, Ties, Weighted};
 pub use value::Value;
 pub use window::{Function, Window};

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::columns::{choose_columns, left_out};
-use super::{Config, JoinSpec, RowStep, StepSpec};
+use super::{Config, JoinSpec, RowStep, SeriesStep, StepSpec};
 use crate::base::{Error, Result};
 
 /// Checks every column that `config` names against the input's columns, `header`, of which some may
@@ -64,6 +64,7 @@ pub fn check_columns(config: &Config, header: &[String]) -> Result<()> {
                 }
             }
             StepSpec::Join { join, place } => columns.join(join, place)?,
+            StepSpec::Series { step, place } => columns.with(step, place)?,
             StepSpec::Row { step, place } => columns.after(step, place)?,
         }
     }
@@ -114,6 +115,22 @@ impl<'a> Columns<'a> {
             }
             self.add(name);
         }
+        Ok(())
+    }
+
+    /// The columns and the one that `step`, which was asked for at `place`, makes.
+    fn with(&mut self, step: &'a SeriesStep, place: &str) -> Result<()> {
+        if let Some(column) = &step.column {
+            self.find(column, || place.to_owned())?;
+        }
+        if self.known.contains(step.name.as_str()) {
+            let message = format!(
+                "there is a column `{}` already; give another `name`",
+                step.name
+            );
+            return Err(Error::usage(place, message));
+        }
+        self.add(&step.name);
         Ok(())
     }
 

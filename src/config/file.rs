@@ -4,6 +4,7 @@
 
 mod joins;
 mod node;
+mod series;
 mod steps;
 
 use std::path::Path;

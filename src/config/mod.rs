@@ -21,6 +21,7 @@ mod quantity;
 mod resolve;
 mod row;
 mod schema;
+mod series;
 mod step;
 
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ pub use nulls::NullValues;
 pub use quantity::RejectsMax;
 pub use row::{CutSpec, RowStep};
 pub use schema::schema;
+pub use series::SeriesStep;
 pub use step::StepSpec;
 
 pub use crate::base::{

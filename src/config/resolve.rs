@@ -398,7 +398,11 @@ fn check_step(config: &Config, step: &StepSpec) -> Result<()> {
             )),
             _ => Ok(()),
         },
-        StepSpec::Dedup { .. } | StepSpec::Join { .. } | StepSpec::Row { .. } => Ok(()),
+        StepSpec::Series { step, place } if step.series.is_timed() && config.time.is_none() => {
+            let message = "the time of each row must be known; pass --time COL";
+            Err(Error::usage(place, message))
+        }
+        _ => Ok(()),
     }
 }
 

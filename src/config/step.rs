@@ -8,6 +8,7 @@ use super::dedup::DedupSpec;
 use super::join::JoinSpec;
 use super::names;
 use super::row::RowStep;
+use super::series::SeriesStep;
 use crate::base::{Function, Method, Window};
 
 /// One step, in the user's order.
@@ -45,6 +46,13 @@ pub enum StepSpec {
         /// Where it was asked for: a flag, or a key and its line.
         place: String,
     },
+    /// Make a new column along the rows of each key.
+    Series {
+        /// What.
+        step: SeriesStep,
+        /// Where it was asked for: a key and its line, or a call.
+        place: String,
+    },
     /// Something done row by row.
     Row {
         /// What.
@@ -69,6 +77,12 @@ impl StepSpec {
     pub(super) fn join(join: JoinSpec, place: String) -> Self {
         let join = Box::new(join);
         Self::Join { join, place }
+    }
+
+    /// A step along the rows of each key that a call asks for.
+    pub(super) fn series(step: SeriesStep) -> Self {
+        let place = step.to_string();
+        Self::Series { step, place }
     }
 
     /// An impute step, its method still as text.
@@ -154,6 +168,7 @@ impl fmt::Display for StepSpec {
             Self::Dedup { dedup, .. } => write!(f, "--{dedup}"),
             Self::Join { join, .. } if join.is_plain() => write!(f, "--{join}"),
             Self::Join { join, .. } => join.fmt(f),
+            Self::Series { step, .. } => step.fmt(f),
             Self::Row { step, .. } => match step {
                 RowStep::Filter(_) | RowStep::Derive { .. } => write!(f, "--{step}"),
                 step => step.fmt(f),

@@ -23,6 +23,7 @@ use crate::steps::rolling::{Rolling, RollingSpec};
 mod dedup;
 mod join;
 mod row;
+mod series;
 
 /// The run, resolved against the input's columns.
 pub(crate) struct Plan {
@@ -113,6 +114,9 @@ impl Plan {
                 StepSpec::Join { join, place } => {
                     let side = sides.next().expect("there are numbers for all of them");
                     plan.add_join(join, place, request.sides.get(side))?;
+                }
+                StepSpec::Series { step, place } => {
+                    plan.add_series((step, place), &mut specs, config, request)?;
                 }
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
             }

@@ -7,16 +7,21 @@
 
 pub mod dedup;
 pub mod expr;
+#[macro_use]
 pub mod impute;
 pub mod join;
 pub mod key;
+mod landing;
 pub mod rolling;
 pub mod row;
+pub mod series;
 
 use std::any::Any;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
+
+pub(crate) use landing::{floats, land};
 
 use crate::base::{Batch, Comparison, Flaws, Result, Value};
 use crate::spill::Runs;
@@ -205,6 +210,8 @@ pub enum ShardColumns {
     None,
     /// For each output column a value for each of the shard's rows; NaN stands for null.
     Dense(Vec<Vec<f64>>),
+    /// For each output column an array with a cell for each of the shard's rows.
+    Typed(Vec<ArrayRef>),
     /// New values for some rows of the batch: `rows[i]` (a row index of the batch, ascending)
     /// takes cell `i` of `values`.
     Sparse {

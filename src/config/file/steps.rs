@@ -3,6 +3,7 @@
 
 use super::joins;
 use super::node::Node;
+use super::series;
 use crate::base::{KeepRow, Result};
 use crate::config::columns;
 use crate::config::dedup::{DedupSpec, parse_dedup};
@@ -45,8 +46,10 @@ pub(super) fn read(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
             "clip" => clips(kind, steps)?,
             "fill" => fills(kind, steps)?,
             "join" => joins::read(kind, steps)?,
+            key if series::KINDS.contains(&key) => series::read(kind, steps)?,
             key => {
-                return Err(kind.error(crate::base::unknown("step", key, KINDS.into_iter())));
+                let kinds = KINDS.into_iter().chain(series::KINDS);
+                return Err(kind.error(crate::base::unknown("step", key, kinds)));
             }
         }
     }

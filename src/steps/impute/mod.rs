@@ -37,7 +37,9 @@ mod tests;
 use std::any::Any;
 use std::sync::Arc;
 
+pub(in crate::steps) use cells::Cell;
 pub use constant::parse_value;
+pub(in crate::steps) use table::{CellTable, FixedTable, TextColumn, TextTable};
 
 use crate::base::{Column, DataType, Error, Method, Result, Statistic, Value};
 use crate::steps::{Fit, Fitted, KeyedState, KeyedStep, Prepared, Step};
@@ -52,7 +54,6 @@ use linear::{LinearFill, LinearFit};
 use mean::{KeyedMeanFit, MeanFit};
 use median::MedianFit;
 use mode::{ModeFit, TextModeFit};
-use table::{FixedTable, TextTable};
 
 /// How nulls are filled: a [`Method`] whose constant was read as the column's type.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,7 @@ use super::patch::Texts;
 use crate::base::Result;
 
 /// A growing table of cells of one column.
-pub(super) trait CellTable: Default + Send + Sync + 'static {
+pub(in crate::steps) trait CellTable: Default + Send + Sync + 'static {
     /// Adds absent entries until there are `len`.
     fn extend_to(&mut self, len: usize);
     /// Sets entry `entry` to the cell in row `row` of `array`, for each pair.
@@ -24,7 +24,7 @@ pub(super) trait CellTable: Default + Send + Sync + 'static {
 }
 
 /// A table of fixed-width cells.
-pub(super) struct FixedTable<T> {
+pub(in crate::steps) struct FixedTable<T> {
     cells: Vec<T>,
     present: Vec<u64>,
 }
@@ -77,7 +77,7 @@ impl<T: Cell> CellTable for FixedTable<T> {
 
 /// A table of texts, each distinct text kept once.
 #[derive(Default)]
-pub(super) struct TextTable {
+pub(in crate::steps) struct TextTable {
     texts: Interner,
     /// The text's id plus 1; 0 for an absent entry.
     ids: Vec<u32>,
@@ -122,7 +122,7 @@ impl CellTable for TextTable {
 }
 
 /// The texts of a utf8 or categorical column.
-pub(super) struct TextColumn<'a> {
+pub(in crate::steps) struct TextColumn<'a> {
     /// Row to index in `texts`, if it is categorical.
     pub(super) codes: Option<&'a [i32]>,
     /// One text per row, or the categories.
@@ -131,7 +131,7 @@ pub(super) struct TextColumn<'a> {
 
 impl<'a> TextColumn<'a> {
     /// The texts of `array`.
-    pub(super) fn of(array: &'a ArrayRef) -> Self {
+    pub(in crate::steps) fn of(array: &'a ArrayRef) -> Self {
         match array.data_type() {
             ArrowType::Dictionary(..) => {
                 let dictionary = array.as_dictionary::<Int32Type>();
@@ -148,7 +148,7 @@ impl<'a> TextColumn<'a> {
     }
 
     /// The text in a row that is not null.
-    pub(super) fn get(&self, row: usize) -> &'a str {
+    pub(in crate::steps) fn get(&self, row: usize) -> &'a str {
         self.texts
             .value(self.codes.map_or(row, |codes| codes[row] as usize))
     }
