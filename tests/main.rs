@@ -18,6 +18,7 @@ mod expected;
 mod expressions;
 mod full_disk;
 mod interrupted;
+mod long_fields;
 mod memory;
 mod parquet_input;
 mod plan;

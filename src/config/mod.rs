@@ -10,6 +10,7 @@ mod builder;
 mod check;
 mod choice;
 mod columns;
+mod dialect;
 mod dtype;
 mod file;
 mod layout;
