@@ -19,6 +19,7 @@ mod expressions;
 mod full_disk;
 mod interrupted;
 mod join;
+mod long_fields;
 mod memory;
 mod parquet_input;
 mod plan;

@@ -7,12 +7,10 @@ use std::path::PathBuf;
 use clap::{Args as _, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::choice::{
-    Comment, Escape, Infer, OnBadRow, Quote, SkipSpace, TextEncoding, parse_comment,
-    parse_delimiter, parse_encoding, parse_escape, parse_quote,
-};
+use super::choice::{Infer, OnBadRow, TextEncoding, parse_encoding};
 use super::columns::ColumnOptions;
 use super::dedup::{DedupSpec, parse_dedup};
+use super::dialect::DialectOptions;
 use super::dtype::{DtypeSpec, parse_column_dtype};
 use super::join::{JoinSpec, parse_join};
 use super::layout::LayoutOptions;
@@ -23,7 +21,7 @@ use super::quantity::{
 };
 use super::row::{RowStep, parse_derive};
 use super::step::{StepSpec, parse_impute, parse_rolling};
-use crate::base::{Compression, InvalidBytes, LineEnd, Mode, Order, Progress, TooFew, TooMany};
+use crate::base::{Compression, InvalidBytes, Mode, Order, Progress, TooFew, TooMany};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -90,34 +88,9 @@ pub struct SniffArgs {
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<String>,
 
-    /// The byte between fields
-    #[arg(long, value_name = "BYTE", value_parser = parse_delimiter, help_heading = INPUT)]
-    pub(super) delimiter: Option<u8>,
-
-    /// The byte around quoted fields, or none
-    #[arg(long, value_name = "BYTE", value_parser = parse_quote, help_heading = INPUT)]
-    pub(super) quote: Option<Quote>,
-
-    /// The byte that makes the next one ordinary, or none
-    #[arg(long, value_name = "BYTE", value_parser = parse_escape, help_heading = INPUT)]
-    pub(super) escape: Option<Escape>,
-
-    /// Lines that start with this are no records, or none
-    #[arg(long, value_name = "PREFIX", value_parser = parse_comment, help_heading = INPUT)]
-    pub(super) comment: Option<Comment>,
-
-    /// What ends a record: lf or any
-    #[arg(long, value_name = "WHAT", hide_possible_values = true, help_heading = INPUT)]
-    pub(super) line_end: Option<LineEnd>,
-
-    /// Spaces before a field are no part of it: yes, no or auto
-    #[arg(long, value_name = "WHEN", hide_possible_values = true, help_heading = INPUT)]
-    pub(super) skip_space: Option<SkipSpace>,
-
-    /// The first record is data, not names
-    #[arg(long, help_heading = INPUT)]
-    pub(super) no_header: bool,
-
+    /// How records and fields are told apart.
+    #[command(flatten)]
+    pub(super) dialect: DialectOptions,
     /// How the files are laid out.
     #[command(flatten)]
     pub(super) layout: LayoutOptions,
@@ -133,13 +106,7 @@ impl From<SniffArgs> for Options {
         Self {
             input: args.files,
             out: Some("lake".into()),
-            delimiter: args.delimiter,
-            quote: args.quote,
-            escape: args.escape,
-            comment: args.comment,
-            line_end: args.line_end,
-            skip_space: args.skip_space,
-            no_header: args.no_header,
+            dialect: args.dialect,
             layout: args.layout,
             json: args.json,
             ..Self::default()
@@ -200,47 +167,9 @@ pub struct Options {
     #[arg(long, value_name = "FILE.toml", help_heading = INPUT)]
     pub(super) config: Option<PathBuf>,
 
-    /// The byte between fields [default: found out]
-    ///
-    /// One ASCII character, or \t for a tab, or \xNN.
-    #[arg(long, value_name = "BYTE", value_parser = parse_delimiter, help_heading = INPUT)]
-    pub(super) delimiter: Option<u8>,
-
-    /// The byte around quoted fields, or none [default: found out]
-    #[arg(long, value_name = "BYTE", value_parser = parse_quote, help_heading = INPUT)]
-    pub(super) quote: Option<Quote>,
-
-    /// The byte that makes the next one ordinary, or none [default: none]
-    ///
-    /// With \ it stands before quotes, delimiters and line ends that are part of a field, inside
-    /// quotes and outside; it is no part of the field itself, and letters behind it stay what they
-    /// are. The quote itself means that only doubled quotes escape.
-    #[arg(long, value_name = "BYTE", value_parser = parse_escape, help_heading = INPUT)]
-    pub(super) escape: Option<Escape>,
-
-    /// Lines that start with this are no records, or none [default: none]
-    #[arg(long, value_name = "PREFIX", value_parser = parse_comment, help_heading = INPUT)]
-    pub(super) comment: Option<Comment>,
-
-    /// What ends a record: lf or any [default: lf]
-    ///
-    /// `lf` is LF or CRLF; `any` is a lone CR as well.
-    #[arg(long, value_name = "WHAT", hide_possible_values = true, help_heading = INPUT)]
-    pub(super) line_end: Option<LineEnd>,
-
-    /// Spaces before a field are no part of it: yes, no or auto [default: auto]
-    ///
-    /// A quote may follow them, and spaces may follow a closing quote. `auto` skips them in files
-    /// where one follows every delimiter, also in the header; without a value it is `yes`.
-    #[arg(long, value_name = "WHEN", num_args = 0..=1, default_missing_value = "yes",
-        hide_possible_values = true, help_heading = INPUT)]
-    pub(super) skip_space: Option<SkipSpace>,
-
-    /// The first record is data, not names
-    ///
-    /// The columns are then called column_1, column_2, …
-    #[arg(long, help_heading = INPUT)]
-    pub(super) no_header: bool,
+    /// How records and fields are told apart.
+    #[command(flatten)]
+    pub(super) dialect: DialectOptions,
 
     /// The encoding of all inputs, or auto [default: auto]
     ///

@@ -11,6 +11,7 @@ mod check;
 mod choice;
 mod columns;
 mod dedup;
+mod dialect;
 mod dtype;
 mod file;
 mod join;

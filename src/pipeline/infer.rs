@@ -363,7 +363,7 @@ impl Sampled<'_> {
             bytes_max: FULL_BYTES,
             record_bytes_max: HEADER_BYTES_MAX,
         };
-        let splitter = Splitter::new(self.format.dialect);
+        let splitter = Splitter::new(self.format.dialect).reading_on(self.format.fields);
         let at_a_time = at_a_time.min(2 * rayon::current_num_threads());
         let mut whole = empty();
         let mut next = Some(self.format.range.start);
@@ -372,7 +372,11 @@ impl Sampled<'_> {
             let mut ranges = Vec::with_capacity(at_a_time);
             let mut end = start;
             while let Some(at) = next.filter(|_| ranges.len() < at_a_time) {
-                let split = splitter.split(self.bytes(), at, &limits, &mut |_| {});
+                let mut released = at;
+                let split = splitter.split(self.bytes(), at, &limits, &mut |offset| {
+                    self.source.release(released..offset);
+                    released = offset;
+                });
                 whole.records += split.records as usize;
                 ranges.push(at..split.end);
                 (end, next) = match split.stop {

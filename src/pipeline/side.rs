@@ -75,7 +75,7 @@ impl Sides {
         let mut steps = std::mem::take(&mut config.steps);
         let sides = steps.iter_mut().filter_map(|step| match step {
             StepSpec::Join { join, place } => {
-                Some(Side::open(config, join, place, room, interrupted))
+                Some(Side::open(config, join, place, &room, interrupted))
             }
             _ => None,
         });
@@ -160,7 +160,7 @@ impl Side {
         config: &Config,
         join: &mut JoinSpec,
         place: &str,
-        room: Room,
+        room: &Room,
         interrupted: &Arc<AtomicBool>,
     ) -> Result<Self> {
         let config = config_of(join, config);

@@ -42,7 +42,7 @@ fn positions(chunk: &Chunk, offsets: &[usize]) -> Vec<Position> {
     let bytes = chunk.bytes();
     let (mut line, mut counted) = (chunk.first_line, 0);
     let place = |&offset: &usize| {
-        line += memchr::memchr_iter(b'\n', &bytes[counted..offset]).count() as u64;
+        line += chunk.line_end.count(bytes, counted..offset);
         counted = offset;
         Position {
             line: Some(line),
