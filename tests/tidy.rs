@@ -37,6 +37,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("steps", &["base"]),
+    (
+        "steps::aggregate",
+        &["base", "steps", "steps::impute::ExactSum"],
+    ),
     ("steps::expr", &["base", "steps"]),
     ("steps::impute", &["base", "steps"]),
     ("steps::key", &["base", "steps"]),

@@ -4,12 +4,14 @@
 //! here knows files, threads or another room.
 
 mod batch;
+mod bucket;
 mod choice;
 mod comparison;
 mod dialect;
 mod error;
 mod flaws;
 pub mod masks;
+mod measure;
 mod method;
 mod names;
 mod notation;
@@ -17,15 +19,18 @@ mod position;
 mod prefetch;
 mod reject;
 mod schema;
+mod table;
 mod value;
 mod window;
 
 pub use batch::Batch;
+pub use bucket::Bucket;
 pub use choice::{Compression, InvalidBytes, Mode, Order, Progress, SchemaDrift, TooFew, TooMany};
 pub use comparison::Comparison;
 pub use dialect::{Dialect, Keep, Known, LineEnd, Prefix, Quoting};
 pub use error::{Error, ErrorKind, Result};
 pub use flaws::Flaws;
+pub use measure::{Measure, Measured};
 pub use method::{Method, Statistic};
 pub use names::{nearest, unknown};
 pub use notation::{Grouping, Notation, unit_before, unit_behind};
@@ -33,5 +38,6 @@ pub use position::Position;
 pub(crate) use prefetch::prefetch;
 pub use reject::{Reason, Reject, Repair, RepairKind, Repaired};
 pub use schema::{Column, DataType, Origin, Schema, TimeUnit};
+pub use table::TableFormat;
 pub use value::Value;
 pub use window::{Function, Window};

@@ -20,6 +20,7 @@ use super::quantity::{
     parse_size, parse_threads,
 };
 use super::row::{RowStep, parse_derive};
+use super::aggregate::AggregateSpec;
 use super::step::{StepSpec, parse_impute, parse_rolling};
 use crate::base::{Compression, InvalidBytes, LineEnd, Mode, Order, Progress, TooFew, TooMany};
 
@@ -466,6 +467,10 @@ pub struct Options {
     /// the flags.
     #[arg(skip)]
     pub(super) steps: Vec<StepSpec>,
+
+    /// Tables beside the lake.
+    #[arg(skip)]
+    pub(super) aggregates: Vec<AggregateSpec>,
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::belt::BeltStage;
 use super::budget::Budget;
+use super::lanes::Left;
 use super::stages::Inline;
 use crate::base::Result;
 use crate::report::Counters;
@@ -37,10 +38,15 @@ pub(crate) fn learn(
     Ok(())
 }
 
-/// Adds up what the shards of rolling steps had to leave out.
-pub(crate) fn count_skipped(stages: Vec<BeltStage>, budget: &Budget, counters: &mut Counters) {
+/// What the shards of keyed steps leave behind at the end of a pass that writes.
+pub(crate) fn leave(stages: Vec<BeltStage>, budget: &Budget) -> Vec<Left> {
     let lanes = stages.into_iter().filter_map(|stage| stage.lanes);
-    for left in lanes.flat_map(|lanes| lanes.finish(budget)) {
+    lanes.flat_map(|lanes| lanes.finish(budget)).collect()
+}
+
+/// Adds up what the shards of rolling steps had to leave out.
+pub(crate) fn count_skipped(left: &[Left], counters: &mut Counters) {
+    for left in left {
         let shards = left.shards.iter();
         let skipped = shards.filter_map(|shard| shard.downcast_ref::<Skipped>());
         counters.steps[left.step].rows_without_time +=

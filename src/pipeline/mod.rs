@@ -52,6 +52,7 @@ mod settle;
 mod share;
 mod sink;
 mod stages;
+mod tables;
 mod tally;
 mod travel;
 mod worker;

@@ -18,7 +18,10 @@ use crate::steps::expr::Settings;
 use crate::steps::impute::Impute;
 use crate::steps::rolling::{Rolling, RollingSpec};
 
+mod aggregate;
 mod row;
+
+pub(crate) use aggregate::PlannedTable;
 
 /// The run, resolved against the input's columns.
 pub(crate) struct Plan {
@@ -39,6 +42,8 @@ pub(crate) struct Plan {
     names: Vec<Arc<str>>,
     /// For each slot that a step makes, how.
     made: Vec<String>,
+    /// The tables beside the lake, in order.
+    pub(crate) tables: Vec<PlannedTable>,
 }
 
 /// What a plan is made for, beside its configuration.
@@ -70,6 +75,7 @@ impl Plan {
                 .map(|column| Arc::clone(&column.name))
                 .collect(),
             made: Vec::new(),
+            tables: Vec::new(),
             schema,
         };
         let mut specs = config.steps.iter().peekable();
@@ -100,6 +106,7 @@ impl Plan {
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
             }
         }
+        plan.add_aggregates(&config.aggregates, request.expressions)?;
         plan.find_live();
         Ok(plan)
     }
@@ -214,12 +221,13 @@ impl Plan {
     }
 
     /// Finds the steps that the lake needs: what they write is in it or is read by one that is
-    /// needed, or they remove rows.
+    /// needed, they remove rows, or they make a table.
     fn find_live(&mut self) {
         let mut needed: BTreeSet<usize> = self.output.iter().copied().collect();
         self.live = vec![false; self.steps.len()];
         for (index, step) in self.steps.iter().enumerate().rev() {
-            if step.drops_rows() || step.writes().iter().any(|slot| needed.contains(slot)) {
+            let is_needed = step.writes().iter().any(|slot| needed.contains(slot));
+            if is_needed || step.drops_rows() || step.makes_table() {
                 needed.extend(step.reads());
                 self.live[index] = true;
             }

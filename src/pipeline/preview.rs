@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::infer::Table;
 use super::plan::Plan;
 use super::settle::Settled;
+use super::tables;
 use super::stages::{self, PassPlan, Steps};
 use crate::base::{Batch, Column, Result};
 use crate::config::Config;
@@ -44,6 +45,7 @@ pub(super) fn preview(config: &Config, table: &Table, settled: &Settled) -> Resu
                 planned(column, why.to_owned())
             })
             .collect(),
+        aggregates: tables::previews(config, &plan.tables),
         passes: passes(settled)?,
         key: config.key.clone(),
         threads: config.threads,

@@ -14,7 +14,7 @@ use super::cancel::CalledOff;
 use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
-use super::fitting::{count_skipped, learn};
+use super::fitting::{count_skipped, learn, leave};
 use super::gate::Gates;
 use super::infer::{self, Looking, Table};
 use super::lanes::Lanes;
@@ -28,6 +28,7 @@ use super::refeed::{self, Adapted};
 use super::settle::Settled;
 use super::sink::Sink;
 use super::stages::{self, PassPlan};
+use super::tables::{Shards, Tables};
 use super::tally::{Kept, Totals};
 use super::travel::Place;
 use super::worker::Timed;
@@ -71,6 +72,9 @@ struct Attempt {
     plan: Plan,
     fitted: Vec<Option<Fitted>>,
     parts: Vec<PartInfo>,
+    /// For each table, what the shards of its step have left behind.
+    shards: Vec<Shards>,
+    options: EncodeOptions,
     counters: Counters,
     has: Kept,
     budget: Arc<Budget>,
@@ -90,6 +94,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         Ok(staging)
     };
     let mut staging = stage()?;
+    let tables = Tables::begin(config, &paths)?;
     let mut table = run.infer()?;
     let mut restarts = Vec::new();
     let attempt = loop {
@@ -109,10 +114,13 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         plan,
         fitted,
         parts,
+        shards,
+        options,
         counters,
         has,
         budget,
     } = attempt;
+    let aggregates = tables.write(&plan.tables, shards, &staging, &options)?;
     let rejects_file = staging.lake_rejects_path().display().to_string();
     let repairs_file = staging.lake_repairs_path().display().to_string();
     let outcome = Outcome {
@@ -123,6 +131,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         plan: &plan,
         fitted: &fitted,
         parts,
+        aggregates,
         counters: &counters,
         rejects_file: has.rejects.then_some(rejects_file),
         repairs_file: has.repairs.then_some(repairs_file),
@@ -143,6 +152,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     run.check_interrupted()?;
     receipt.write(&staging.receipt_path())?;
     staging.commit()?;
+    tables.publish()?;
     run.progress.finish();
     Ok(receipt)
 }
@@ -348,11 +358,19 @@ impl Run<'_> {
                 Some(sink) => {
                     let (files, totals) = sink.finish()?;
                     let (mut counters, has) = totals.finish(&self.paths)?;
-                    count_skipped(parts.stages, &budget, &mut counters);
+                    let mut left = leave(parts.stages, &budget);
+                    count_skipped(&left, &mut counters);
+                    let shards = plan.tables.iter().map(|table| {
+                        let mut made = left.iter_mut().filter(|left| left.step == table.step);
+                        made.next().map(|left| std::mem::take(&mut left.shards))
+                    });
+                    let shards = shards.map(Option::unwrap_or_default).collect();
                     return Ok(Attempt {
                         plan,
                         fitted,
                         parts: files,
+                        shards,
+                        options: self.encode_options(layout),
                         counters,
                         has,
                         budget,
@@ -372,16 +390,7 @@ impl Run<'_> {
     ) -> Result<Sink> {
         let schema = plan.output_schema();
         staging.check_append_schema(&schema)?;
-        let options = EncodeOptions {
-            compression: self.config.compression,
-            row_group_rows: layout.row_group_rows,
-            footer_bytes_max: layout.footer_bytes_max,
-            ..EncodeOptions::default()
-        };
-        let options = EncodeOptions {
-            part_bytes_max: self.config.part_bytes.unwrap_or(options.part_bytes_max),
-            ..options
-        };
+        let options = self.encode_options(layout);
         let encoder = Arc::new(Encoder::new(&schema, &options)?);
         let parts = Parts::new(Arc::clone(&encoder), staging);
         let totals = Totals::new(
@@ -397,6 +406,17 @@ impl Run<'_> {
         );
         let output = plan.output.clone();
         Ok(Sink::new(layout, output, encoder, parts, totals, budget))
+    }
+
+    fn encode_options(&self, layout: Layout) -> EncodeOptions {
+        let options = EncodeOptions::default();
+        EncodeOptions {
+            compression: self.config.compression,
+            row_group_rows: layout.row_group_rows,
+            footer_bytes_max: layout.footer_bytes_max,
+            part_bytes_max: self.config.part_bytes.unwrap_or(options.part_bytes_max),
+            ..options
+        }
     }
 
     fn belt_parts(

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::render::{Page, short_name};
-use super::{BudgetTerm, ColumnarReceipt, DialectReceipt, printable, units};
+use super::{BudgetTerm, PlanAggregate, ColumnarReceipt, DialectReceipt, printable, units};
 
 /// What a run would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct PlanReceipt {
     pub steps: Vec<PlanStep>,
     /// The columns of the lake, in order.
     pub output: Vec<PlanColumn>,
+    /// The tables beside the lake.
+    pub aggregates: Vec<PlanAggregate>,
     /// The columns of the partition key.
     pub key: Vec<String>,
     /// The passes over the input, at least these: a median over more values than memory holds takes
@@ -129,6 +131,7 @@ impl PlanReceipt {
         page.list("inputs", self.inputs.iter().map(PlanInput::line));
         self.render_columns(&mut page);
         page.list("steps", self.steps.iter().map(PlanStep::line));
+        page.list("tables", self.aggregates.iter().map(PlanAggregate::line));
         let passes = self.passes.iter().enumerate();
         let columns = self.columns.len();
         page.list(

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnarReceipt, Counters, DialectReceipt, SourceCounters, StageSummary};
+use super::{AggregateReceipt, ColumnarReceipt, Counters, DialectReceipt, SourceCounters, StageSummary};
 use crate::base::{Error, RepairKind, Result};
 
 /// What a run did.
@@ -35,6 +35,8 @@ pub struct Receipt {
     pub columns: Vec<ColumnReceipt>,
     /// The steps, in order.
     pub steps: Vec<StepReceipt>,
+    /// The tables beside the lake.
+    pub aggregates: Vec<AggregateReceipt>,
     /// What was rejected.
     pub rejects: RejectsReceipt,
     /// What was repaired.
@@ -489,6 +491,15 @@ pub(super) mod tests {
                 cells_filled: 120_001,
                 rows_dropped: 0,
                 ..StepReceipt::default()
+            }],
+            aggregates: vec![AggregateReceipt {
+                name: "region".into(),
+                file: "_aggregates/region.parquet".into(),
+                bytes: 1_000,
+                rows: 5,
+                groups: 5,
+                rows_seen: 1_000_000,
+                spilled_bytes: 2_000,
             }],
             rejects: RejectsReceipt::new(&counters, Some("_rejects/rejects.csv".into())),
             repaired: RepairsReceipt {

@@ -38,6 +38,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 pub use constant::parse_value;
+pub use float_sum::ExactSum;
 
 use crate::base::{Column, DataType, Error, Method, Result, Statistic, Value};
 use crate::steps::{Fit, Fitted, KeyedState, KeyedStep, Prepared, Step};
