@@ -156,6 +156,10 @@ impl Step for Sketch {
         self.0.drops_rows()
     }
 
+    fn key(&self) -> Option<&[usize]> {
+        self.0.key()
+    }
+
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared> {
         let prepared = self.0.prepare(None)?;
         Ok(match (prepared, fitted) {

@@ -353,6 +353,7 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
                 filled_with,
                 cells_filled: counts.cells_filled,
                 rows_dropped: counts.rows_dropped,
+                rows_duplicate: counts.rows_duplicate,
                 rows_without_time: counts.rows_without_time,
                 overflows: counts.flaws.overflows,
                 divisions_by_zero: counts.flaws.divisions_by_zero,

@@ -435,7 +435,7 @@ impl Run<'_> {
         let stages = pass.stages.into_iter().map(|stage| BeltStage {
             inline: stage.inline,
             lanes: (!stage.keyed.is_empty())
-                .then(|| Lanes::new(stage.keyed, &plan.key, self.shards, stage.new_keys)),
+                .then(|| Lanes::new(stage.keyed, &stage.key, self.shards, stage.new_keys)),
         });
         BeltParts {
             formats: Arc::new(formats),

@@ -181,9 +181,11 @@ impl Totals {
         rows.filtered += tally.left_out;
         for (step, effect) in tally.effects {
             rows.filtered += effect.rows_dropped;
+            rows.duplicate += effect.rows_duplicate;
             let step_counters = &mut self.counters.steps[step];
             step_counters.cells_filled += effect.cells_filled;
             step_counters.rows_dropped += effect.rows_dropped;
+            step_counters.rows_duplicate += effect.rows_duplicate;
             step_counters.flaws += effect.flaws;
             if let Some(slot) = self.fills[step] {
                 self.counters.columns[slot].filled += effect.cells_filled;

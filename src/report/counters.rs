@@ -56,8 +56,10 @@ pub struct ColumnCounters {
 pub struct StepCounters {
     /// Null cells it filled.
     pub cells_filled: u64,
-    /// Rows it removed.
+    /// Rows it removed as not wanted.
     pub rows_dropped: u64,
+    /// Rows it removed as seen before.
+    pub rows_duplicate: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
     /// Cells that it nulled because something was wrong with them.
@@ -188,6 +190,7 @@ impl AddAssign for StepCounters {
     fn add_assign(&mut self, other: Self) {
         self.cells_filled += other.cells_filled;
         self.rows_dropped += other.rows_dropped;
+        self.rows_duplicate += other.rows_duplicate;
         self.rows_without_time += other.rows_without_time;
         self.flaws += other.flaws;
     }
@@ -221,6 +224,7 @@ mod tests {
         counters.steps[0] = StepCounters {
             cells_filled: 3,
             rows_dropped: 3,
+            rows_duplicate: 4,
             rows_without_time: 0,
             flaws: Flaws {
                 overflows: 1,
@@ -257,6 +261,7 @@ mod tests {
             (two.steps[0].cells_filled, two.steps[0].rows_dropped),
             (6, 6)
         );
+        assert_eq!(two.steps[0].rows_duplicate, 8);
         let reasons: Vec<_> = two.rejects_by_reason().collect();
         assert_eq!(
             reasons,

@@ -191,8 +191,10 @@ pub struct StepReceipt {
     pub filled_with: Option<String>,
     /// Null cells it filled.
     pub cells_filled: u64,
-    /// Rows it removed.
+    /// Rows it removed as not wanted.
     pub rows_dropped: u64,
+    /// Rows it removed as seen before.
+    pub rows_duplicate: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
     /// Cells that became null because a whole number, decimal or time did not fit its type.
@@ -490,6 +492,7 @@ pub(super) mod tests {
                 filled_with: Some("51".into()),
                 cells_filled: 120_001,
                 rows_dropped: 0,
+                rows_duplicate: 37_990,
                 ..StepReceipt::default()
             }],
             aggregates: vec![AggregateReceipt {

@@ -280,6 +280,10 @@ fn step_line(step: &StepReceipt) -> String {
     if step.rows_dropped > 0 {
         line += &format!(", {} rows dropped", units::count(step.rows_dropped));
     }
+    if step.rows_duplicate > 0 {
+        let rows = units::count(step.rows_duplicate);
+        line += &format!(", {rows} duplicates removed");
+    }
     if step.rows_without_time > 0 {
         let rows = units::count(step.rows_without_time);
         line += &format!(", {rows} rows without a time in no time window");
@@ -404,7 +408,7 @@ text that looks like a null token
   region\\n: 17; to make them missing: --null-values region=NA
 
 steps
-  impute amount=mean: 51.25, filled in as 51, 120,001 cells filled
+  impute amount=mean: 51.25, filled in as 51, 120,001 cells filled, 37,990 duplicates removed
 
 restarts
   amount widened

@@ -40,7 +40,13 @@ pub trait Step: Send + Sync {
     fn keeps(&self) -> Option<Vec<(usize, Comparison)>> {
         None
     }
-    /// What to do next: fit, or run with what was fitted. `fitted` is `None` at first.
+    /// The slots of a key of its own, if it is keyed by other columns than the run's key: its rows
+    /// are then grouped by these, and it gets lanes of its own. Without any all rows are one group.
+    fn key(&self) -> Option<&[usize]> {
+        None
+    }
+    /// What to do next: fit, or run with what was fitted. `fitted` is `None` at first. The rows that
+    /// a step removes when it has been fitted all stay in the pass that fits it.
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared>;
 }
 
@@ -97,6 +103,8 @@ pub struct Effect {
     pub cells_filled: u64,
     /// Rows removed.
     pub rows_dropped: u64,
+    /// Rows removed because there is another of the same key; they are not among `rows_dropped`.
+    pub rows_duplicate: u64,
     /// Cells that became null because something was wrong with them.
     pub flaws: Flaws,
 }
@@ -111,8 +119,29 @@ pub trait LocalStep: Send + Sync {
 pub trait KeyedStep: Send + Sync {
     /// The empty state of shard `shard`.
     fn state(&self, shard: usize) -> Box<dyn KeyedState>;
+    /// What its lanes hold of keys.
+    fn key_use(&self) -> KeyUse {
+        KeyUse::Held
+    }
     /// Lands the outputs of all shards in the batch; together they cover each row once.
     fn assemble(&self, batch: &mut Batch, outputs: Vec<ShardOutput>) -> Result<Effect>;
+}
+
+/// What the lanes of a keyed step hold of keys, and what becomes of them if there are more than fit
+/// into memory. Steps share lanes with those of the same use only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyUse {
+    /// A table of all keys, in memory; past the run's limit the run ends.
+    Held,
+    /// A table of all keys, in memory; past the lane's share of it the run starts over, and is told
+    /// that this step is to be planned for more keys.
+    Bounded,
+    /// A table of keys that starts anew when the lane's share of the memory is used up: what the
+    /// states hold of each key is written out then ([`KeyedState::spill`]) and put together at the
+    /// end ([`KeyedState::end`]). Such a step has no outputs for rows.
+    Spilt,
+    /// None: rows are handed over without the ids of their keys.
+    Unused,
 }
 
 /// One shard's state of one keyed step.
@@ -142,6 +171,8 @@ pub enum ShardColumns {
         /// The cells, of the column's type.
         values: ArrayRef,
     },
+    /// Row indices of the batch, ascending: these rows go.
+    Dropped(Vec<u32>),
 }
 
 /// The rows of one shard and what was made of them.
