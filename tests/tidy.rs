@@ -12,8 +12,9 @@ use source::Source;
 /// `pipeline` may import everything, and only it may import the rooms inside `steps`.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("base", &[]),
+    ("spill", &["base"]),
     ("config", &["base"]),
-    ("input", &["base"]),
+    ("input", &["base", "spill"]),
     (
         "csv",
         &[
@@ -36,10 +37,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "csv::unquote",
         ],
     ),
-    ("steps", &["base"]),
+    ("steps", &["base", "spill"]),
     (
         "steps::aggregate",
-        &["base", "steps", "steps::impute::ExactSum"],
+        &["base", "spill", "steps", "steps::impute::ExactSum"],
     ),
     ("steps::expr", &["base", "steps"]),
     ("steps::impute", &["base", "steps"]),
@@ -108,8 +109,9 @@ const WORDS: &[(&[&str], &[&str], &str)] = &[
             "src/input/",
             "src/output/",
             "src/report/",
+            "src/spill/",
         ],
-        "only src/input, src/output and src/report touch files, and src/config/file.rs the one \
+        "only src/input, src/output, src/report and src/spill touch files, and src/config/file.rs the one \
          that --config names",
     ),
 ];

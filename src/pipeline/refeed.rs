@@ -182,7 +182,7 @@ struct Feeding<'a> {
 /// The source that records are gathered for.
 struct Current<'a> {
     source: &'a RefeedSource,
-    draft: Draft<'a>,
+    draft: Draft,
     first_line: u64,
     /// The line of the rejects file that would come next.
     next_line: u64,

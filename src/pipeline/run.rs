@@ -203,7 +203,7 @@ fn open<'c>(
     let mut progress = Progress::new(config.progress, config.quiet);
     let room = Room::new(config, beginning);
     let now = report::now_us();
-    let opened = open::sources(config, paths, room, interrupted, &mut progress)?;
+    let opened = open::sources(config, paths, &room, interrupted, &mut progress)?;
     refeed::check(&opened)?;
     let (sources, known): (Vec<_>, Vec<_>) = { opened.into_iter() }
         .map(|opened| (opened.source, opened.known))

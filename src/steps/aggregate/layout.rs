@@ -74,7 +74,6 @@ pub(super) struct Spread {
     /// Turns the cells of the other key columns into bytes and back.
     pub(super) others: KeyCoder,
     pub(super) name: String,
-    pub(super) data_type: DataType,
     /// The measures that become columns, by index.
     pub(super) values: Vec<usize>,
 }
@@ -84,6 +83,8 @@ pub(super) struct Layout {
     pub(super) label: String,
     /// In the order that groups are sorted by.
     pub(super) keys: Vec<KeyColumn>,
+    /// Where their columns stand.
+    pub(super) key_slots: Vec<usize>,
     pub(super) coder: KeyCoder,
     kept: Vec<Kept>,
     pub(super) measures: Vec<Measuring>,
@@ -152,7 +153,6 @@ impl Layout {
                     coder: coder(std::slice::from_ref(&key))?,
                     others: coder(&keys)?,
                     name: key.name.clone(),
-                    data_type: key.data_type.clone(),
                     values,
                 };
                 keys.push(key);
@@ -162,6 +162,7 @@ impl Layout {
         Ok(Self {
             label: label.to_owned(),
             coder: coder(&keys)?,
+            key_slots: keys.iter().map(|key| key.slot).collect(),
             keys,
             kept,
             measures,
@@ -171,7 +172,7 @@ impl Layout {
 
     /// Where the columns stand that it is made of.
     pub(super) fn reads(&self) -> Vec<usize> {
-        let keys = self.keys.iter().map(|key| key.slot);
+        let keys = self.key_slots.iter().copied();
         let mut slots: Vec<usize> = keys.chain(self.slots().flatten()).collect();
         slots.sort_unstable();
         slots.dedup();

@@ -100,6 +100,10 @@ impl Step for Aggregate {
         true
     }
 
+    fn key(&self) -> Option<&[usize]> {
+        Some(&self.layout.key_slots)
+    }
+
     fn prepare(&self, _: Option<&Fitted>) -> Result<Prepared> {
         Ok(Prepared::Keyed(Arc::new(Grouped {
             layout: Arc::clone(&self.layout),
