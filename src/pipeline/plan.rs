@@ -13,6 +13,7 @@ use super::stages::Steps;
 use crate::base::{Column, Error, Origin, Result, Schema};
 use crate::config::{Config, StepSpec};
 use crate::decode::{NullTokens, check_format};
+use crate::spill::TempSpace;
 use crate::steps::Step;
 use crate::steps::expr::Settings;
 use crate::steps::impute::Impute;
@@ -47,17 +48,19 @@ pub(crate) struct Plan {
 }
 
 /// What a plan is made for, beside its configuration.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Request {
     /// The most that a fit may hold, in bytes.
     pub(crate) fit_bytes_max: usize,
     /// What expressions have in common.
     pub(crate) expressions: Settings,
+    /// Where state goes that does not fit into memory.
+    pub(crate) space: Arc<TempSpace>,
 }
 
 impl Plan {
     /// The plan of `config` over the columns `input`. Every column that `config` names is there.
-    pub(crate) fn new(config: &Config, input: &[Column], request: Request) -> Result<Self> {
+    pub(crate) fn new(config: &Config, input: &[Column], request: &Request) -> Result<Self> {
         let schema = Schema {
             columns: input.to_vec(),
         };
@@ -106,7 +109,7 @@ impl Plan {
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
             }
         }
-        plan.add_aggregates(&config.aggregates, request.expressions)?;
+        plan.add_aggregates(&config.aggregates, request)?;
         plan.find_live();
         Ok(plan)
     }

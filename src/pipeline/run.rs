@@ -40,6 +40,7 @@ use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
 use crate::report::{
     self, Counters, PlanReceipt, Progress, ProgressState, Receipt, SniffReceipt, StageLatency,
 };
+use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
 use crate::steps::{Fit, Fitted};
 
@@ -65,6 +66,8 @@ struct Run<'c> {
     /// Where the last pass found its chunks.
     outline: Option<Outline>,
     expressions: Settings,
+    /// Where state goes that does not fit into memory.
+    space: Arc<TempSpace>,
 }
 
 /// What one attempt comes to.
@@ -180,7 +183,13 @@ pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Pla
     let run = open(&adapted, &paths, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
     let table = run.infer()?;
-    let settled = Settled::new(config, &table, run.limit_bytes, run.expressions)?;
+    let settled = Settled::new(
+        config,
+        &table,
+        run.limit_bytes,
+        run.expressions,
+        &run.space,
+    )?;
     let schema = settled.plan.output_schema();
     let inputs = run.sources.iter().zip(&run.formats.sources);
     let in_the_way = Staging::in_the_way(&config.out, config.mode, &paths, &schema);
@@ -216,6 +225,7 @@ fn open<'c>(
     let nulls = plan::null_tokens(config, &formats.columns.names);
     let run = Run {
         limit_bytes: room.limit_bytes,
+        space: room.space,
         formats,
         shards: config.threads.next_power_of_two().min(64),
         progress,
@@ -339,7 +349,13 @@ impl Run<'_> {
             plan,
             layout,
             budget,
-        } = Settled::new(self.config, table, self.limit_bytes, self.expressions)?;
+        } = Settled::new(
+            self.config,
+            table,
+            self.limit_bytes,
+            self.expressions,
+            &self.space,
+        )?;
         if self.config.verbose {
             self.progress.note(&budget.describe());
         }

@@ -13,6 +13,7 @@ use super::plan::{Plan, Request};
 use crate::base::Result;
 use crate::config::Config;
 use crate::report;
+use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
 
 /// What a run is made of.
@@ -29,12 +30,14 @@ impl Settled {
         table: &Table,
         limit_bytes: usize,
         expressions: Settings,
+        space: &Arc<TempSpace>,
     ) -> Result<Self> {
         let request = Request {
             fit_bytes_max: limit_bytes / 4,
             expressions,
+            space: Arc::clone(space),
         };
-        let plan = Plan::new(config, &table.columns, request)?;
+        let plan = Plan::new(config, &table.columns, &request)?;
         let cells = plan.schema.columns.iter();
         let row_bytes: usize = cells
             .map(|column| CELL_BYTES + usize::from(column.data_type.is_text()) * 3)

@@ -72,7 +72,7 @@ impl<'c> Tables<'c> {
                 rows: rows_written,
                 groups: rows.groups(),
                 rows_seen: rows.rows_seen(),
-                spilled_bytes: 0,
+                spilled_bytes: rows.spilled_bytes(),
             })
         });
         written.collect()

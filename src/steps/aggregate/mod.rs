@@ -20,9 +20,12 @@ mod picks;
 mod pivot;
 mod registers;
 mod shard;
+mod spilled;
 mod state;
 mod sums;
 mod table;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod values;
 mod wire;
@@ -38,6 +41,7 @@ use crate::base::{Batch, Result};
 use crate::steps::{
     Effect, Fitted, KeyedState, KeyedStep, Prepared, ShardOutput, Step,
 };
+use crate::spill::TempSpace;
 use layout::Layout;
 use state::State;
 
@@ -49,7 +53,8 @@ pub struct Aggregate {
 }
 
 impl Aggregate {
-    /// Groups rows by `keys` and takes `measures` of each group.
+    /// Groups rows by `keys` and takes `measures` of each group; what does not fit into memory goes
+    /// to `space`.
     ///
     /// # Errors
     /// The first measure that is not defined for its column.
@@ -58,8 +63,9 @@ impl Aggregate {
         keys: Vec<KeyColumn>,
         measures: Vec<MeasureColumn>,
         pivot: Option<PivotColumns>,
+        space: &Arc<TempSpace>,
     ) -> Result<Self, Refusal> {
-        let layout = Layout::new(&label, keys, measures, pivot)?;
+        let layout = Layout::new(&label, keys, measures, pivot, space)?;
         Ok(Self {
             label,
             layout: Arc::new(layout),

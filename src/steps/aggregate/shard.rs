@@ -8,24 +8,41 @@ use arrow::array::ArrayRef;
 use super::accumulator::{Accumulator, Beyond};
 use super::groups::GroupKeys;
 use super::layout::Layout;
+use super::spilled::{Pieces, Spilled};
 use crate::base::{Error, Result};
 
 /// Groups of a piece: few, since every shard has one in hand.
-const PIECE_GROUPS: usize = 1024;
+pub(super) const PIECE_GROUPS: usize = 1024;
 
 /// What a shard leaves behind.
 pub(super) struct Shard {
-    layout: Arc<Layout>,
-    keys: GroupKeys,
-    kept: Vec<Box<dyn Accumulator>>,
-    /// All groups, keys ascending.
-    order: Vec<u32>,
-    /// How many of them were handed over.
-    at: usize,
+    pub(super) layout: Arc<Layout>,
     /// The values of the column that is spread.
     pub(super) spread: HashSet<Box<[u8]>>,
     /// Rows seen.
     pub(super) rows: u64,
+    pub(super) groups: Groups,
+}
+
+/// The groups of a shard.
+pub(super) enum Groups {
+    /// As the last rows have left them.
+    Waiting {
+        keys: GroupKeys,
+        kept: Vec<Box<dyn Accumulator>>,
+        spilled: Option<Spilled>,
+    },
+    /// All of them in memory.
+    Held {
+        keys: GroupKeys,
+        kept: Vec<Box<dyn Accumulator>>,
+        /// All groups, keys ascending.
+        order: Vec<u32>,
+        /// How many of them were handed over.
+        at: usize,
+    },
+    /// All of them in temporary files.
+    Written(Pieces),
 }
 
 /// Some groups, keys ascending, with the cells of the table.
@@ -36,33 +53,52 @@ pub(super) struct Piece {
 }
 
 impl Shard {
-    pub(super) fn new(
-        layout: Arc<Layout>,
-        keys: GroupKeys,
-        mut kept: Vec<Box<dyn Accumulator>>,
-        spread: HashSet<Box<[u8]>>,
-        rows: u64,
-    ) -> Self {
-        for kept in &mut kept {
-            if let Some(values) = kept.per_value() {
-                values.settle();
+    /// Gets ready to hand groups over; returns how many bytes went to temporary files.
+    pub(super) fn begin(&mut self) -> Result<u64> {
+        let nothing = Groups::Waiting { keys: GroupKeys::default(), kept: Vec::new(), spilled: None };
+        let groups = std::mem::replace(&mut self.groups, nothing);
+        let Groups::Waiting { keys, mut kept, spilled } = groups else {
+            unreachable!("a shard begins once")
+        };
+        let Some(mut spilled) = spilled else {
+            for kept in &mut kept {
+                if let Some(values) = kept.per_value() {
+                    values.settle();
+                }
             }
-        }
-        let order = keys.sorted();
-        Self { layout, keys, kept, order, at: 0, spread, rows }
+            let (order, at) = (keys.sorted(), 0);
+            self.groups = Groups::Held { keys, kept, order, at };
+            return Ok(0);
+        };
+        spilled.write(&keys, &mut kept)?;
+        self.groups = Groups::Written(spilled.read()?);
+        Ok(spilled.bytes())
     }
 
     /// The next groups.
     pub(super) fn next(&mut self) -> Result<Option<Piece>> {
-        let end = (self.at + PIECE_GROUPS).min(self.order.len());
-        let groups = &self.order[self.at..end];
-        self.at = end;
-        if groups.is_empty() {
-            return Ok(None);
+        match &mut self.groups {
+            Groups::Waiting { .. } => unreachable!("a shard begins before it goes on"),
+            Groups::Held { keys, kept, order, at } => {
+                let end = (*at + PIECE_GROUPS).min(order.len());
+                let groups = &order[*at..end];
+                *at = end;
+                if groups.is_empty() {
+                    return Ok(None);
+                }
+                let mut those = GroupKeys::default();
+                groups.iter().for_each(|group| those.push(keys.key(*group)));
+                piece(&self.layout, those, kept, groups).map(Some)
+            }
+            Groups::Written(pieces) => {
+                let (keys, kept) = pieces.next(&self.layout)?;
+                if keys.len() == 0 {
+                    return Ok(None);
+                }
+                let groups: Vec<u32> = (0..keys.len() as u32).collect();
+                piece(&self.layout, keys, &kept, &groups).map(Some)
+            }
         }
-        let mut keys = GroupKeys::default();
-        groups.iter().for_each(|group| keys.push(self.keys.key(*group)));
-        piece(&self.layout, keys, &self.kept, groups).map(Some)
     }
 }
 
@@ -98,7 +134,7 @@ fn beyond_type(
 ) -> Error {
     let names = layout.keys.iter().zip(keys);
     let cells = names.map(|(key, cells)| {
-        let cell = at.map(|at| super::pivot::text(cells, at)).unwrap_or_default();
+        let cell = at.map(|at| super::pivot::text(&super::cells::zoneless(cells), at)).unwrap_or_default();
         format!("{} = {cell}", key.name)
     });
     let group = cells.collect::<Vec<_>>().join(", ");

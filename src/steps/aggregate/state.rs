@@ -10,7 +10,8 @@ use super::accumulator::Accumulator;
 use super::cells::{Cells, Rows};
 use super::groups::GroupKeys;
 use super::layout::{Layout, PIVOT_VALUES_MAX};
-use super::shard::Shard;
+use super::shard::{Groups, Shard};
+use super::spilled::Spilled;
 use crate::base::{Batch, Result};
 use crate::steps::{KeyedState, ShardColumns};
 
@@ -22,6 +23,7 @@ pub(super) struct State {
     /// The values of the column that is spread.
     spread: HashSet<Box<[u8]>>,
     rows: u64,
+    spilled: Option<Spilled>,
 }
 
 impl State {
@@ -32,7 +34,20 @@ impl State {
             kept: layout.accumulators(),
             spread: HashSet::new(),
             rows: 0,
+            spilled: None,
         }
+    }
+
+    /// Writes all groups out and starts anew: the next rows have ids from 0 again.
+    pub(super) fn write_out(&mut self) -> Result<()> {
+        let spilled = match &mut self.spilled {
+            Some(spilled) => spilled,
+            none => none.insert(Spilled::new(&self.layout.space, &mut self.kept)?),
+        };
+        spilled.write(&self.keys, &mut self.kept)?;
+        self.keys = GroupKeys::default();
+        self.kept = self.layout.accumulators();
+        Ok(())
     }
 
     /// Takes in the keys of groups that `rows` are the first of.
@@ -106,17 +121,24 @@ impl KeyedState for State {
             mut kept,
             spread,
             rows,
+            spilled,
         } = *self;
-        if layout.keys.is_empty() && keys.len() == 0 {
+        if layout.keys.is_empty() && rows == 0 {
             // Without a key there is one group, also of no rows.
             keys.push(&[]);
             kept.iter_mut().for_each(|kept| kept.grow(1));
         }
-        Some(Arc::new(Shard::new(layout, keys, kept, spread, rows)))
+        Some(Arc::new(Shard {
+            groups: Groups::Waiting { keys, kept, spilled },
+            layout,
+            spread,
+            rows,
+        }))
     }
 
     fn memory_bytes(&self) -> usize {
         let kept = self.kept.iter().map(|kept| kept.memory_bytes());
-        self.keys.memory_bytes() + kept.sum::<usize>()
+        let spilled = self.spilled.as_ref().map_or(0, Spilled::memory_bytes);
+        self.keys.memory_bytes() + kept.sum::<usize>() + spilled
     }
 }

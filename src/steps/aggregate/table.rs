@@ -24,6 +24,7 @@ pub struct TableRows {
     pivot: Option<Pivot>,
     schema: Schema,
     rows_seen: u64,
+    spilled_bytes: u64,
     groups_found: u64,
 }
 
@@ -64,6 +65,7 @@ impl TableRows {
             format: None,
             origin: Origin::Derived,
         });
+        let spilled_bytes = shards.iter_mut().map(Shard::begin).sum::<Result<u64>>()?;
         let pieces = shards.iter_mut().map(|shard| Ok(shard.next()?.map(|piece| (piece, 0))));
         let pieces = pieces.collect::<Result<_>>()?;
         Ok(Self {
@@ -71,6 +73,7 @@ impl TableRows {
             groups: Groups { shards, pieces },
             pivot,
             rows_seen,
+            spilled_bytes,
             groups_found: 0,
         })
     }
@@ -83,6 +86,11 @@ impl TableRows {
     /// Rows that the table was made of.
     pub fn rows_seen(&self) -> u64 {
         self.rows_seen
+    }
+
+    /// Bytes that went to temporary files on the way.
+    pub fn spilled_bytes(&self) -> u64 {
+        self.spilled_bytes
     }
 
     /// Groups that were handed over.
