@@ -25,7 +25,9 @@ mod window;
 
 pub use batch::Batch;
 pub use bucket::Bucket;
-pub use choice::{Compression, InvalidBytes, Mode, Order, Progress, SchemaDrift, TooFew, TooMany};
+pub use choice::{
+    Compression, InvalidBytes, KeepRow, Mode, Order, Progress, SchemaDrift, TooFew, TooMany,
+};
 pub use comparison::Comparison;
 pub use dialect::{Dialect, Keep, Known, LineEnd, Prefix, Quoting};
 pub use error::{Error, ErrorKind, Result};

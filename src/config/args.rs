@@ -12,6 +12,7 @@ use super::choice::{
     parse_delimiter, parse_encoding, parse_escape, parse_quote,
 };
 use super::columns::ColumnOptions;
+use super::dedup::{DedupSpec, parse_dedup};
 use super::dtype::{DtypeSpec, parse_column_dtype};
 use super::layout::LayoutOptions;
 use super::nulls::{NullList, parse_null_list};
@@ -363,11 +364,19 @@ pub struct Options {
         allow_hyphen_values = true, help_heading = STEPS)]
     pub(super) filter: Vec<RowStep>,
 
+    /// Keep one row of those that are the same in these columns; repeatable
+    ///
+    /// A comma list, or `*` for all columns. The first row stays, or the last (id:last), or none of
+    /// those that are not the only one (id:none). Missing values are the same. Where more keys come
+    /// than memory holds, they go to --temp-dir and one more pass is made.
+    #[arg(long, value_name = "COLS[:KEEP]", value_parser = parse_dedup, help_heading = STEPS)]
+    pub(super) dedup: Vec<DedupSpec>,
+
     /// Add a column computed from others; repeatable
     ///
     /// SQL over the columns, such as "total=price * quantity". A column of the same name is
-    /// replaced. On the command line filters come first, then imputes, derives and rollings; the
-    /// file's [[step]] list takes any order.
+    /// replaced. On the command line filters come first, then dedups, imputes, derives and rollings;
+    /// the file's [[step]] list takes any order.
     #[arg(long, value_name = "NAME=EXPR", value_parser = parse_derive, help_heading = STEPS)]
     pub(super) derive: Vec<RowStep>,
 
@@ -434,14 +443,14 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = RESOURCES)]
     pub(super) chunk_rows: Option<usize>,
 
-    /// Directory for temporary copies of the text
+    /// Directory for temporary files
     ///
     /// Streams, compressed files and files that are not in UTF-8 are kept there as text while they
-    /// are read. Default: the system's.
+    /// are read, and so is what steps hold of more keys than fit into memory. Default: the system's.
     #[arg(long, value_name = "DIR", help_heading = RESOURCES)]
     pub(super) temp_dir: Option<PathBuf>,
 
-    /// Most room that the temporary copies may take together
+    /// Most room that the temporary files may take together
     ///
     /// Past it the run ends with exit code 4. Default: 90 % of what is free where they are.
     #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = RESOURCES)]

@@ -58,6 +58,11 @@ pub fn check_columns(config: &Config, header: &[String]) -> Result<()> {
                 }
                 columns.add(name);
             }
+            StepSpec::Dedup { dedup, place } => {
+                for column in &dedup.by {
+                    columns.find(column, || place.clone())?;
+                }
+            }
             StepSpec::Row { step, place } => columns.after(step, place)?,
         }
     }

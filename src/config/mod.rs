@@ -11,6 +11,7 @@ mod builder;
 mod check;
 mod choice;
 mod columns;
+mod dedup;
 mod dtype;
 mod file;
 mod layout;
@@ -29,6 +30,7 @@ pub use builder::Builder;
 pub use check::check_columns;
 pub use choice::{Infer, OnBadRow, SkipSpace};
 pub use columns::{Chosen, choose_columns};
+pub use dedup::DedupSpec;
 pub use dtype::DtypeSpec;
 use encoding_rs::Encoding;
 pub use nulls::NullValues;
@@ -37,7 +39,8 @@ pub use row::{CutSpec, RowStep};
 pub use step::StepSpec;
 
 pub use crate::base::{
-    Compression, InvalidBytes, LineEnd, Mode, Order, Progress, SchemaDrift, TooFew, TooMany,
+    Compression, InvalidBytes, KeepRow, LineEnd, Mode, Order, Progress, SchemaDrift, TooFew,
+    TooMany,
 };
 use crate::base::{Dialect, Known, Repair, Result};
 
@@ -128,10 +131,10 @@ pub struct Config {
     pub memory_limit: Option<u64>,
     /// Rows of a chunk; `None` to let the planner choose.
     pub chunk_rows: Option<usize>,
-    /// Where text is kept that cannot be read in place; `None` for the system's temporary
-    /// directory.
+    /// Where text is kept that cannot be read in place, and state that memory has no room for;
+    /// `None` for the system's temporary directory.
     pub temp_dir: Option<PathBuf>,
-    /// The most room that such text may take, in bytes; `None` for a share of what is free.
+    /// The most room that both may take, in bytes; `None` for a share of what is free.
     pub temp_bytes_max: Option<u64>,
     /// When progress is shown.
     pub progress: Progress,

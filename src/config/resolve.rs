@@ -134,6 +134,7 @@ impl Options {
             time: self.time.or(file.time),
             order: self.order.or(file.order),
             filter: self.filter,
+            dedup: self.dedup,
             impute: self.impute,
             derive: self.derive,
             rolling: self.rolling,
@@ -162,6 +163,7 @@ impl Options {
 fn steps(options: &mut Options) -> Vec<StepSpec> {
     let mut steps = std::mem::take(&mut options.steps);
     steps.extend(options.filter.drain(..).map(StepSpec::row));
+    steps.extend(options.dedup.drain(..).map(StepSpec::dedup));
     steps.append(&mut options.impute);
     steps.extend(options.derive.drain(..).map(StepSpec::row));
     steps.append(&mut options.rolling);
@@ -395,14 +397,14 @@ fn check_step(config: &Config, step: &StepSpec) -> Result<()> {
             )),
             _ => Ok(()),
         },
-        StepSpec::Row { .. } => Ok(()),
+        StepSpec::Dedup { .. } | StepSpec::Row { .. } => Ok(()),
     }
 }
 
 fn check_new_names(config: &Config) -> Result<()> {
     let rolling = config.steps.iter().filter_map(|step| match step {
         StepSpec::Rolling { name, .. } => Some((step, name)),
-        StepSpec::Impute { .. } | StepSpec::Row { .. } => None,
+        StepSpec::Impute { .. } | StepSpec::Dedup { .. } | StepSpec::Row { .. } => None,
     });
     match duplicate(rolling, |(_, name)| name) {
         None => Ok(()),

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::dedup::DedupSpec;
 use super::names;
 use super::row::RowStep;
 use crate::base::{Function, Method, Window};
@@ -28,6 +29,13 @@ pub enum StepSpec {
         window: Window,
         /// The new column's name.
         name: String,
+    },
+    /// Remove rows that are the same in some columns.
+    Dedup {
+        /// Which, and what stays.
+        dedup: DedupSpec,
+        /// Where it was asked for: a flag, or a key and its line.
+        place: String,
     },
     /// Something done row by row.
     Row {
@@ -129,6 +137,7 @@ impl fmt::Display for StepSpec {
                 }
                 write!(f, ":{name}")
             }
+            Self::Dedup { dedup, .. } => write!(f, "--{dedup}"),
             Self::Row { step, .. } => match step {
                 RowStep::Filter(_) | RowStep::Derive { .. } => write!(f, "--{step}"),
                 step => step.fmt(f),

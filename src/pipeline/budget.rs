@@ -20,6 +20,8 @@ const ENCODED_ROW_BYTES: usize = 32;
 const PROGRAM_BYTES: usize = 8 * MIB;
 /// Left free for what the allocator keeps, at least.
 const RESERVE_BYTES_MIN: usize = 5 * MIB;
+/// The least share of a lane: below it, it would do nothing but write.
+const LANE_BYTES_MIN: usize = 64 << 10;
 /// Code and tables that the program touches only once the belt runs.
 const PROGRAM_GROWTH_BYTES: usize = 5 * MIB;
 
@@ -150,6 +152,14 @@ impl Budget {
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().expect("no holder of this lock panics")
+    }
+
+    /// The share of the memory that one of `lanes` lanes may take for its keys where they need not
+    /// all be held, in bytes. Together these take half of what the limit leaves for state.
+    pub(crate) fn lane_share(&self, lanes: usize) -> usize {
+        let taken = self.fixed_bytes() + self.working_bytes;
+        let share = self.limit_bytes.saturating_sub(taken) / 2 / lanes.max(1);
+        share.max(LANE_BYTES_MIN)
     }
 
     /// State per key and what is learnt for fills, in bytes.

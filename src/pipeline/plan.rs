@@ -20,6 +20,7 @@ use crate::steps::impute::Impute;
 use crate::steps::rolling::{Rolling, RollingSpec};
 
 mod aggregate;
+mod dedup;
 mod row;
 
 pub(crate) use aggregate::PlannedTable;
@@ -48,19 +49,21 @@ pub(crate) struct Plan {
 }
 
 /// What a plan is made for, beside its configuration.
-#[derive(Debug, Clone)]
-pub(crate) struct Request {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
     /// The most that a fit may hold, in bytes.
     pub(crate) fit_bytes_max: usize,
     /// What expressions have in common.
     pub(crate) expressions: Settings,
+    /// The steps of the plan, by their index, whose keys have turned out to outgrow memory.
+    pub(crate) outgrown: &'a BTreeSet<usize>,
     /// Where state goes that does not fit into memory.
-    pub(crate) space: Arc<TempSpace>,
+    pub(crate) space: &'a Arc<TempSpace>,
 }
 
 impl Plan {
     /// The plan of `config` over the columns `input`. Every column that `config` names is there.
-    pub(crate) fn new(config: &Config, input: &[Column], request: &Request) -> Result<Self> {
+    pub(crate) fn new(config: &Config, input: &[Column], request: Request<'_>) -> Result<Self> {
         let schema = Schema {
             columns: input.to_vec(),
         };
@@ -106,6 +109,7 @@ impl Plan {
                     }
                     plan.add_rolling(config, &group, time)?;
                 }
+                StepSpec::Dedup { dedup, .. } => plan.add_dedup(dedup, &request),
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
             }
         }

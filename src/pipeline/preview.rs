@@ -14,7 +14,8 @@ use crate::base::{Batch, Column, Result};
 use crate::config::Config;
 use crate::report::{BudgetTerm, PlanColumn, PlanPass, PlanReceipt, PlanStep};
 use crate::steps::{
-    Effect, Fitted, KeyedState, KeyedStep, LocalStep, Prepared, ShardColumns, ShardOutput, Step,
+    Effect, Fitted, KeyUse, KeyedState, KeyedStep, LocalStep, Prepared, ShardColumns, ShardOutput,
+    Step,
 };
 
 /// What a run of `config` over `table` would do; the inputs are not told yet.
@@ -76,9 +77,20 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
         let made = made.iter().map(|slot| &columns[*slot]);
         let how = match step.prepare(None)? {
             Prepared::Fit(_) => "fitted, then row by row",
-            Prepared::FitKeyed(_) => "fitted by key, then by key",
+            Prepared::FitKeyed(keyed) => match keyed.key_use() {
+                KeyUse::Spilt => {
+                    "fitted by key, then by key; keys that memory has no room for are spilled"
+                }
+                _ => "fitted by key, then by key",
+            },
             Prepared::Local(_) => "row by row",
-            Prepared::Keyed(_) => "by key, in file order",
+            Prepared::Keyed(keyed) => match keyed.key_use() {
+                KeyUse::Bounded => {
+                    "by key, in file order; keys that memory has no room for are spilled, in one \
+                     more pass"
+                }
+                _ => "by key, in file order",
+            },
         };
         Ok(PlanStep {
             label: step.label(),

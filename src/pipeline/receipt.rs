@@ -355,6 +355,7 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
                 rows_dropped: counts.rows_dropped,
                 rows_duplicate: counts.rows_duplicate,
                 rows_without_time: counts.rows_without_time,
+                spilled_bytes: counts.spilled_bytes,
                 overflows: counts.flaws.overflows,
                 divisions_by_zero: counts.flaws.divisions_by_zero,
                 bad_arguments: counts.flaws.bad_arguments,

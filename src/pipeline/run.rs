@@ -3,6 +3,7 @@
 //! In: a validated [`Config`]. Out: a [`Receipt`] and a published lake, or an error and a lake
 //! that is as it was. Invariant: nothing is published before every row is accounted for.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,10 +15,10 @@ use super::cancel::CalledOff;
 use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
-use super::fitting::{count_skipped, learn, leave};
+use super::fitting::{Known, count_left, learn, leave};
 use super::gate::Gates;
 use super::infer::{self, Looking, Table};
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Share};
 use super::layout::Layout;
 use super::open::{self, Room, check, pool};
 use super::passed::PassedOver;
@@ -27,8 +28,8 @@ use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
 use super::settle::Settled;
 use super::sink::Sink;
-use super::stages::{self, PassPlan};
-use super::tables::{Shards, Tables};
+use super::stages::{self, PassPlan, Stage};
+use super::tables::{self, Shards, Tables};
 use super::tally::{Kept, Totals};
 use super::travel::Place;
 use super::worker::Timed;
@@ -42,7 +43,7 @@ use crate::report::{
 };
 use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
-use crate::steps::{Fit, Fitted};
+use crate::steps::{Fit, Fitted, KeyUse};
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -66,8 +67,10 @@ struct Run<'c> {
     /// Where the last pass found its chunks.
     outline: Option<Outline>,
     expressions: Settings,
-    /// Where state goes that does not fit into memory.
+    /// Where all temporary files go.
     space: Arc<TempSpace>,
+    /// The steps of the plan whose keys outgrow their share of the memory, as far as is known.
+    outgrown: BTreeSet<usize>,
 }
 
 /// What one attempt comes to.
@@ -119,11 +122,11 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         parts,
         shards,
         options,
-        counters,
+        mut counters,
         has,
         budget,
     } = attempt;
-    let aggregates = tables.write(&plan.tables, shards, &staging, &options)?;
+    let aggregates = tables.write(&plan.tables, shards, &staging, &options, &mut counters)?;
     let rejects_file = staging.lake_rejects_path().display().to_string();
     let repairs_file = staging.lake_repairs_path().display().to_string();
     let outcome = Outcome {
@@ -183,13 +186,7 @@ pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Pla
     let run = open(&adapted, &paths, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
     let table = run.infer()?;
-    let settled = Settled::new(
-        config,
-        &table,
-        run.limit_bytes,
-        run.expressions,
-        &run.space,
-    )?;
+    let settled = run.settle(&table)?;
     let schema = settled.plan.output_schema();
     let inputs = run.sources.iter().zip(&run.formats.sources);
     let in_the_way = Staging::in_the_way(&config.out, config.mode, &paths, &schema);
@@ -225,7 +222,6 @@ fn open<'c>(
     let nulls = plan::null_tokens(config, &formats.columns.names);
     let run = Run {
         limit_bytes: room.limit_bytes,
-        space: room.space,
         formats,
         shards: config.threads.next_power_of_two().min(64),
         progress,
@@ -239,6 +235,8 @@ fn open<'c>(
             now,
             strict: config.strict,
         },
+        space: room.space,
+        outgrown: BTreeSet::new(),
         config,
         exact: &adapted.types,
         interrupted: Arc::clone(interrupted),
@@ -284,6 +282,15 @@ impl Run<'_> {
         match called_off {
             CalledOff::Failed(error) => Err(error),
             CalledOff::Widen(widen, place) => Ok(widen_column(table, &widen, &place)),
+            CalledOff::Outgrown(step) => {
+                let label = self.settle(table)?.plan.steps[step].label();
+                self.outgrown.insert(step);
+                Ok(format!(
+                    "the keys of `{}` take more memory than it has a share in; one more pass finds \
+                     out what it does; starting over",
+                    label.escape_debug()
+                ))
+            }
             CalledOff::Behind(chunk_offset, place) => {
                 self.formats.keep_last_fields(&self.sources, self.config)?;
                 config::check_columns(self.config, &self.formats.columns.header)?;
@@ -349,18 +356,16 @@ impl Run<'_> {
             plan,
             layout,
             budget,
-        } = Settled::new(
-            self.config,
-            table,
-            self.limit_bytes,
-            self.expressions,
-            &self.space,
-        )?;
+        } = self.settle(table)?;
         if self.config.verbose {
             self.progress.note(&budget.describe());
         }
         let mut fitted: Vec<Option<Fitted>> = plan.steps.iter().map(|_| None).collect();
         let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
+        let mut spilled = vec![0; plan.steps.len()];
+        let interrupted = Arc::clone(&self.interrupted);
+        let go_on = || check(&interrupted);
+        let pool = pool(self.config.threads)?;
         loop {
             let pass = stages::next_pass(plan.steps(), &fitted, &mut again)?;
             let sink = match pass.fits {
@@ -374,13 +379,12 @@ impl Run<'_> {
                 Some(sink) => {
                     let (files, totals) = sink.finish()?;
                     let (mut counters, has) = totals.finish(&self.paths)?;
-                    let mut left = leave(parts.stages, &budget);
-                    count_skipped(&left, &mut counters);
-                    let shards = plan.tables.iter().map(|table| {
-                        let mut made = left.iter_mut().filter(|left| left.step == table.step);
-                        made.next().map(|left| std::mem::take(&mut left.shards))
-                    });
-                    let shards = shards.map(Option::unwrap_or_default).collect();
+                    let left = pool.install(|| leave(parts.stages, &budget, &go_on))?;
+                    count_left(&left, &mut counters);
+                    let shards = tables::shards_of(&plan.tables, left);
+                    for (step, spilled) in counters.steps.iter_mut().zip(spilled) {
+                        step.spilled_bytes += spilled;
+                    }
                     return Ok(Attempt {
                         plan,
                         fitted,
@@ -392,7 +396,14 @@ impl Run<'_> {
                         budget,
                     });
                 }
-                None => learn(parts.stages, &budget, &mut fitted, &mut again)?,
+                None => pool.install(|| {
+                    let known = Known {
+                        fitted: &mut fitted,
+                        again: &mut again,
+                        spilled: &mut spilled,
+                    };
+                    learn(parts.stages, &budget, known, &go_on)
+                })?,
             }
         }
     }
@@ -424,6 +435,19 @@ impl Run<'_> {
         Ok(Sink::new(layout, output, encoder, parts, totals, budget))
     }
 
+    /// What a run over the columns of `table` is made of.
+    fn settle(&self, table: &Table) -> Result<Settled> {
+        let (limit_bytes, expressions) = (self.limit_bytes, self.expressions);
+        Settled::new(
+            self.config,
+            table,
+            limit_bytes,
+            expressions,
+            &self.outgrown,
+            &self.space,
+        )
+    }
+
     fn encode_options(&self, layout: Layout) -> EncodeOptions {
         let options = EncodeOptions::default();
         EncodeOptions {
@@ -448,10 +472,18 @@ impl Run<'_> {
         let mut formats = self.formats.readers(&schema, &pass.needed, &self.nulls);
         formats.passed_over = PassedOver::new(plan, &self.formats, &self.sources);
         let records = self.formats.records(&self.sources).into_iter();
-        let stages = pass.stages.into_iter().map(|stage| BeltStage {
-            inline: stage.inline,
-            lanes: (!stage.keyed.is_empty())
-                .then(|| Lanes::new(stage.keyed, &stage.key, self.shards, stage.new_keys)),
+        let bounded = |stage: &&Stage| {
+            let bounded = [Some(KeyUse::Bounded), Some(KeyUse::Spilt)];
+            bounded.contains(&stage.key_use)
+        };
+        let lanes = pass.stages.iter().filter(bounded).count() * self.shards;
+        let share = Share {
+            bytes_max: budget.lane_share(lanes),
+            space: Arc::clone(&self.space),
+        };
+        let stages = pass.stages.into_iter().map(|mut stage| BeltStage {
+            inline: std::mem::take(&mut stage.inline),
+            lanes: (!stage.keyed.is_empty()).then(|| Lanes::new(stage, self.shards, share.clone())),
         });
         BeltParts {
             formats: Arc::new(formats),

@@ -3,6 +3,7 @@
 //! Invariant: none of them depends on what happened to be resident or ready when they were made,
 //! but for what the program itself takes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::budget::Budget;
@@ -24,20 +25,23 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// A run over the columns of `table` within `limit_bytes`.
+    /// A run over the columns of `table` within `limit_bytes`; the keys of the steps `outgrown` are
+    /// known to take more than their share. What does not fit into memory goes to `space`.
     pub(super) fn new(
         config: &Config,
         table: &Table,
         limit_bytes: usize,
         expressions: Settings,
+        outgrown: &BTreeSet<usize>,
         space: &Arc<TempSpace>,
     ) -> Result<Self> {
         let request = Request {
             fit_bytes_max: limit_bytes / 4,
             expressions,
-            space: Arc::clone(space),
+            outgrown,
+            space,
         };
-        let plan = Plan::new(config, &table.columns, &request)?;
+        let plan = Plan::new(config, &table.columns, request)?;
         let cells = plan.schema.columns.iter();
         let row_bytes: usize = cells
             .map(|column| CELL_BYTES + usize::from(column.data_type.is_text()) * 3)

@@ -6,14 +6,26 @@ use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::lanes::Left;
 use super::plan::PlannedTable;
 use crate::base::{Error, Result};
 use crate::config::{AggregateSpec, Config};
 use crate::output::{EncodeOptions, Outside, Staging, Table};
-use crate::report::{AggregateReceipt, PlanAggregate, PlanColumn};
+use crate::report::{AggregateReceipt, Counters, PlanAggregate, PlanColumn};
 
 /// What the shards of a step have left behind.
 pub(super) type Shards = Vec<Arc<dyn Any + Send + Sync>>;
+
+/// For each table, what the shards of its step have left behind.
+pub(super) fn shards_of(tables: &[PlannedTable], left: Vec<Left>) -> Vec<Shards> {
+    let mut shards: Vec<Shards> = tables.iter().map(|_| Vec::new()).collect();
+    for left in left {
+        if let Some(index) = tables.iter().position(|table| table.step == left.step) {
+            shards[index] = left.shards;
+        }
+    }
+    shards
+}
 
 /// The files of a run's tables.
 pub(super) struct Tables<'c> {
@@ -51,6 +63,7 @@ impl<'c> Tables<'c> {
         shards: Vec<Shards>,
         staging: &Staging,
         options: &EncodeOptions,
+        counters: &mut Counters,
     ) -> Result<Vec<AggregateReceipt>> {
         let planned = planned.iter().zip(shards);
         let tables = self.specs.iter().zip(&self.outside).zip(planned);
@@ -65,6 +78,8 @@ impl<'c> Tables<'c> {
                 table.append(&columns)?;
             }
             let (rows_written, bytes) = table.finish()?;
+            let counts = &mut counters.steps[planned.step];
+            counts.spilled_bytes += rows.spilled_bytes();
             Ok(AggregateReceipt {
                 name: spec.name.clone(),
                 file: file.display().to_string(),
@@ -72,7 +87,7 @@ impl<'c> Tables<'c> {
                 rows: rows_written,
                 groups: rows.groups(),
                 rows_seen: rows.rows_seen(),
-                spilled_bytes: rows.spilled_bytes(),
+                spilled_bytes: counts.spilled_bytes,
             })
         });
         written.collect()

@@ -62,6 +62,8 @@ pub struct StepCounters {
     pub rows_duplicate: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
+    /// Bytes that it wrote to temporary files, in all passes.
+    pub spilled_bytes: u64,
     /// Cells that it nulled because something was wrong with them.
     pub flaws: Flaws,
 }
@@ -192,6 +194,7 @@ impl AddAssign for StepCounters {
         self.rows_dropped += other.rows_dropped;
         self.rows_duplicate += other.rows_duplicate;
         self.rows_without_time += other.rows_without_time;
+        self.spilled_bytes += other.spilled_bytes;
         self.flaws += other.flaws;
     }
 }
@@ -226,6 +229,7 @@ mod tests {
             rows_dropped: 3,
             rows_duplicate: 4,
             rows_without_time: 0,
+            spilled_bytes: 5,
             flaws: Flaws {
                 overflows: 1,
                 divisions_by_zero: 2,
@@ -262,6 +266,7 @@ mod tests {
             (6, 6)
         );
         assert_eq!(two.steps[0].rows_duplicate, 8);
+        assert_eq!(two.steps[0].spilled_bytes, 10);
         let reasons: Vec<_> = two.rejects_by_reason().collect();
         assert_eq!(
             reasons,

@@ -197,6 +197,8 @@ pub struct StepReceipt {
     pub rows_duplicate: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
+    /// Bytes that it wrote to temporary files, in all passes, because memory had no room for them.
+    pub spilled_bytes: u64,
     /// Cells that became null because a whole number, decimal or time did not fit its type.
     pub overflows: u64,
     /// Cells that became null by a division by zero.
@@ -493,6 +495,7 @@ pub(super) mod tests {
                 cells_filled: 120_001,
                 rows_dropped: 0,
                 rows_duplicate: 37_990,
+                spilled_bytes: 3 << 20,
                 ..StepReceipt::default()
             }],
             aggregates: vec![AggregateReceipt {

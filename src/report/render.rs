@@ -298,6 +298,9 @@ fn step_line(step: &StepReceipt) -> String {
             line += &format!(", {} {what} became null", units::count(count));
         }
     }
+    if step.spilled_bytes > 0 {
+        line += &format!(", {} spilled", units::bytes(step.spilled_bytes));
+    }
     if step.not_needed {
         line += ", left out: nothing of it is in the lake";
     }
@@ -408,7 +411,7 @@ text that looks like a null token
   region\\n: 17; to make them missing: --null-values region=NA
 
 steps
-  impute amount=mean: 51.25, filled in as 51, 120,001 cells filled, 37,990 duplicates removed
+  impute amount=mean: 51.25, filled in as 51, 120,001 cells filled, 37,990 duplicates removed, 3.0 MiB spilled
 
 restarts
   amount widened

@@ -6,6 +6,7 @@
 //! each shard's state in `seq` order and lands the outputs in the rows they came from.
 
 pub mod aggregate;
+pub mod dedup;
 pub mod expr;
 pub mod impute;
 pub mod key;
@@ -18,6 +19,8 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 
 use crate::base::{Batch, Comparison, Flaws, Result, Value};
+use crate::spill::Runs;
+use crate::steps::key::SortedKeys;
 
 /// A planned step: which slots it reads and writes, and how it runs.
 pub trait Step: Send + Sync {
@@ -153,8 +156,47 @@ pub trait KeyedState: Send {
     fn finish(self: Box<Self>) -> Option<Arc<dyn Any + Send + Sync>> {
         None
     }
+    /// Writes what is held of each of `keys` as one run of `runs`, and forgets it: from the next row
+    /// on ids start from 0 again. The entries have the bytes of the keys; what they carry besides is
+    /// the step's own. Asked of the states of a step of [`KeyUse::Spilt`] only.
+    ///
+    /// # Errors
+    /// What keeps the run from being written.
+    fn spill(&mut self, _keys: &SortedKeys, _runs: &mut Runs) -> Result<()> {
+        unreachable!("only the states of steps that spill are asked to")
+    }
+    /// What was learnt, after the last batch, where the step is one of [`KeyUse::Spilt`]: from the
+    /// state and the `keys` that it knows the ids of, or from what it has written. `go_on` is to be
+    /// asked now and then, and whatever it returns to be handed on.
+    ///
+    /// # Errors
+    /// What keeps runs from being read, and those of `go_on`.
+    fn end(
+        self: Box<Self>,
+        _keys: LaneKeys,
+        _go_on: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<Option<Learnt>> {
+        unreachable!("only the states of steps that spill are ended so")
+    }
     /// Memory held, in bytes. Called after every batch: must be cheap.
     fn memory_bytes(&self) -> usize;
+}
+
+/// The keys of a lane that may spill, at the end of a pass.
+pub enum LaneKeys {
+    /// All of them, and their ids: nothing was written.
+    Held(Arc<SortedKeys>),
+    /// Everything was written, what was held last too: a key is in as many runs as it was held for,
+    /// and those come in the order of its rows.
+    Spilt(Runs),
+}
+
+/// What a shard leaves behind.
+pub struct Learnt {
+    /// For [`Fitted::Shards`], or whoever knows the step.
+    pub value: Arc<dyn Any + Send + Sync>,
+    /// Its memory.
+    pub bytes: usize,
 }
 
 /// What one shard made of its rows.

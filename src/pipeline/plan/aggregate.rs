@@ -36,7 +36,7 @@ impl Plan {
     pub(super) fn add_aggregates(
         &mut self,
         specs: &[AggregateSpec],
-        request: &Request,
+        request: Request<'_>,
     ) -> Result<()> {
         let mut hidden = Hidden::new();
         for spec in specs {
@@ -48,10 +48,10 @@ impl Plan {
     fn add_aggregate(
         &mut self,
         spec: &AggregateSpec,
-        request: &Request,
+        request: Request<'_>,
         hidden: &mut Hidden,
     ) -> Result<()> {
-        let (settings, space) = (request.expressions, &request.space);
+        let (settings, space) = (request.expressions, request.space);
         let mut keys = Vec::with_capacity(spec.by.len());
         for by in &spec.by {
             keys.push(self.key_column(by, settings, hidden)?);

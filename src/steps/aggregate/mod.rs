@@ -39,7 +39,7 @@ pub use table::TableRows;
 
 use crate::base::{Batch, Result};
 use crate::steps::{
-    Effect, Fitted, KeyedState, KeyedStep, Prepared, ShardOutput, Step,
+    Effect, Fitted, KeyUse, KeyedState, KeyedStep, Prepared, ShardOutput, Step,
 };
 use crate::spill::TempSpace;
 use layout::Layout;
@@ -124,6 +124,10 @@ struct Grouped {
 impl KeyedStep for Grouped {
     fn state(&self, _: usize) -> Box<dyn KeyedState> {
         Box::new(State::new(&self.layout))
+    }
+
+    fn key_use(&self) -> KeyUse {
+        KeyUse::Spilt
     }
 
     fn assemble(&self, _: &mut Batch, _: Vec<ShardOutput>) -> Result<Effect> {

@@ -8,8 +8,9 @@ use arrow::array::ArrayRef;
 use super::accumulator::{Accumulator, Beyond};
 use super::groups::GroupKeys;
 use super::layout::Layout;
-use super::spilled::{Pieces, Spilled};
+use super::spilled::{Pieces, SpilledValues};
 use crate::base::{Error, Result};
+use crate::spill::Runs;
 
 /// Groups of a piece: few, since every shard has one in hand.
 pub(super) const PIECE_GROUPS: usize = 1024;
@@ -26,12 +27,6 @@ pub(super) struct Shard {
 
 /// The groups of a shard.
 pub(super) enum Groups {
-    /// As the last rows have left them.
-    Waiting {
-        keys: GroupKeys,
-        kept: Vec<Box<dyn Accumulator>>,
-        spilled: Option<Spilled>,
-    },
     /// All of them in memory.
     Held {
         keys: GroupKeys,
@@ -41,8 +36,31 @@ pub(super) enum Groups {
         /// How many of them were handed over.
         at: usize,
     },
-    /// All of them in temporary files.
-    Written(Pieces),
+    /// All of them in temporary files, with so many bytes of values.
+    Written(Pieces, u64),
+}
+
+impl Groups {
+    /// Groups in memory.
+    pub(super) fn held(keys: GroupKeys, mut kept: Vec<Box<dyn Accumulator>>) -> Self {
+        for kept in &mut kept {
+            if let Some(values) = kept.per_value() {
+                values.settle();
+            }
+        }
+        let (order, at) = (keys.sorted(), 0);
+        Self::Held { keys, kept, order, at }
+    }
+
+    /// Groups that were written to `runs`, and values of theirs.
+    pub(super) fn read(
+        runs: Runs,
+        mut values: SpilledValues,
+        go_on: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<Self> {
+        let pieces = Pieces::new(runs, &mut values, go_on)?;
+        Ok(Self::Written(pieces, values.bytes()))
+    }
 }
 
 /// Some groups, keys ascending, with the cells of the table.
@@ -53,32 +71,26 @@ pub(super) struct Piece {
 }
 
 impl Shard {
-    /// Gets ready to hand groups over; returns how many bytes went to temporary files.
-    pub(super) fn begin(&mut self) -> Result<u64> {
-        let nothing = Groups::Waiting { keys: GroupKeys::default(), kept: Vec::new(), spilled: None };
-        let groups = std::mem::replace(&mut self.groups, nothing);
-        let Groups::Waiting { keys, mut kept, spilled } = groups else {
-            unreachable!("a shard begins once")
-        };
-        let Some(mut spilled) = spilled else {
-            for kept in &mut kept {
-                if let Some(values) = kept.per_value() {
-                    values.settle();
-                }
+    /// Bytes of values that went to temporary files.
+    pub(super) fn spilled_bytes(&self) -> u64 {
+        match &self.groups {
+            Groups::Held { .. } => 0,
+            Groups::Written(_, bytes) => *bytes,
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        match &self.groups {
+            Groups::Held { keys, kept, .. } => {
+                keys.memory_bytes() + kept.iter().map(|kept| kept.memory_bytes()).sum::<usize>()
             }
-            let (order, at) = (keys.sorted(), 0);
-            self.groups = Groups::Held { keys, kept, order, at };
-            return Ok(0);
-        };
-        spilled.write(&keys, &mut kept)?;
-        self.groups = Groups::Written(spilled.read()?);
-        Ok(spilled.bytes())
+            Groups::Written(pieces, _) => pieces.memory_bytes(),
+        }
     }
 
     /// The next groups.
     pub(super) fn next(&mut self) -> Result<Option<Piece>> {
         match &mut self.groups {
-            Groups::Waiting { .. } => unreachable!("a shard begins before it goes on"),
             Groups::Held { keys, kept, order, at } => {
                 let end = (*at + PIECE_GROUPS).min(order.len());
                 let groups = &order[*at..end];
@@ -90,7 +102,7 @@ impl Shard {
                 groups.iter().for_each(|group| those.push(keys.key(*group)));
                 piece(&self.layout, those, kept, groups).map(Some)
             }
-            Groups::Written(pieces) => {
+            Groups::Written(pieces, _) => {
                 let (keys, kept) = pieces.next(&self.layout)?;
                 if keys.len() == 0 {
                     return Ok(None);

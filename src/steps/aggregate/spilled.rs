@@ -18,87 +18,70 @@ const SIZES: Sizes = Sizes {
     merge_bytes_max: 4 << 20,
 };
 
-/// What was written of a shard's groups.
-pub(super) struct Spilled {
-    groups: Runs,
+/// What was written of the values of a shard's groups.
+pub(super) struct SpilledValues {
     /// For each of what is kept, the values of groups, where it keeps any.
-    values: Vec<Option<Runs>>,
+    runs: Vec<Option<Runs>>,
 }
 
-impl Spilled {
+impl SpilledValues {
     /// Nothing yet, for what is `kept`.
     pub(super) fn new(space: &Arc<TempSpace>, kept: &mut [Box<dyn Accumulator>]) -> Result<Self> {
-        let values = kept.iter_mut().map(|kept| match kept.per_value() {
+        let runs = kept.iter_mut().map(|kept| match kept.per_value() {
             Some(_) => Runs::sized(space, SIZES).map(Some),
             None => Ok(None),
         });
         Ok(Self {
-            groups: Runs::sized(space, SIZES)?,
-            values: values.collect::<Result<_>>()?,
+            runs: runs.collect::<Result<_>>()?,
         })
-    }
-
-    /// Writes all groups out; what is kept of them is of no further use.
-    pub(super) fn write(
-        &mut self,
-        keys: &GroupKeys,
-        kept: &mut [Box<dyn Accumulator>],
-    ) -> Result<()> {
-        let order = keys.sorted();
-        let mut writer = self.groups.writer();
-        let mut payload = Vec::new();
-        for &group in &order {
-            payload.clear();
-            kept.iter().for_each(|kept| kept.write(group, &mut payload));
-            writer.push(keys.key(group), &payload)?;
-        }
-        self.groups.add(writer.finish()?);
-        let mut ranks = vec![0; order.len()];
-        for (rank, group) in (0..).zip(order) {
-            ranks[group as usize] = rank;
-        }
-        for (kept, runs) in kept.iter_mut().zip(&mut self.values) {
-            let (Some(values), Some(runs)) = (kept.per_value(), runs) else {
-                continue;
-            };
-            let (mut writer, mut entry, mut payload) = (runs.writer(), Vec::new(), Vec::new());
-            values.drain(&ranks, &mut |group, value, times| {
-                entry.clear();
-                entry.extend_from_slice(keys.key(group));
-                entry.extend_from_slice(value);
-                payload.clear();
-                put_count(&mut payload, times);
-                writer.push(&entry, &payload)
-            })?;
-            runs.add(writer.finish()?);
-        }
-        Ok(())
     }
 
     /// Bytes written to temporary files.
     pub(super) fn bytes(&self) -> u64 {
-        let values = self.values.iter().flatten().map(Runs::spilled);
-        self.groups.spilled() + values.sum::<u64>()
+        self.runs.iter().flatten().map(Runs::spilled).sum()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let values = self.values.iter().flatten().map(Runs::memory_bytes);
-        self.groups.memory_bytes() + values.sum::<usize>()
+        self.runs.iter().flatten().map(Runs::memory_bytes).sum()
     }
+}
 
-    /// All groups, to be read back.
-    pub(super) fn read(&mut self) -> Result<Pieces> {
-        let values = self.values.iter_mut().map(|runs| match runs {
-            Some(runs) => Values::new(runs.merge()?).map(Some),
-            None => Ok(None),
-        });
-        let values = values.collect::<Result<_>>()?;
-        Ok(Pieces {
-            groups: self.groups.merge()?,
-            waiting: None,
-            values,
-        })
+/// Writes all groups out, and their values to `values`; what is kept of them is of no further use.
+pub(super) fn write(
+    keys: &GroupKeys,
+    kept: &mut [Box<dyn Accumulator>],
+    groups: &mut Runs,
+    values: &mut SpilledValues,
+) -> Result<()> {
+    let order = keys.sorted();
+    let mut writer = groups.writer();
+    let mut payload = Vec::new();
+    for &group in &order {
+        payload.clear();
+        kept.iter().for_each(|kept| kept.write(group, &mut payload));
+        writer.push(keys.key(group), &payload)?;
     }
+    groups.add(writer.finish()?);
+    let mut ranks = vec![0; order.len()];
+    for (rank, group) in (0..).zip(order) {
+        ranks[group as usize] = rank;
+    }
+    for (kept, runs) in kept.iter_mut().zip(&mut values.runs) {
+        let (Some(values), Some(runs)) = (kept.per_value(), runs) else {
+            continue;
+        };
+        let (mut writer, mut entry, mut payload) = (runs.writer(), Vec::new(), Vec::new());
+        values.drain(&ranks, &mut |group, value, times| {
+            entry.clear();
+            entry.extend_from_slice(keys.key(group));
+            entry.extend_from_slice(value);
+            payload.clear();
+            put_count(&mut payload, times);
+            writer.push(&entry, &payload)
+        })?;
+        runs.add(writer.finish()?);
+    }
+    Ok(())
 }
 
 /// Groups that are read back, keys ascending.
@@ -110,6 +93,28 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
+    /// What was written to `groups` and `values`; `go_on` is asked now and then.
+    pub(super) fn new(
+        mut groups: Runs,
+        values: &mut SpilledValues,
+        go_on: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<Self> {
+        let values = values.runs.iter_mut().map(|runs| match runs {
+            Some(runs) => Values::new(runs.merge_while(go_on)?).map(Some),
+            None => Ok(None),
+        });
+        Ok(Self {
+            values: values.collect::<Result<_>>()?,
+            groups: groups.merge_while(go_on)?,
+            waiting: None,
+        })
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let values = self.values.iter().flatten();
+        self.groups.memory_bytes() + values.map(|values| values.merge.memory_bytes()).sum::<usize>()
+    }
+
     /// The next groups and what is kept of them; no groups at the end.
     pub(super) fn next(
         &mut self,

@@ -2,7 +2,6 @@
 //! Keeps: groups have the ids of their keys, which are dense; what is kept of each column is updated
 //! a column at a time.
 
-use std::any::Any;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -11,19 +10,23 @@ use super::cells::{Cells, Rows};
 use super::groups::GroupKeys;
 use super::layout::{Layout, PIVOT_VALUES_MAX};
 use super::shard::{Groups, Shard};
-use super::spilled::Spilled;
+use super::spilled::{self, SpilledValues};
 use crate::base::{Batch, Result};
-use crate::steps::{KeyedState, ShardColumns};
+use crate::spill::Runs;
+use crate::steps::key::SortedKeys;
+use crate::steps::{KeyedState, LaneKeys, Learnt, ShardColumns};
 
 /// The groups of a shard.
 pub(super) struct State {
     layout: Arc<Layout>,
+    /// By the id of the key.
     keys: GroupKeys,
     kept: Vec<Box<dyn Accumulator>>,
     /// The values of the column that is spread.
     spread: HashSet<Box<[u8]>>,
     rows: u64,
-    spilled: Option<Spilled>,
+    /// Values of groups that were written out.
+    values: Option<SpilledValues>,
 }
 
 impl State {
@@ -34,20 +37,8 @@ impl State {
             kept: layout.accumulators(),
             spread: HashSet::new(),
             rows: 0,
-            spilled: None,
+            values: None,
         }
-    }
-
-    /// Writes all groups out and starts anew: the next rows have ids from 0 again.
-    pub(super) fn write_out(&mut self) -> Result<()> {
-        let spilled = match &mut self.spilled {
-            Some(spilled) => spilled,
-            none => none.insert(Spilled::new(&self.layout.space, &mut self.kept)?),
-        };
-        spilled.write(&self.keys, &mut self.kept)?;
-        self.keys = GroupKeys::default();
-        self.kept = self.layout.accumulators();
-        Ok(())
     }
 
     /// Takes in the keys of groups that `rows` are the first of.
@@ -114,31 +105,57 @@ impl KeyedState for State {
         Ok(ShardColumns::None)
     }
 
-    fn finish(self: Box<Self>) -> Option<Arc<dyn Any + Send + Sync>> {
+    fn spill(&mut self, _: &SortedKeys, runs: &mut Runs) -> Result<()> {
+        let values = match &mut self.values {
+            Some(values) => values,
+            none => none.insert(SpilledValues::new(&self.layout.space, &mut self.kept)?),
+        };
+        spilled::write(&self.keys, &mut self.kept, runs, values)?;
+        self.keys = GroupKeys::default();
+        self.kept = self.layout.accumulators();
+        Ok(())
+    }
+
+    fn end(
+        self: Box<Self>,
+        keys: LaneKeys,
+        go_on: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<Option<Learnt>> {
         let Self {
             layout,
-            mut keys,
+            keys: mut groups,
             mut kept,
             spread,
             rows,
-            spilled,
+            values,
         } = *self;
-        if layout.keys.is_empty() && rows == 0 {
-            // Without a key there is one group, also of no rows.
-            keys.push(&[]);
-            kept.iter_mut().for_each(|kept| kept.grow(1));
-        }
-        Some(Arc::new(Shard {
-            groups: Groups::Waiting { keys, kept, spilled },
+        let groups = match (keys, values) {
+            (LaneKeys::Spilt(runs), Some(values)) => Groups::read(runs, values, go_on)?,
+            _ => {
+                if layout.keys.is_empty() && rows == 0 {
+                    // Without a key there is one group, also of no rows.
+                    groups.push(&[]);
+                    kept.iter_mut().for_each(|kept| kept.grow(1));
+                }
+                Groups::held(groups, kept)
+            }
+        };
+        let shard = Shard {
             layout,
             spread,
             rows,
+            groups,
+        };
+        let bytes = shard.memory_bytes();
+        Ok(Some(Learnt {
+            value: Arc::new(shard),
+            bytes,
         }))
     }
 
     fn memory_bytes(&self) -> usize {
         let kept = self.kept.iter().map(|kept| kept.memory_bytes());
-        let spilled = self.spilled.as_ref().map_or(0, Spilled::memory_bytes);
-        self.keys.memory_bytes() + kept.sum::<usize>() + spilled
+        let values = self.values.as_ref().map_or(0, SpilledValues::memory_bytes);
+        self.keys.memory_bytes() + kept.sum::<usize>() + values
     }
 }

@@ -65,7 +65,7 @@ impl TableRows {
             format: None,
             origin: Origin::Derived,
         });
-        let spilled_bytes = shards.iter_mut().map(Shard::begin).sum::<Result<u64>>()?;
+        let spilled_bytes = shards.iter().map(Shard::spilled_bytes).sum();
         let pieces = shards.iter_mut().map(|shard| Ok(shard.next()?.map(|piece| (piece, 0))));
         let pieces = pieces.collect::<Result<_>>()?;
         Ok(Self {
@@ -88,7 +88,7 @@ impl TableRows {
         self.rows_seen
     }
 
-    /// Bytes that went to temporary files on the way.
+    /// Bytes of values that went to temporary files on the way.
     pub fn spilled_bytes(&self) -> u64 {
         self.spilled_bytes
     }

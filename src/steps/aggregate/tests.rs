@@ -15,6 +15,8 @@ use super::layout::Layout;
 use super::state::State;
 use super::*;
 use crate::base::{DataType, Measure, TimeUnit};
+use crate::spill::Runs;
+use crate::steps::LaneKeys;
 use crate::steps::key::{KeySpec, KeyTable};
 
 /// How a test runs a table.
@@ -72,6 +74,7 @@ fn try_table(layout: Layout, columns: &[ArrayRef], cut: Cut) -> Result<Vec<Vec<S
     for shard in 0..cut.shards {
         let mut state = Box::new(State::new(&layout));
         let mut table = KeyTable::default();
+        let mut runs = None;
         for from in (0..rows).step_by(cut.batch_rows.min(rows.max(1))) {
             let length = cut.batch_rows.min(rows - from);
             let batch = Batch {
@@ -86,11 +89,19 @@ fn try_table(layout: Layout, columns: &[ArrayRef], cut: Cut) -> Result<Vec<Vec<S
             table.ids(&keys, shard, &mut ids, &mut |_| Ok(()))?;
             state.advance(&batch, keys.rows(shard), &ids)?;
             if table.len() > cut.groups_max {
-                state.write_out()?;
-                table = KeyTable::default();
+                let runs = runs.get_or_insert_with(|| Runs::new(&space()).unwrap());
+                state.spill(&std::mem::take(&mut table).into_sorted(), runs)?;
             }
         }
-        shards.extend(state.finish());
+        let sorted = table.into_sorted();
+        let keys = match runs {
+            None => LaneKeys::Held(Arc::new(sorted)),
+            Some(mut runs) => {
+                state.spill(&sorted, &mut runs)?;
+                LaneKeys::Spilt(runs)
+            }
+        };
+        shards.extend(state.end(keys, &mut || Ok(()))?.map(|learnt| learnt.value));
     }
     let mut rows = TableRows::new(&layout, shards)?;
     let names = rows.schema().columns.iter().map(|it| it.name.to_string());
