@@ -38,6 +38,16 @@ const IMPORTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("steps", &["base", "spill", "steps::key::SortedKeys"]),
+    (
+        "steps::aggregate",
+        &[
+            "base",
+            "spill",
+            "steps",
+            "steps::impute::ExactSum",
+            "steps::key::SortedKeys",
+        ],
+    ),
     ("steps::dedup", &["base", "spill", "steps", "steps::key"]),
     ("steps::expr", &["base", "steps"]),
     ("steps::impute", &["base", "steps"]),

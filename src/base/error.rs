@@ -151,6 +151,14 @@ pub enum ErrorKind {
         /// The library's own error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A table beside the lake that cannot be made.
+    #[error("{table}: {message}; nothing was published")]
+    Aggregate {
+        /// The table, or the measure in it, as it was asked for.
+        table: String,
+        /// What is wrong and what to write instead.
+        message: String,
+    },
     /// Rows are unaccounted for; a bug, and the run publishes nothing.
     #[error("the balance does not add up: {0}; nothing was published; please report this")]
     Balance(String),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args as _, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::aggregate::AggregateSpec;
 use super::choice::{Infer, OnBadRow, TextEncoding, parse_encoding};
 use super::columns::ColumnOptions;
 use super::dedup::{DedupSpec, parse_dedup};
@@ -414,6 +415,10 @@ pub struct Options {
     /// the flags.
     #[arg(skip)]
     pub(super) steps: Vec<StepSpec>,
+
+    /// Tables beside the lake.
+    #[arg(skip)]
+    pub(super) aggregates: Vec<AggregateSpec>,
 }
 
 #[cfg(test)]

@@ -68,6 +68,9 @@ pub fn check_columns(config: &Config, header: &[String]) -> Result<()> {
             StepSpec::Row { step, place } => columns.after(step, place)?,
         }
     }
+    for by in config.aggregates.iter().flat_map(|aggregate| &aggregate.by) {
+        columns.find(&by.column, || by.place.clone())?;
+    }
     Ok(())
 }
 

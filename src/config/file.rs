@@ -2,6 +2,7 @@
 //! Keeps: the keys are the flags' names (`_` may stand for `-`); nothing in the file is ignored;
 //! an error names the key and its line.
 
+mod aggregates;
 mod joins;
 mod node;
 mod series;
@@ -83,6 +84,10 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "derive" => steps::derives(entry, &mut options.steps)?,
         "impute" => steps::imputes(entry, &mut options.steps)?,
         "rolling" => steps::rollings(entry, &mut options.steps)?,
+        "aggregate" => {
+            let tables = entry.items()?;
+            options.aggregates = tables.iter().map(aggregates::read).collect::<Result<_>>()?;
+        }
         "step" => {
             for step in entry.items()? {
                 steps::read(&step, &mut options.steps)?;
@@ -179,7 +184,7 @@ fn set_columns(options: &mut ColumnOptions, key: &str, entry: &Node<'_>) -> Resu
 
 fn unknown_key(entry: &Node<'_>) -> Error {
     let mut known = args::option_names();
-    known.push("step".to_owned());
+    known.extend(["step", "aggregate"].map(str::to_owned));
     let known = known.iter().map(String::as_str);
     entry.error(crate::base::unknown(
         "key",

@@ -5,6 +5,7 @@
 //! Whoever holds a `Config` need not check it again, except against the columns of the input once
 //! its header is known ([`check_columns`]). This room opens no file but the one `--config` names.
 
+mod aggregate;
 mod args;
 mod builder;
 mod check;
@@ -27,6 +28,7 @@ mod step;
 
 use std::path::PathBuf;
 
+pub use aggregate::{Aggregate, AggregateSpec, BySpec, MeasureSpec, PivotSpec};
 pub use args::{Args, Command, Options, SniffArgs, completions};
 pub use builder::Builder;
 pub use check::check_columns;
@@ -117,6 +119,8 @@ pub struct Config {
     pub order: Order,
     /// The steps, in the order they run. New columns have names of their own.
     pub steps: Vec<StepSpec>,
+    /// The tables beside the lake, each with a name of its own.
+    pub aggregates: Vec<AggregateSpec>,
     /// Values a window must hold to have a result; no row window is smaller. `None` for the
     /// window's own default.
     pub min_samples: Option<u32>,

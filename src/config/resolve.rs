@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use super::aggregate::check_distinct;
 use super::args::Options;
 use super::choice::TextEncoding;
 use super::columns::COLUMNS_MAX;
@@ -70,6 +71,7 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
         time: options.time,
         order: options.order.unwrap_or_default(),
         steps,
+        aggregates: options.aggregates,
         min_samples: options.min_samples,
         mode: options.mode.unwrap_or_default(),
         compression: options.compression.unwrap_or_default(),
@@ -146,6 +148,7 @@ impl Options {
             quiet: self.quiet || (file.quiet && !loudness_given),
             verbose: self.verbose || (file.verbose && !loudness_given),
             steps: [file.steps, self.steps].concat(),
+            aggregates: [file.aggregates, self.aggregates].concat(),
         }
     }
 }
@@ -254,6 +257,7 @@ fn check(config: &Config) -> Result<()> {
         .steps
         .iter()
         .try_for_each(|step| check_step(config, step))?;
+    check_distinct(&config.aggregates)?;
     check_new_names(config)
 }
 

@@ -53,6 +53,7 @@ mod share;
 mod side;
 mod sink;
 mod stages;
+mod tables;
 mod tally;
 mod travel;
 mod worker;

@@ -15,15 +15,19 @@ use crate::base::{Column, Error, Origin, Result, Schema};
 use crate::config::{Config, StepSpec};
 use crate::decode::{NullTokens, check_format};
 use crate::report::JoinedTable;
+use crate::spill::TempSpace;
 use crate::steps::Step;
 use crate::steps::expr::Settings;
 use crate::steps::impute::Impute;
 use crate::steps::rolling::{Rolling, RollingSpec};
 
+mod aggregate;
 mod dedup;
 mod join;
 mod row;
 mod series;
+
+pub(crate) use aggregate::PlannedTable;
 
 /// The run, resolved against the input's columns.
 pub(crate) struct Plan {
@@ -45,7 +49,9 @@ pub(crate) struct Plan {
     /// For each slot that a step makes, how.
     made: Vec<String>,
     /// The steps that look rows up in a table, and the table.
-    tables: Vec<(usize, JoinedTable)>,
+    joined: Vec<(usize, JoinedTable)>,
+    /// The tables beside the lake, in order.
+    pub(crate) tables: Vec<PlannedTable>,
 }
 
 /// What a plan is made for, beside its configuration.
@@ -59,6 +65,8 @@ pub(crate) struct Request<'a> {
     pub(crate) outgrown: &'a BTreeSet<usize>,
     /// The tables of joins.
     pub(crate) sides: &'a Sides,
+    /// Where state goes that does not fit into memory.
+    pub(crate) space: &'a Arc<TempSpace>,
 }
 
 impl Plan {
@@ -81,6 +89,7 @@ impl Plan {
                 .map(|column| Arc::clone(&column.name))
                 .collect(),
             made: Vec::new(),
+            joined: Vec::new(),
             tables: Vec::new(),
             schema,
         };
@@ -121,6 +130,7 @@ impl Plan {
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
             }
         }
+        plan.add_aggregates(&config.aggregates, request)?;
         plan.find_live();
         Ok(plan)
     }
@@ -235,12 +245,13 @@ impl Plan {
     }
 
     /// Finds the steps that the lake needs: what they write is in it or is read by one that is
-    /// needed, or they remove rows.
+    /// needed, they remove rows, or they make a table.
     fn find_live(&mut self) {
         let mut needed: BTreeSet<usize> = self.output.iter().copied().collect();
         self.live = vec![false; self.steps.len()];
         for (index, step) in self.steps.iter().enumerate().rev() {
-            if step.drops_rows() || step.writes().iter().any(|slot| needed.contains(slot)) {
+            let is_needed = step.writes().iter().any(|slot| needed.contains(slot));
+            if is_needed || step.drops_rows() || step.makes_table() {
                 needed.extend(step.reads());
                 self.live[index] = true;
             }

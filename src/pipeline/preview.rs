@@ -9,6 +9,7 @@ use super::infer::Table;
 use super::plan::Plan;
 use super::settle::Settled;
 use super::stages::{self, PassPlan, Steps};
+use super::tables;
 use crate::base::{Batch, Column, Result};
 use crate::config::Config;
 use crate::report::{BudgetTerm, PlanColumn, PlanPass, PlanReceipt, PlanStep};
@@ -45,6 +46,7 @@ pub(super) fn preview(config: &Config, table: &Table, settled: &Settled) -> Resu
                 planned(column, why.to_owned())
             })
             .collect(),
+        aggregates: tables::previews(config, &plan.tables),
         passes: passes(settled)?,
         key: config.key.clone(),
         threads: config.threads,

@@ -16,10 +16,10 @@ use crate::config::Config;
 use crate::input::{self, Source};
 use crate::output::PartInfo;
 use crate::report::{
-    BudgetTerm, ColumnReceipt, Counters, DialectReceipt, InputReceipt, MemoryReceipt, PartReceipt,
-    PlanInput, Receipt, RejectsReceipt, RepairsReceipt, SkippedLine, SniffColumn, SniffReceipt,
-    SourceCounters, StageLatency, StepReceipt, TableReceipt, Throughput, WorkersReceipt,
-    peak_rss_bytes,
+    AggregateReceipt, BudgetTerm, ColumnReceipt, Counters, DialectReceipt, InputReceipt,
+    MemoryReceipt, PartReceipt, PlanInput, Receipt, RejectsReceipt, RepairsReceipt, SkippedLine,
+    SniffColumn, SniffReceipt, SourceCounters, StageLatency, StepReceipt, TableReceipt, Throughput,
+    WorkersReceipt, peak_rss_bytes,
 };
 use crate::steps::Fitted;
 
@@ -32,6 +32,7 @@ pub(crate) struct Outcome<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) fitted: &'a [Option<Fitted>],
     pub(crate) parts: Vec<PartInfo>,
+    pub(crate) aggregates: Vec<AggregateReceipt>,
     pub(crate) counters: &'a Counters,
     pub(crate) rejects_file: Option<String>,
     pub(crate) repairs_file: Option<String>,
@@ -85,6 +86,7 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         totals: totals.into(),
         columns: columns(&outcome),
         steps: steps(&outcome),
+        aggregates: outcome.aggregates,
         rejects: RejectsReceipt::new(counters, outcome.rejects_file),
         repaired: RepairsReceipt {
             counts: totals.repaired.into(),

@@ -15,7 +15,7 @@ use super::cancel::CalledOff;
 use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
-use super::fitting::{Known, count_left, learn};
+use super::fitting::{Known, count_left, learn, leave};
 use super::gate::Gates;
 use super::infer::{self, Looking, Table};
 use super::lanes::{Lanes, Share};
@@ -30,6 +30,7 @@ use super::settle::Settled;
 use super::side::Sides;
 use super::sink::Sink;
 use super::stages::{self, PassPlan, Stage};
+use super::tables::{self, Shards, Tables};
 use super::tally::{Kept, Totals};
 use super::travel::Place;
 use super::worker::Timed;
@@ -80,6 +81,9 @@ struct Attempt {
     plan: Plan,
     fitted: Vec<Option<Fitted>>,
     parts: Vec<PartInfo>,
+    /// For each table, what the shards of its step have left behind.
+    shards: Vec<Shards>,
+    options: EncodeOptions,
     counters: Counters,
     has: Kept,
     budget: Arc<Budget>,
@@ -100,6 +104,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         Ok(staging)
     };
     let mut staging = stage()?;
+    let tables = Tables::begin(config, &paths)?;
     let mut table = run.infer()?;
     let mut restarts = Vec::new();
     let attempt = loop {
@@ -119,10 +124,13 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         plan,
         fitted,
         parts,
-        counters,
+        shards,
+        options,
+        mut counters,
         has,
         budget,
     } = attempt;
+    let aggregates = tables.write(&plan.tables, shards, &staging, &options, &mut counters)?;
     let rejects_file = staging.lake_rejects_path().display().to_string();
     let repairs_file = staging.lake_repairs_path().display().to_string();
     let outcome = Outcome {
@@ -133,6 +141,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         plan: &plan,
         fitted: &fitted,
         parts,
+        aggregates,
         counters: &counters,
         rejects_file: has.rejects.then_some(rejects_file),
         repairs_file: has.repairs.then_some(repairs_file),
@@ -153,6 +162,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     run.check_interrupted()?;
     receipt.write(&staging.receipt_path())?;
     staging.commit()?;
+    tables.publish()?;
     run.progress.finish();
     Ok(receipt)
 }
@@ -360,7 +370,9 @@ impl Run<'_> {
                 Some(sink) => {
                     let (files, totals) = sink.finish()?;
                     let (mut counters, has) = totals.finish(&self.paths)?;
-                    pool.install(|| count_left(parts.stages, &budget, &go_on, &mut counters))?;
+                    let left = pool.install(|| leave(parts.stages, &budget, &go_on))?;
+                    count_left(&left, &mut counters);
+                    let shards = tables::shards_of(&plan.tables, left);
                     for (step, spilled) in counters.steps.iter_mut().zip(spilled) {
                         step.spilled_bytes += spilled;
                     }
@@ -368,6 +380,8 @@ impl Run<'_> {
                         plan,
                         fitted,
                         parts: files,
+                        shards,
+                        options: self.encode_options(layout),
                         counters,
                         has,
                         budget,
@@ -394,16 +408,7 @@ impl Run<'_> {
     ) -> Result<Sink> {
         let schema = plan.output_schema();
         staging.check_append_schema(&schema)?;
-        let options = EncodeOptions {
-            compression: self.config.compression,
-            row_group_rows: layout.row_group_rows,
-            footer_bytes_max: layout.footer_bytes_max,
-            ..EncodeOptions::default()
-        };
-        let options = EncodeOptions {
-            part_bytes_max: self.config.part_bytes.unwrap_or(options.part_bytes_max),
-            ..options
-        };
+        let options = self.encode_options(layout);
         let encoder = Arc::new(Encoder::new(&schema, &options)?);
         let parts = Parts::new(Arc::clone(&encoder), staging);
         let totals = Totals::new(
@@ -428,8 +433,20 @@ impl Run<'_> {
             expressions: self.expressions,
             outgrown: &self.outgrown,
             sides: &self.sides,
+            space: &self.space,
         };
         Settled::new(self.config, table, self.limit_bytes, request)
+    }
+
+    fn encode_options(&self, layout: Layout) -> EncodeOptions {
+        let options = EncodeOptions::default();
+        EncodeOptions {
+            compression: self.config.compression,
+            row_group_rows: layout.row_group_rows,
+            footer_bytes_max: layout.footer_bytes_max,
+            part_bytes_max: self.config.part_bytes.unwrap_or(options.part_bytes_max),
+            ..options
+        }
     }
 
     fn belt_parts(

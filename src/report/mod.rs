@@ -5,6 +5,7 @@
 //! worker, merged in any order to the same result. Whatever comes from a file (names, columns,
 //! raw text) leaves with its control characters escaped, so that no input can drive a terminal.
 
+mod aggregates;
 mod columnar;
 mod counters;
 mod escape;
@@ -21,6 +22,7 @@ mod repairs;
 mod sniffed;
 mod units;
 
+pub use aggregates::{AggregateReceipt, PlanAggregate};
 pub use columnar::ColumnarReceipt;
 pub use counters::{ColumnCounters, Counters, SourceCounters, StepCounters};
 pub use escape::{decode_raw, encode_cell, encode_path, encode_raw, printable};

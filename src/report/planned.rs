@@ -5,7 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::render::{Page, short_name};
-use super::{BudgetTerm, ColumnarReceipt, DialectReceipt, JoinedTable, printable, units};
+use super::{
+    BudgetTerm, ColumnarReceipt, DialectReceipt, JoinedTable, PlanAggregate, printable, units,
+};
 
 /// What a run would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,6 +21,8 @@ pub struct PlanReceipt {
     pub steps: Vec<PlanStep>,
     /// The columns of the lake, in order.
     pub output: Vec<PlanColumn>,
+    /// The tables beside the lake.
+    pub aggregates: Vec<PlanAggregate>,
     /// The columns of the partition key.
     pub key: Vec<String>,
     /// The passes over the input, at least these: a median over more values than memory holds takes
@@ -132,6 +136,7 @@ impl PlanReceipt {
         page.list("inputs", self.inputs.iter().map(PlanInput::line));
         self.render_columns(&mut page);
         page.whole_list("steps", self.steps.iter().map(PlanStep::line));
+        page.whole_list("tables", self.aggregates.iter().map(PlanAggregate::line));
         let passes = self.passes.iter().enumerate();
         let columns = self.columns.len();
         page.whole_list(

@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnarReceipt, Counters, DialectReceipt, JoinedTable, SourceCounters, StageSummary};
+use super::{
+    AggregateReceipt, ColumnarReceipt, Counters, DialectReceipt, JoinedTable, SourceCounters,
+    StageSummary,
+};
 use crate::base::{Error, RepairKind, Result};
 
 /// What a run did.
@@ -35,6 +38,8 @@ pub struct Receipt {
     pub columns: Vec<ColumnReceipt>,
     /// The steps, in order.
     pub steps: Vec<StepReceipt>,
+    /// The tables beside the lake.
+    pub aggregates: Vec<AggregateReceipt>,
     /// What was rejected.
     pub rejects: RejectsReceipt,
     /// What was repaired.
@@ -502,6 +507,15 @@ pub(super) mod tests {
                 rows_duplicate: 37_990,
                 spilled_bytes: 3 << 20,
                 ..StepReceipt::default()
+            }],
+            aggregates: vec![AggregateReceipt {
+                name: "region".into(),
+                file: "_aggregates/region.parquet".into(),
+                bytes: 1_000,
+                rows: 5,
+                groups: 5,
+                rows_seen: 1_000_000,
+                spilled_bytes: 2_000,
             }],
             rejects: RejectsReceipt::new(&counters, Some("_rejects/rejects.csv".into())),
             repaired: RepairsReceipt {

@@ -4,7 +4,7 @@
 //! cannot break a line or drive the terminal.
 
 use super::receipt::{ColumnReceipt, InputReceipt, Receipt, StepReceipt};
-use super::{StageSummary, printable, units};
+use super::{AggregateReceipt, StageSummary, printable, units};
 
 const COLUMNS_MAX: usize = 24;
 const LINES_MAX: usize = 8;
@@ -28,6 +28,7 @@ impl Receipt {
         self.render_columns(&mut page);
         let steps = self.steps.iter().map(step_line);
         page.list("steps", steps);
+        page.list("tables", self.aggregates.iter().map(AggregateReceipt::line));
         page.list(
             "restarts",
             self.restarts.iter().map(|why| printable(why).into_owned()),

@@ -5,6 +5,7 @@
 //! for one more forward pass over the columns it reads. Steps know no threads: the pipeline calls
 //! each shard's state in `seq` order and lands the outputs in the rows they came from.
 
+pub mod aggregate;
 pub mod dedup;
 pub mod expr;
 #[macro_use]
@@ -37,6 +38,10 @@ pub trait Step: Send + Sync {
     fn writes(&self) -> Vec<usize>;
     /// Whether it removes rows.
     fn drops_rows(&self) -> bool {
+        false
+    }
+    /// Whether it makes a table of its own, beside the rows.
+    fn makes_table(&self) -> bool {
         false
     }
     /// If all that it does is to keep rows, each by itself: what the cells of single columns are in

@@ -3,6 +3,7 @@
 use super::Builder;
 use crate::base::{Ewm, Expanding, KeepRow, Running, Series};
 use crate::config::StepSpec;
+use crate::config::aggregate::Aggregate;
 use crate::config::dedup::DedupSpec;
 use crate::config::join::JoinSpec;
 use crate::config::row::{CutSpec, RowStep};
@@ -93,6 +94,17 @@ impl Builder {
     pub fn clip(self, column: &str, lowest: f64, highest: f64) -> Self {
         let step = RowStep::clip(column, lowest, highest);
         self.row_step(format!("clip {column}"), step)
+    }
+
+    /// Adds a table beside the lake, of this run's rows as they leave the last step.
+    pub fn aggregate(self, table: Aggregate) -> Self {
+        let (place, settled) = match table.settle() {
+            Ok(spec) => (String::new(), Ok(spec)),
+            Err((place, message)) => (place, Err(message)),
+        };
+        self.set(place, settled, |options, spec| {
+            options.aggregates.push(spec)
+        })
     }
 
     fn row_step(self, option: String, parsed: Result<RowStep, String>) -> Self {

@@ -110,14 +110,11 @@ impl Made<'_, '_> {
     }
 
     /// Adds a column for each of `all`, made by `make` with the default name's suffix.
-    fn push_all(
-        &mut self,
-        named: &Named,
-        all: Vec<Series>,
-        suffix: Option<&str>,
-    ) -> Result<()> {
+    fn push_all(&mut self, named: &Named, all: Vec<Series>, suffix: Option<&str>) -> Result<()> {
         if named.name.is_some() && all.len() > 1 {
-            return Err(self.item.error("a `name` can stand with one new column only"));
+            return Err(self
+                .item
+                .error("a `name` can stand with one new column only"));
         }
         for series in all {
             let (column, name) = (named.column.as_deref(), named.name.as_deref());

@@ -60,7 +60,7 @@ impl Plan {
             how: join.how,
             outputs: outputs.collect(),
         };
-        self.tables
+        self.joined
             .extend(side.told().map(|told| (self.steps.len(), told)));
         self.add_step(Arc::new(Join::new(label, lookup)), None);
         Ok(())
@@ -105,7 +105,7 @@ impl Plan {
 
     /// The table that the step `step` looks rows up in.
     pub(crate) fn table(&self, step: usize) -> Option<&JoinedTable> {
-        let mut tables = self.tables.iter();
+        let mut tables = self.joined.iter();
         tables.find_map(|(known, table)| (*known == step).then_some(table))
     }
 }

@@ -39,6 +39,7 @@ use std::sync::Arc;
 
 pub(in crate::steps) use cells::Cell;
 pub use constant::parse_value;
+pub use float_sum::ExactSum;
 pub(in crate::steps) use table::{CellTable, FixedTable, TextColumn, TextTable};
 
 use crate::base::{Column, DataType, Error, Method, Result, Statistic, Value};

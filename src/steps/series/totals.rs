@@ -170,7 +170,11 @@ mod tests {
         totals.cover(&[0, 1]);
         totals.add(0, f64::MAX);
         assert_eq!(totals.add(0, f64::MAX).sum(), f64::INFINITY);
-        assert_eq!(totals.add(0, -f64::MAX).sum(), f64::MAX, "only the result was beyond");
+        assert_eq!(
+            totals.add(0, -f64::MAX).sum(),
+            f64::MAX,
+            "only the result was beyond"
+        );
         assert_eq!(totals.add(0, f64::INFINITY).sum(), f64::INFINITY);
         assert_eq!(totals.add(0, 1.0).sum(), f64::INFINITY);
         assert!(totals.add(0, f64::NEG_INFINITY).sum().is_nan());
