@@ -6,6 +6,7 @@ mod program;
 mod rolling;
 
 mod belt;
+mod checks;
 mod cli;
 mod columns;
 mod crash;
@@ -16,6 +17,7 @@ mod differential;
 mod exit_codes;
 mod expected;
 mod expressions;
+mod fitted;
 mod full_disk;
 mod interrupted;
 mod join;

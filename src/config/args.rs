@@ -13,6 +13,7 @@ use super::columns::ColumnOptions;
 use super::dedup::{DedupSpec, parse_dedup};
 use super::dialect::DialectOptions;
 use super::dtype::{DtypeSpec, parse_column_dtype};
+use super::expect::{CheckSpec, parse_check};
 use super::join::{JoinSpec, parse_join};
 use super::layout::LayoutOptions;
 use super::nulls::{NullList, parse_null_list};
@@ -335,6 +336,15 @@ pub struct Options {
     #[arg(long, value_name = "COL:FN:WINDOW[:NAME]", value_parser = parse_rolling,
         help_heading = STEPS)]
     pub(super) rolling: Vec<StepSpec>,
+
+    /// Hold every row that is about to be written against a condition; repeatable
+    ///
+    /// SQL over the columns of the lake, such as "amount >= 0". If it is false for a row, the run
+    /// fails with exit code 3 and publishes nothing. The file's [[check]] list takes other checks,
+    /// tolerated shares and severities.
+    #[arg(long, value_name = "CONDITION", value_parser = parse_check,
+        allow_hyphen_values = true, help_heading = STEPS)]
+    pub(super) check: Vec<CheckSpec>,
 
     /// Values a window must hold to have a result
     ///

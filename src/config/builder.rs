@@ -1,6 +1,8 @@
 //! Calls -> [`Config`], for programs that use chunketl as a library.
 //! Keeps: every value goes through the parser its flag has, so no caller can get past a check.
 
+mod expect;
+mod fitted;
 mod steps;
 
 use std::path::PathBuf;

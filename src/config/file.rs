@@ -3,6 +3,8 @@
 //! an error names the key and its line.
 
 mod aggregates;
+mod expect;
+mod fitted;
 mod joins;
 mod node;
 mod series;
@@ -93,6 +95,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
                 steps::read(&step, &mut options.steps)?;
             }
         }
+        "check" => expect::read(entry, &mut options.check)?,
         "on-bad-row" | "max-rejects" | "max-rejects-per-file" | "strict" => {
             set_gate(options, entry)?;
         }

@@ -19,11 +19,8 @@ const RECORD_BYTES_MAX: usize = 16 << 20;
 const FILES_MAX: usize = 50_000;
 
 /// Settles `options`, after those of the file they name.
-pub(super) fn resolve(mut options: Options) -> Result<Config> {
-    if let Some(path) = options.config.take() {
-        let file = file::read(&path)?;
-        options = options.over(file);
-    }
+pub(super) fn resolve(options: Options) -> Result<Config> {
+    let mut options = with_file(options)?;
     if options.columns.seed.is_some() && options.columns.sample.is_none() {
         let message = "says which records are kept of a sample; pass --sample FRACTION too";
         return Err(Error::usage("--seed", message));
@@ -72,6 +69,7 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
         order: options.order.unwrap_or_default(),
         steps,
         aggregates: options.aggregates,
+        checks: options.check,
         min_samples: options.min_samples,
         mode: options.mode.unwrap_or_default(),
         compression: options.compression.unwrap_or_default(),
@@ -89,6 +87,14 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
     };
     check(&config)?;
     Ok(config)
+}
+
+/// `options`, and what the file says that they name.
+fn with_file(mut options: Options) -> Result<Options> {
+    match options.config.take() {
+        Some(path) => Ok(options.over(file::read(&path)?)),
+        None => Ok(options),
+    }
 }
 
 impl Options {
@@ -132,6 +138,7 @@ impl Options {
             impute: self.impute,
             derive: self.derive,
             rolling: self.rolling,
+            check: [file.check, self.check].concat(),
             min_samples: self.min_samples.or(file.min_samples),
             out: self.out.or(file.out),
             mode: self.mode.or(file.mode),

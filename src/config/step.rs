@@ -5,6 +5,7 @@
 use std::fmt;
 
 use super::dedup::DedupSpec;
+use super::fitted::FittedStep;
 use super::join::JoinSpec;
 use super::names;
 use super::row::RowStep;
@@ -58,6 +59,13 @@ pub enum StepSpec {
         /// What.
         step: RowStep,
         /// Where it was asked for: a flag, or a key and its line.
+        place: String,
+    },
+    /// Something done row by row once the whole column is known.
+    Fitted {
+        /// What.
+        step: FittedStep,
+        /// Where it was asked for, likewise.
         place: String,
     },
 }
@@ -173,6 +181,7 @@ impl fmt::Display for StepSpec {
                 RowStep::Filter(_) | RowStep::Derive { .. } => write!(f, "--{step}"),
                 step => step.fmt(f),
             },
+            Self::Fitted { step, .. } => step.fmt(f),
         }
     }
 }

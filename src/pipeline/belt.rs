@@ -367,6 +367,10 @@ impl Belt {
                         .map_err(|error| travel.locate(error))?;
                     travel.note_effect(*step, effect);
                 }
+                Inline::Check(check) => {
+                    let schema = self.parts.fail_on_reject.then_some(&*self.parts.schema);
+                    check.apply(*step, travel, schema)?;
+                }
                 Inline::Observe(fit) => {
                     let mut observer = fit.lock().expect("no holder of this lock panics");
                     let observed = observer.fit.observe(&travel.batch);

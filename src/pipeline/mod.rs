@@ -27,6 +27,7 @@ mod behind;
 mod belt;
 mod budget;
 mod cancel;
+mod checks;
 mod columnar;
 mod columns;
 mod cost;

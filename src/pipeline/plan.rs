@@ -16,13 +16,17 @@ use crate::config::{Config, StepSpec};
 use crate::decode::{NullTokens, check_format};
 use crate::report::JoinedTable;
 use crate::spill::TempSpace;
-use crate::steps::Step;
 use crate::steps::expr::Settings;
 use crate::steps::impute::Impute;
 use crate::steps::rolling::{Rolling, RollingSpec};
+use crate::steps::{Categories, Step};
+pub(crate) use checks::PlannedCheck;
+pub(crate) use fitted::Asked;
 
 mod aggregate;
+mod checks;
 mod dedup;
+mod fitted;
 mod join;
 mod row;
 mod series;
@@ -52,6 +56,10 @@ pub(crate) struct Plan {
     joined: Vec<(usize, JoinedTable)>,
     /// The tables beside the lake, in order.
     pub(crate) tables: Vec<PlannedTable>,
+    /// What must be learnt before the plan can go on.
+    pub(crate) asked: Asked,
+    /// What rows are held against before they are written.
+    pub(crate) checks: Vec<PlannedCheck>,
 }
 
 /// What a plan is made for, beside its configuration.
@@ -67,6 +75,8 @@ pub(crate) struct Request<'a> {
     pub(crate) sides: &'a Sides,
     /// Where state goes that does not fit into memory.
     pub(crate) space: &'a Arc<TempSpace>,
+    /// The categories of the first steps that make columns of what they learn.
+    pub(crate) learnt: &'a [Categories],
 }
 
 impl Plan {
@@ -91,11 +101,17 @@ impl Plan {
             made: Vec::new(),
             joined: Vec::new(),
             tables: Vec::new(),
+            asked: Asked::default(),
+            checks: Vec::new(),
             schema,
         };
         let mut specs = config.steps.iter().peekable();
         let mut sides = 0..;
         while let Some(spec) = specs.next() {
+            let side = matches!(spec, StepSpec::Join { .. }).then(|| sides.next());
+            if plan.waits(spec) {
+                continue;
+            }
             match spec {
                 StepSpec::Impute { column, method } => {
                     let slot = plan.slot(column);
@@ -121,15 +137,17 @@ impl Plan {
                 }
                 StepSpec::Dedup { dedup, .. } => plan.add_dedup(dedup, &request),
                 StepSpec::Join { join, place } => {
-                    let side = sides.next().expect("there are numbers for all of them");
+                    let side = side.flatten().expect("there are numbers for all of them");
                     plan.add_join(join, place, request.sides.get(side))?;
                 }
                 StepSpec::Series { step, place } => {
                     plan.add_series((step, place), &mut specs, config, request)?;
                 }
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
+                StepSpec::Fitted { step, place } => plan.add_fitted(step, place, request)?,
             }
         }
+        plan.add_checks(config, request)?;
         plan.add_aggregates(&config.aggregates, request)?;
         plan.find_live();
         Ok(plan)
@@ -250,8 +268,9 @@ impl Plan {
         let mut needed: BTreeSet<usize> = self.output.iter().copied().collect();
         self.live = vec![false; self.steps.len()];
         for (index, step) in self.steps.iter().enumerate().rev() {
-            let is_needed = step.writes().iter().any(|slot| needed.contains(slot));
-            if is_needed || step.drops_rows() || step.makes_table() {
+            let is_asked = self.asked.steps.contains(&index) || self.is_check(index);
+            let is_read = step.writes().iter().any(|slot| needed.contains(slot));
+            if is_read || is_asked || step.drops_rows() || step.makes_table() {
                 needed.extend(step.reads());
                 self.live[index] = true;
             }

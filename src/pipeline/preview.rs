@@ -10,7 +10,7 @@ use super::plan::Plan;
 use super::settle::Settled;
 use super::stages::{self, PassPlan, Steps};
 use super::tables;
-use crate::base::{Batch, Column, Result};
+use crate::base::{Batch, Column, DataType, Result};
 use crate::config::Config;
 use crate::report::{BudgetTerm, PlanColumn, PlanPass, PlanReceipt, PlanStep};
 use crate::steps::{
@@ -45,6 +45,7 @@ pub(super) fn preview(config: &Config, table: &Table, settled: &Settled) -> Resu
                 let why = why.or_else(|| plan.made(slot)).unwrap_or_default();
                 planned(column, why.to_owned())
             })
+            .chain(flags(plan))
             .collect(),
         aggregates: tables::previews(config, &plan.tables),
         passes: passes(settled)?,
@@ -69,6 +70,16 @@ fn planned(column: &Column, why: String) -> PlanColumn {
     }
 }
 
+/// The columns of categories that are not known yet.
+fn flags(plan: &Plan) -> impl Iterator<Item = PlanColumn> {
+    let asked = plan.asked.steps.iter().zip(&plan.asked.columns);
+    asked.map(|(&step, name)| PlanColumn {
+        name: format!("{name}_…"),
+        data_type: DataType::Boolean.to_string(),
+        why: format!("{}: one for each category", plan.steps[step].label()),
+    })
+}
+
 fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
     let columns = &plan.schema.columns;
     let steps = plan.steps.iter().zip(&plan.live).enumerate();
@@ -77,6 +88,9 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
         let made = step.writes();
         let made = made.iter().map(|slot| &columns[*slot]);
         let how = match step.prepare(None)? {
+            _ if plan.asked.steps.contains(&index) => {
+                "fitted, then planned anew with its columns, row by row"
+            }
             Prepared::Fit(_) => "fitted, then row by row",
             Prepared::FitKeyed(keyed) => match keyed.key_use() {
                 KeyUse::Spilt => {
@@ -84,6 +98,7 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
                 }
                 _ => "fitted by key, then by key",
             },
+            Prepared::Check(_) => "looks at the rows that are about to be written",
             Prepared::Local(_) => "row by row",
             Prepared::Keyed(keyed) => match keyed.key_use() {
                 KeyUse::Bounded => {
@@ -103,7 +118,15 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
             is_needed,
         })
     });
-    steps.collect()
+    let waiting = plan.asked.waiting.iter().map(|label| {
+        Ok(PlanStep {
+            label: label.clone(),
+            how: "planned once the columns before it are known".to_owned(),
+            is_needed: true,
+            ..PlanStep::default()
+        })
+    });
+    steps.chain(waiting).collect()
 }
 
 /// The passes that the belt would make if every fit were done after its first one.

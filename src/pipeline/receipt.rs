@@ -16,10 +16,10 @@ use crate::config::Config;
 use crate::input::{self, Source};
 use crate::output::PartInfo;
 use crate::report::{
-    AggregateReceipt, BudgetTerm, ColumnReceipt, Counters, DialectReceipt, InputReceipt,
-    MemoryReceipt, PartReceipt, PlanInput, Receipt, RejectsReceipt, RepairsReceipt, SkippedLine,
-    SniffColumn, SniffReceipt, SourceCounters, StageLatency, StepReceipt, TableReceipt, Throughput,
-    WorkersReceipt, peak_rss_bytes,
+    AggregateReceipt, BudgetTerm, CheckReceipt, ColumnReceipt, Counters, DialectReceipt,
+    InputReceipt, MemoryReceipt, PartReceipt, PlanInput, Receipt, RejectsReceipt, RepairsReceipt,
+    SkippedLine, SniffColumn, SniffReceipt, SourceCounters, StageLatency, StepReceipt,
+    TableReceipt, Throughput, WorkersReceipt, peak_rss_bytes,
 };
 use crate::steps::Fitted;
 
@@ -36,6 +36,7 @@ pub(crate) struct Outcome<'a> {
     pub(crate) counters: &'a Counters,
     pub(crate) rejects_file: Option<String>,
     pub(crate) repairs_file: Option<String>,
+    pub(crate) checks: Vec<CheckReceipt>,
     pub(crate) restarts: Vec<String>,
     pub(crate) passes: usize,
     pub(crate) latency: &'a StageLatency,
@@ -87,6 +88,7 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         columns: columns(&outcome),
         steps: steps(&outcome),
         aggregates: outcome.aggregates,
+        checks: outcome.checks,
         rejects: RejectsReceipt::new(counters, outcome.rejects_file),
         repaired: RepairsReceipt {
             counts: totals.repaired.into(),
@@ -347,9 +349,13 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
         .zip(plan.fills.iter().zip(&plan.live));
     steps
         .enumerate()
+        .filter(|(index, _)| !plan.is_check(*index))
         .map(|(index, (((step, fitted), counts), (fills, live)))| {
             let (exact, value) = match fitted {
                 Some(Fitted::Statistic { exact, value }) => (Some(exact.clone()), value.as_ref()),
+                Some(Fitted::Numbers { exact, .. } | Fitted::Categories { exact, .. }) => {
+                    (Some(exact.clone()), None)
+                }
                 _ => (None, None),
             };
             let filled_with = value
@@ -371,6 +377,8 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
                 divisions_by_zero: counts.flaws.divisions_by_zero,
                 bad_arguments: counts.flaws.bad_arguments,
                 bad_casts: counts.flaws.bad_casts,
+                unknown_categories: counts.flaws.unknown_categories,
+                outliers: counts.outliers,
                 not_needed: !live,
             }
         })

@@ -3,6 +3,8 @@
 //! In: a validated [`Config`]. Out: a [`Receipt`] and a published lake, or an error and a lake
 //! that is as it was. Invariant: nothing is published before every row is accounted for.
 
+mod learnt;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 use super::belt::{Belt, BeltParts, BeltStage};
 use super::budget::Budget;
 use super::cancel::CalledOff;
+use super::checks::CheckTotals;
 use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
@@ -22,7 +25,7 @@ use super::lanes::{Lanes, Share};
 use super::layout::Layout;
 use super::open::{self, Room, check, pool};
 use super::passed::PassedOver;
-use super::plan::{self, Plan, Request};
+use super::plan::{self, Plan};
 use super::preview;
 use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
@@ -145,6 +148,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         counters: &counters,
         rejects_file: has.rejects.then_some(rejects_file),
         repairs_file: has.repairs.then_some(repairs_file),
+        checks: has.checks,
         restarts,
         passes: run.passes,
         latency: &run.latency,
@@ -192,7 +196,7 @@ pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Pla
     let run = open(&adapted, &paths, sides, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
     let table = run.infer()?;
-    let settled = run.settle(&table)?;
+    let settled = run.settled(&table, &[])?;
     let schema = settled.plan.output_schema();
     let inputs = run.sources.iter().zip(&run.formats.sources);
     let in_the_way = Staging::in_the_way(&config.out, config.mode, &read, &schema);
@@ -290,8 +294,7 @@ impl Run<'_> {
         match called_off {
             CalledOff::Failed(error) => Err(error),
             CalledOff::Widen(widen, place) => Ok(widen_column(table, &widen, &place)),
-            CalledOff::Outgrown(step) => {
-                let label = self.settle(table)?.plan.steps[step].label();
+            CalledOff::Outgrown(step, label) => {
                 self.outgrown.insert(step);
                 Ok(format!(
                     "the keys of `{}` take more memory than it has a share in; one more pass finds \
@@ -343,17 +346,16 @@ impl Run<'_> {
 
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
     fn attempt(&mut self, table: &Table, staging: &Staging) -> Result<Attempt, CalledOff> {
+        let (settled, mut fitted, mut spilled) = self.settle(table)?;
         let Settled {
             plan,
             layout,
             budget,
-        } = self.settle(table)?;
+        } = settled;
         if self.config.verbose {
             self.progress.note(&budget.describe());
         }
-        let mut fitted: Vec<Option<Fitted>> = plan.steps.iter().map(|_| None).collect();
         let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
-        let mut spilled = vec![0; plan.steps.len()];
         let interrupted = Arc::clone(&self.interrupted);
         let go_on = || check(&interrupted);
         let pool = pool(self.config.threads)?;
@@ -421,21 +423,10 @@ impl Run<'_> {
                 self.config.rejects_per_file_max,
                 self.sources.len(),
             ),
+            CheckTotals::new(plan.checks.clone(), self.expressions.now),
         );
         let output = plan.output.clone();
         Ok(Sink::new(layout, output, encoder, parts, totals, budget))
-    }
-
-    /// What a run over the columns of `table` is made of.
-    fn settle(&self, table: &Table) -> Result<Settled> {
-        let request = Request {
-            fit_bytes_max: self.limit_bytes / 4,
-            expressions: self.expressions,
-            outgrown: &self.outgrown,
-            sides: &self.sides,
-            space: &self.space,
-        };
-        Settled::new(self.config, table, self.limit_bytes, request)
     }
 
     fn encode_options(&self, layout: Layout) -> EncodeOptions {

@@ -22,7 +22,8 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// A run over the columns of `table` within `limit_bytes`.
+    /// A run over the columns of `table` within `limit_bytes`, as far as it can be planned with what
+    /// is `learnt`.
     pub(super) fn new(
         config: &Config,
         table: &Table,

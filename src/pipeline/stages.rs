@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use super::checks::Check;
 use crate::base::Result;
 use crate::steps::{Fit, Fitted, KeyUse, KeyedStep, LocalStep, Prepared, Step};
 
@@ -16,6 +17,8 @@ use crate::steps::{Fit, Fitted, KeyUse, KeyedStep, LocalStep, Prepared, Step};
 pub(crate) enum Inline {
     /// A fit that observes the batch.
     Observe(Mutex<Observer>),
+    /// A check that only looks at it, or rejects rows.
+    Check(Check),
     /// A step that changes the batch.
     Apply(Arc<dyn LocalStep>),
 }
@@ -35,6 +38,8 @@ pub(crate) struct Work<T> {
 /// A keyed step; in a fit pass for `fits`, its states are asked what they learnt.
 pub(crate) struct Keyed {
     pub(crate) step: Arc<dyn KeyedStep>,
+    /// What the user calls it.
+    pub(crate) label: String,
     pub(crate) fits: bool,
 }
 
@@ -79,6 +84,7 @@ struct Item {
     reads: BTreeSet<usize>,
     writes: BTreeSet<usize>,
     drops_rows: bool,
+    label: String,
     prepared: Prepared,
     /// What its lanes are like, if it is keyed.
     grouping: Option<Grouping>,
@@ -186,7 +192,7 @@ fn runnable(
                 key: step.key().unwrap_or(steps.key).to_vec(),
                 key_use: keyed.key_use(),
             }),
-            Prepared::Fit(_) | Prepared::Local(_) => None,
+            Prepared::Fit(_) | Prepared::Check(_) | Prepared::Local(_) => None,
         };
         reads.extend(grouping.iter().flat_map(|grouping| &grouping.key));
         let writes: BTreeSet<usize> = step.writes().into_iter().collect();
@@ -203,6 +209,7 @@ fn runnable(
             reads,
             writes,
             drops_rows,
+            label: step.label(),
             prepared,
             grouping,
         };
@@ -270,8 +277,13 @@ fn stages(items: Vec<Item>) -> Vec<Stage> {
     for (stage, item) in placed {
         let step = item.step;
         let stage = &mut stages[stage];
-        let mut keyed = |work, fits| {
-            let work = Keyed { step: work, fits };
+        let label = item.label.clone();
+        let keyed = |work, fits| {
+            let work = Keyed {
+                step: work,
+                label,
+                fits,
+            };
             stage.keyed.push(Work { step, work });
         };
         match item.prepared {
@@ -282,6 +294,11 @@ fn stages(items: Vec<Item>) -> Vec<Stage> {
                     fit,
                     counted_bytes: 0,
                 }));
+                stage.inline.push(Work { step, work });
+            }
+            Prepared::Check(look) => {
+                let check = Check::new(look, item.drops_rows, item.label);
+                let work = Inline::Check(check);
                 stage.inline.push(Work { step, work });
             }
             Prepared::Local(work) => stage.inline.push(Work {
@@ -540,7 +557,7 @@ mod tests {
             for stage in &pass.stages {
                 let observed = stage.inline.iter().filter_map(|work| match work.work {
                     Inline::Observe(_) => Some(work.step),
-                    Inline::Apply(_) => None,
+                    Inline::Apply(_) | Inline::Check(_) => None,
                 });
                 let learnt = stage.keyed.iter().filter(|work| work.work.fits);
                 for step in observed.chain(learnt.map(|work| work.step)) {

@@ -5,18 +5,22 @@
 //! the belt, so that the balance is a check and no tautology.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::checks::{CheckTotals, Found, judge};
 use super::gate::Gates;
 use crate::base::{Batch, Error, ErrorKind, Position, Reject, Repaired, Result, Schema};
 use crate::decode::{ColumnCounts, Decoded};
 use crate::input::Chunk;
-use crate::report::{Counters, RejectRow, RejectsFile, RepairsFile, encode_raw};
+use crate::report::{CheckReceipt, Counters, RejectRow, RejectsFile, RepairsFile, encode_raw};
 use crate::steps::Effect;
 
 /// A reject and its place.
 pub(crate) struct Rejected {
     position: Position,
     reject: Reject,
+    /// What the check is called that the row fails.
+    check: Option<Arc<str>>,
 }
 
 /// What happened to the rows of one chunk so far.
@@ -32,6 +36,8 @@ pub(crate) struct Tally {
     rejects: Vec<Rejected>,
     /// Repaired records and their places, in file order.
     repaired: Vec<(Position, Repaired)>,
+    /// What checks found.
+    pub(crate) found: Vec<Found>,
 }
 
 /// The places of ascending offsets into a chunk.
@@ -60,20 +66,15 @@ impl Tally {
         rejects.sort_by_key(|reject| reject.chunk_offset);
         let offsets: Vec<usize> = rejects.iter().map(|reject| reject.chunk_offset).collect();
         let placed = positions(chunk, &offsets).into_iter().zip(rejects);
-        let placed = placed.map(|(position, reject)| Rejected { position, reject });
+        let placed = placed.map(|(position, reject)| Rejected::new(position, reject));
         let mut rejects: Vec<Rejected> = placed.collect();
         let repaired = std::mem::take(&mut decoded.repaired);
         let offsets: Vec<usize> = repaired.iter().map(|record| record.chunk_offset).collect();
         let repaired = positions(chunk, &offsets).into_iter().zip(repaired);
         if let (Some(oversize), Some(reject)) = (&chunk.oversize, chunk.oversize_reject()) {
             let position = chunk.source.position(oversize.offset);
-            rejects.push(Rejected {
-                position: Position {
-                    line: Some(oversize.line),
-                    ..position
-                },
-                reject,
-            });
+            let line = Some(oversize.line);
+            rejects.push(Rejected::new(Position { line, ..position }, reject));
         }
         Self {
             read: u64::from(chunk.records),
@@ -82,6 +83,7 @@ impl Tally {
             effects: Vec::new(),
             rejects,
             repaired: repaired.collect(),
+            found: Vec::new(),
         }
     }
 
@@ -100,6 +102,13 @@ impl Tally {
         Some((first.position.clone(), first.what(schema)))
     }
 
+    /// Adds rows that are rejected after all, in file order.
+    pub(crate) fn reject(&mut self, rejected: impl Iterator<Item = Rejected>) {
+        self.rejects.extend(rejected);
+        self.rejects
+            .sort_by_key(|rejected| rejected.position.byte_offset);
+    }
+
     /// The first reject, as the error that it is where none are allowed.
     pub(crate) fn first_reject(&self, schema: &Schema) -> Option<Error> {
         let first = self.rejects.first()?;
@@ -112,6 +121,22 @@ impl Tally {
 }
 
 impl Rejected {
+    fn new(position: Position, reject: Reject) -> Self {
+        Self {
+            position,
+            reject,
+            check: None,
+        }
+    }
+
+    /// A row that fails the check called `check`.
+    pub(crate) fn by_check(position: Position, reject: Reject, check: &Arc<str>) -> Self {
+        Self {
+            check: Some(Arc::clone(check)),
+            ..Self::new(position, reject)
+        }
+    }
+
     /// What is wrong where, on one line.
     fn describe(&self, schema: &Schema) -> String {
         format!("{}: {}", self.position, self.what(schema))
@@ -120,11 +145,14 @@ impl Rejected {
     /// What is wrong, on one line.
     fn what(&self, schema: &Schema) -> String {
         const SHOWN_BYTES: usize = 80;
-        let reject = &self.reject;
+        let Self { reject, check, .. } = self;
         let raw = encode_raw(&reject.raw[..reject.raw.len().min(SHOWN_BYTES)])
             .escape_debug()
             .to_string();
         match reject.slot {
+            _ if let Some(check) = check => {
+                format!("the row fails {}: `{raw}`", check.escape_debug())
+            }
             Some(slot) => {
                 let column = &schema.columns[slot];
                 let (name, wanted) = (column.name.escape_debug(), &column.data_type);
@@ -147,15 +175,17 @@ pub(crate) struct Totals {
     rejects_path: PathBuf,
     repairs_path: PathBuf,
     gates: Gates,
+    checks: CheckTotals,
     writer: Option<RejectsFile>,
     repairs: Option<RepairsFile>,
 }
 
-/// Which files there are.
-#[derive(Debug, Clone, Copy)]
+/// Which files there are, and what came of the checks.
+#[derive(Debug, Clone)]
 pub(crate) struct Kept {
     pub(crate) rejects: bool,
     pub(crate) repairs: bool,
+    pub(crate) checks: Vec<CheckReceipt>,
 }
 
 impl Totals {
@@ -166,6 +196,7 @@ impl Totals {
         fills: Vec<Option<usize>>,
         [rejects_path, repairs_path]: [PathBuf; 2],
         gates: Gates,
+        checks: CheckTotals,
     ) -> Self {
         Self {
             counters: Counters::new(sources, schema.columns.len(), fills.len()),
@@ -174,6 +205,7 @@ impl Totals {
             rejects_path,
             repairs_path,
             gates,
+            checks,
             writer: None,
             repairs: None,
         }
@@ -199,6 +231,7 @@ impl Totals {
             step_counters.rows_duplicate += effect.rows_duplicate;
             step_counters.rows_matched += effect.rows_matched;
             step_counters.rows_unmatched += effect.rows_unmatched;
+            step_counters.outliers += effect.outliers;
             step_counters.flaws += effect.flaws;
             if let Some(slot) = self.fills[step] {
                 self.counters.columns[slot].filled += effect.cells_filled;
@@ -217,11 +250,16 @@ impl Totals {
             self.keep(source, rejected)?;
         }
         self.list(&tally.repaired)?;
+        self.checks.add(tally.found);
         self.gates.check_numbers(source)
     }
 
     fn keep(&mut self, source: usize, rejected: &Rejected) -> Result<()> {
-        let Rejected { position, reject } = rejected;
+        let Rejected {
+            position,
+            reject,
+            check,
+        } = rejected;
         self.gates.count(source, || rejected.describe(&self.schema));
         self.counters.count_reject(reject.reason);
         if self.writer.is_none() {
@@ -236,7 +274,7 @@ impl Totals {
                 position,
                 column: column.map(|column| &*column.name),
                 reason: reject.reason,
-                wanted: wanted.as_deref().unwrap_or_default(),
+                wanted: wanted.as_deref().or(check.as_deref()).unwrap_or_default(),
                 raw_bytes: reject.raw_bytes,
                 raw: &reject.raw,
             })
@@ -256,14 +294,18 @@ impl Totals {
     /// Closes the files and checks the sums; the counters and which files there are.
     ///
     /// # Errors
-    /// [`ErrorKind::Gate`] when too many were rejected, [`ErrorKind::Balance`] when a row is
+    /// [`ErrorKind::Gate`] when too many were rejected or a check failed, [`ErrorKind::Balance`] when a row is
     /// unaccounted for.
     pub(crate) fn finish(mut self, paths: &[PathBuf]) -> Result<(Counters, Kept)> {
         let read = self.counters.sources.iter().map(|source| source.read);
         self.gates.check_shares(&read.collect::<Vec<_>>())?;
         let paths: Vec<_> = paths.iter().map(PathBuf::as_path).collect();
         self.counters.check_balance(&paths)?;
+        let written = self.counters.totals().written;
+        let checks = self.checks.finish(written);
+        judge(&checks)?;
         let kept = Kept {
+            checks,
             rejects: self.writer.is_some(),
             repairs: self.repairs.is_some(),
         };

@@ -41,6 +41,46 @@ impl Place {
         }
     }
 
+    /// The positions and the raw bytes of the chunk's records `records`, which ascend; of typed rows
+    /// there are none.
+    pub(crate) fn records(&self, records: &[usize]) -> Vec<(Position, &[u8])> {
+        let Some(splitter) = &self.splitter else {
+            let places = records.iter().map(|&record| self.position_of(record));
+            return places.map(|position| (position, &[][..])).collect();
+        };
+        let bytes = self.source.bytes();
+        let skip = |at: usize, records_max: usize| {
+            let limits = SplitLimits {
+                records_max,
+                bytes_max: usize::MAX,
+                record_bytes_max: usize::MAX,
+            };
+            splitter.split(bytes, at, &limits, &mut |_| {})
+        };
+        let mut at = usize::try_from(self.offset).expect("a mapped file fits the address space");
+        let (mut line, mut next) = (self.first_line, 0);
+        let found = records.iter().map(|&record| {
+            if record > next {
+                let before = skip(at, record - next);
+                (at, line) = (before.end, line + before.newlines);
+            }
+            let blank = { bytes[at..].iter() }.take_while(|byte| matches!(byte, b'\n' | b'\r'));
+            let start = at + blank.count();
+            let newlines = memchr::memchr_iter(b'\n', &bytes[at..start]).count() as u64;
+            let own = skip(at, 1);
+            let position = Position {
+                line: Some(line + newlines),
+                ..self.source.position(start as u64)
+            };
+            let raw = &bytes[start..own.end];
+            let raw = raw.strip_suffix(b"\n").unwrap_or(raw);
+            let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
+            (at, line, next) = (own.end, line + own.newlines, record + 1);
+            (position, raw)
+        });
+        found.collect()
+    }
+
     /// The position of the chunk's record `record`.
     pub(crate) fn position_of(&self, record: usize) -> Position {
         let Some(splitter) = &self.splitter else {

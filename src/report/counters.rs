@@ -68,6 +68,8 @@ pub struct StepCounters {
     pub rows_without_time: u64,
     /// Bytes that it wrote to temporary files, in all passes.
     pub spilled_bytes: u64,
+    /// Numbers that lay too far out.
+    pub outliers: u64,
     /// Cells that it nulled because something was wrong with them.
     pub flaws: Flaws,
 }
@@ -201,6 +203,7 @@ impl AddAssign for StepCounters {
         self.rows_unmatched += other.rows_unmatched;
         self.rows_without_time += other.rows_without_time;
         self.spilled_bytes += other.spilled_bytes;
+        self.outliers += other.outliers;
         self.flaws += other.flaws;
     }
 }
@@ -238,11 +241,13 @@ mod tests {
             rows_unmatched: 2,
             rows_without_time: 0,
             spilled_bytes: 5,
+            outliers: 6,
             flaws: Flaws {
                 overflows: 1,
                 divisions_by_zero: 2,
                 bad_arguments: 3,
                 bad_casts: 4,
+                unknown_categories: 5,
             },
         };
         counters.count_reject(Reason::TooFewFields);

@@ -6,6 +6,7 @@
 //! raw text) leaves with its control characters escaped, so that no input can drive a terminal.
 
 mod aggregates;
+mod checks;
 mod columnar;
 mod counters;
 mod escape;
@@ -23,6 +24,7 @@ mod sniffed;
 mod units;
 
 pub use aggregates::{AggregateReceipt, PlanAggregate};
+pub use checks::CheckReceipt;
 pub use columnar::ColumnarReceipt;
 pub use counters::{ColumnCounters, Counters, SourceCounters, StepCounters};
 pub use escape::{decode_raw, encode_cell, encode_path, encode_raw, printable};

@@ -11,8 +11,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AggregateReceipt, ColumnarReceipt, Counters, DialectReceipt, JoinedTable, SourceCounters,
-    StageSummary,
+    AggregateReceipt, CheckReceipt, ColumnarReceipt, Counters, DialectReceipt, JoinedTable,
+    SourceCounters, StageSummary,
 };
 use crate::base::{Error, RepairKind, Result};
 
@@ -40,6 +40,8 @@ pub struct Receipt {
     pub steps: Vec<StepReceipt>,
     /// The tables beside the lake.
     pub aggregates: Vec<AggregateReceipt>,
+    /// The checks, in order.
+    pub checks: Vec<CheckReceipt>,
     /// What was rejected.
     pub rejects: RejectsReceipt,
     /// What was repaired.
@@ -217,6 +219,10 @@ pub struct StepReceipt {
     pub bad_arguments: u64,
     /// Cells that became null because they did not fit the type they were cast to.
     pub bad_casts: u64,
+    /// Cells that are none of the categories that were named.
+    pub unknown_categories: u64,
+    /// Numbers that lay too far out.
+    pub outliers: u64,
     /// Whether it was left out, because nothing that it makes is in the lake.
     pub not_needed: bool,
 }
@@ -516,6 +522,14 @@ pub(super) mod tests {
                 groups: 5,
                 rows_seen: 1_000_000,
                 spilled_bytes: 2_000,
+            }],
+            checks: vec![CheckReceipt {
+                name: "amount >= 0".into(),
+                severity: "warn".into(),
+                rows: 9_812_001,
+                failed: 12,
+                examples: vec!["a\x1b.csv:5 (byte 99)".into()],
+                ..CheckReceipt::default()
             }],
             rejects: RejectsReceipt::new(&counters, Some("_rejects/rejects.csv".into())),
             repaired: RepairsReceipt {

@@ -4,7 +4,7 @@
 //! cannot break a line or drive the terminal.
 
 use super::receipt::{ColumnReceipt, InputReceipt, Receipt, StepReceipt};
-use super::{AggregateReceipt, StageSummary, printable, units};
+use super::{AggregateReceipt, CheckReceipt, StageSummary, printable, units};
 
 const COLUMNS_MAX: usize = 24;
 const LINES_MAX: usize = 8;
@@ -29,6 +29,7 @@ impl Receipt {
         let steps = self.steps.iter().map(step_line);
         page.list("steps", steps);
         page.list("tables", self.aggregates.iter().map(AggregateReceipt::line));
+        page.list("checks", self.checks.iter().map(CheckReceipt::in_words));
         page.list(
             "restarts",
             self.restarts.iter().map(|why| printable(why).into_owned()),
@@ -306,6 +307,14 @@ fn step_line(step: &StepReceipt) -> String {
     }
     if step.spilled_bytes > 0 {
         line += &format!(", {} spilled", units::bytes(step.spilled_bytes));
+    }
+    for (count, what) in [
+        (step.unknown_categories, "cells of no known category"),
+        (step.outliers, "outliers"),
+    ] {
+        if count > 0 {
+            line += &format!(", {} {what}", units::count(count));
+        }
     }
     if step.not_needed {
         line += ", left out: nothing of it is in the lake";

@@ -15,7 +15,7 @@ use arrow::compute::interleave;
 
 use super::{ShardColumns, ShardOutput};
 use crate::base::{Batch, DataType, ErrorKind, Result};
-use crate::steps::impute::TextColumn;
+use crate::steps::fit::TextColumn;
 
 /// Where each row's cells are: a shard, and a place among its rows.
 type Places = Vec<(usize, usize)>;

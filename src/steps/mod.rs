@@ -6,8 +6,11 @@
 //! each shard's state in `seq` order and lands the outputs in the rows they came from.
 
 pub mod aggregate;
+pub mod check;
 pub mod dedup;
 pub mod expr;
+mod fit;
+pub mod fitted;
 #[macro_use]
 pub mod impute;
 pub mod join;
@@ -20,7 +23,7 @@ pub mod series;
 use std::any::Any;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, BooleanArray};
 
 pub(crate) use landing::{floats, land};
 
@@ -66,6 +69,8 @@ pub enum Prepared {
     /// A pass through each shard's state in order; its outputs are dropped and
     /// [`KeyedState::finish`] returns what was learnt.
     FitKeyed(Arc<dyn KeyedStep>),
+    /// Ready: it changes nothing, and only tells what it sees.
+    Check(Arc<dyn CheckStep>),
     /// Ready: row by row.
     Local(Arc<dyn LocalStep>),
     /// Ready: key by key.
@@ -83,8 +88,31 @@ pub enum Fitted {
         /// The cell to fill in, after rounding to the column's type.
         value: Option<Value>,
     },
+    /// Some numbers of the whole column; none when there was nothing to learn from.
+    Numbers {
+        /// What they are, printed for the receipt.
+        exact: String,
+        /// The numbers, in an order that the step knows.
+        values: Vec<f64>,
+    },
+    /// The categories of the whole column.
+    Categories {
+        /// How many there are and the first of them, printed for the receipt.
+        exact: String,
+        /// All of them, sorted.
+        categories: Categories,
+    },
     /// One table per shard, in shard order.
     Shards(Vec<Arc<dyn Any + Send + Sync>>),
+}
+
+/// The categories of a column, in the order of their codes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Categories {
+    /// Their cells.
+    pub values: Vec<Value>,
+    /// What they are called.
+    pub names: Vec<String>,
 }
 
 /// How a fit ends its pass.
@@ -118,6 +146,8 @@ pub struct Effect {
     pub rows_matched: u64,
     /// Rows that looked for one and found none.
     pub rows_unmatched: u64,
+    /// Numbers that lay too far out.
+    pub outliers: u64,
     /// Cells that became null because something was wrong with them.
     pub flaws: Flaws,
 }
@@ -126,6 +156,21 @@ pub struct Effect {
 pub trait LocalStep: Send + Sync {
     /// Changes `batch` in place.
     fn apply(&self, batch: &mut Batch) -> Result<Effect>;
+}
+
+/// A step that looks at rows and changes nothing.
+pub trait CheckStep: Send + Sync {
+    /// What there is to see in `batch`.
+    fn look(&self, batch: &Batch) -> Result<Seen>;
+}
+
+/// What a check sees in a batch.
+#[derive(Debug)]
+pub enum Seen {
+    /// Which rows fail; no cell is null.
+    Failing(BooleanArray),
+    /// The newest time, in microseconds since 1970-01-01T00:00:00, if there is one.
+    Newest(Option<i64>),
 }
 
 /// A step with state per key.

@@ -1,6 +1,7 @@
 //! `[[step]]` tables -> steps, in the order they are written.
 //! Keeps: nothing in a step is ignored; an error names the key and its line.
 
+use super::fitted;
 use super::joins;
 use super::node::Node;
 use super::series;
@@ -47,8 +48,9 @@ pub(super) fn read(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
             "fill" => fills(kind, steps)?,
             "join" => joins::read(kind, steps)?,
             key if series::KINDS.contains(&key) => series::read(kind, steps)?,
+            key if fitted::KINDS.contains(&key) => fitted::read(kind, steps)?,
             key => {
-                let kinds = KINDS.into_iter().chain(series::KINDS);
+                let kinds = KINDS.into_iter().chain(series::KINDS).chain(fitted::KINDS);
                 return Err(kind.error(crate::base::unknown("step", key, kinds)));
             }
         }
@@ -198,7 +200,7 @@ fn fills(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
     Ok(())
 }
 
-fn number(item: &Node<'_>) -> Result<f64> {
+pub(super) fn number(item: &Node<'_>) -> Result<f64> {
     item.parsed(|text| {
         let number = text.replace('_', "").parse();
         number.map_err(|_| format!("`{text}` is no number"))

@@ -1,13 +1,14 @@
 //! Tables of learnt cells: what a fit pass of a shard leaves behind, indexed by key (statistics) or
 //! by gap (the cell that ends it). A cell that was never set is absent and fills nothing.
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
-use arrow::datatypes::{DataType as ArrowType, Int32Type};
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType as ArrowType;
 
 use super::cells::Cell;
 use super::interner::Interner;
 use super::patch::Texts;
 use crate::base::Result;
+pub(super) use crate::steps::fit::TextColumn;
 
 /// A growing table of cells of one column.
 pub(in crate::steps) trait CellTable: Default + Send + Sync + 'static {
@@ -118,38 +119,5 @@ impl CellTable for TextTable {
 
     fn memory_bytes(&self) -> usize {
         self.texts.memory_bytes() + self.ids.capacity() * 4
-    }
-}
-
-/// The texts of a utf8 or categorical column.
-pub(in crate::steps) struct TextColumn<'a> {
-    /// Row to index in `texts`, if it is categorical.
-    pub(super) codes: Option<&'a [i32]>,
-    /// One text per row, or the categories.
-    pub(super) texts: &'a StringArray,
-}
-
-impl<'a> TextColumn<'a> {
-    /// The texts of `array`.
-    pub(in crate::steps) fn of(array: &'a ArrayRef) -> Self {
-        match array.data_type() {
-            ArrowType::Dictionary(..) => {
-                let dictionary = array.as_dictionary::<Int32Type>();
-                Self {
-                    codes: Some(dictionary.keys().values()),
-                    texts: dictionary.values().as_string(),
-                }
-            }
-            _ => Self {
-                codes: None,
-                texts: array.as_string(),
-            },
-        }
-    }
-
-    /// The text in a row that is not null.
-    pub(in crate::steps) fn get(&self, row: usize) -> &'a str {
-        self.texts
-            .value(self.codes.map_or(row, |codes| codes[row] as usize))
     }
 }

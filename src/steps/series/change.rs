@@ -7,8 +7,8 @@ use arrow::array::{Array, ArrayRef};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 
 use crate::base::DataType;
+use crate::steps::fit::cells::Cell;
 use crate::steps::floats;
-use crate::steps::impute::Cell;
 use crate::steps::rolling::gather_numbers;
 
 /// The cells of some rows, and for each of them one before it.

@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::steps::impute::Cell;
+use crate::steps::fit::cells::Cell;
 
 /// The values of one key, as order keys.
 #[derive(Debug, Clone, Default)]

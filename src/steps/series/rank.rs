@@ -12,7 +12,7 @@ use arrow::array::Array;
 
 use super::Plan;
 use crate::base::{Batch, Rank, Result, Ties};
-use crate::steps::impute::Cell;
+use crate::steps::fit::cells::Cell;
 use crate::steps::{KeyedState, ShardColumns};
 
 /// The empty state of a shard: of the fit, or of the last pass where it is `fitted`.

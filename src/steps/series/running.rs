@@ -14,7 +14,8 @@ use arrow::datatypes::i256;
 use super::texts::{TextArena, TextRef};
 use super::{Plan, cover, fetch_ahead, typed};
 use crate::base::{Batch, DataType, Result, Running};
-use crate::steps::impute::{Cell, TextColumn};
+use crate::steps::fit::TextColumn;
+use crate::steps::fit::cells::Cell;
 use crate::steps::{KeyedState, ShardColumns};
 
 /// What cells come to.

@@ -13,7 +13,8 @@ use super::history::{History, Past, Previous};
 use super::texts::{TextArena, TextRef};
 use super::{Plan, typed};
 use crate::base::{Batch, Result, Series};
-use crate::steps::impute::{Cell, TextColumn};
+use crate::steps::fit::TextColumn;
+use crate::steps::fit::cells::Cell;
 use crate::steps::{KeyedState, ShardColumns};
 
 /// The empty state of a shard.

@@ -1,0 +1,94 @@
+//! A plan that can only be made once categories are learnt -> that plan, and what was learnt on the
+//! way.
+//!
+//! Invariant: what the steps before the unknown columns have learnt is not learnt again, but for
+//! tables by key, whose memory belongs to the budget of the plan they were learnt under.
+
+use std::sync::Arc;
+
+use super::super::fitting::{Known, learn};
+use super::super::open::{check, pool};
+use super::super::plan::Request;
+use super::super::settle::Settled;
+use super::super::stages;
+use super::{CalledOff, Run, Table};
+use crate::base::Result;
+use crate::config;
+use crate::steps::{Categories, Fit, Fitted};
+
+impl Run<'_> {
+    /// What a run over the columns of `table` is made of, where the categories `learnt` are known.
+    pub(super) fn settled(&self, table: &Table, learnt: &[Categories]) -> Result<Settled> {
+        let request = Request {
+            fit_bytes_max: self.limit_bytes / 4,
+            expressions: self.expressions,
+            outgrown: &self.outgrown,
+            sides: &self.sides,
+            space: &self.space,
+            learnt,
+        };
+        Settled::new(self.config, table, self.limit_bytes, request)
+    }
+
+    /// What this attempt is made of, what its steps have learnt already and what they spilled.
+    pub(super) fn settle(
+        &mut self,
+        table: &Table,
+    ) -> Result<(Settled, Vec<Option<Fitted>>, Vec<u64>), CalledOff> {
+        let mut learnt: Vec<Categories> = Vec::new();
+        let mut known: Vec<Option<Fitted>> = Vec::new();
+        let mut spilled: Vec<u64> = Vec::new();
+        loop {
+            let settled = self.settled(table, &learnt)?;
+            known.resize_with(settled.plan.steps.len(), || None);
+            spilled.resize(settled.plan.steps.len(), 0);
+            if settled.plan.asked.steps.is_empty() {
+                return Ok((settled, known, spilled));
+            }
+            self.learn_asked(&settled, &mut known, &mut spilled)?;
+            let asked = settled.plan.asked.steps.iter();
+            learnt.extend(asked.map(|&step| match &known[step] {
+                Some(Fitted::Categories { categories, .. }) => categories.clone(),
+                _ => unreachable!("what is asked for is categories"),
+            }));
+            // The steps that ask stand last, and those that use what they learnt take their places.
+            for fitted in &mut known {
+                fitted.take_if(|fitted| matches!(fitted, Fitted::Shards(_)));
+            }
+            let names: Vec<Vec<String>> = { learnt.iter() }
+                .map(|categories| categories.names.clone())
+                .collect();
+            config::check_learnt(self.config, &self.formats.columns.header, &names)?;
+        }
+    }
+
+    /// Makes passes until the steps whose categories are asked for have learnt them.
+    fn learn_asked(
+        &mut self,
+        settled: &Settled,
+        fitted: &mut [Option<Fitted>],
+        spilled: &mut [u64],
+    ) -> Result<(), CalledOff> {
+        let Settled {
+            plan,
+            layout,
+            budget,
+        } = settled;
+        let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
+        let interrupted = Arc::clone(&self.interrupted);
+        let go_on = || check(&interrupted);
+        let pool = pool(self.config.threads)?;
+        while { plan.asked.steps.iter() }.any(|&step| fitted[step].is_none()) {
+            let pass = stages::next_pass(plan.steps(), fitted, &mut again)?;
+            let parts = self.belt_parts(plan, pass, *layout, budget, None);
+            let parts = self.pass(self.chunks(*layout), parts)?;
+            let known = Known {
+                fitted: &mut *fitted,
+                again: &mut again,
+                spilled: &mut *spilled,
+            };
+            pool.install(|| learn(parts.stages, budget, known, &go_on))?;
+        }
+        Ok(())
+    }
+}
