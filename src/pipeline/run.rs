@@ -48,6 +48,7 @@ use crate::report::{
 use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
 use crate::steps::{Fit, Fitted, KeyUse};
+use learnt::Start;
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -346,7 +347,11 @@ impl Run<'_> {
 
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
     fn attempt(&mut self, table: &Table, staging: &Staging) -> Result<Attempt, CalledOff> {
-        let (settled, mut fitted, mut spilled) = self.settle(table)?;
+        let Start {
+            settled,
+            mut fitted,
+            mut spilled,
+        } = self.settle(table)?;
         let Settled {
             plan,
             layout,

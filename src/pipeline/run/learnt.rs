@@ -16,6 +16,15 @@ use crate::base::Result;
 use crate::config;
 use crate::steps::{Categories, Fit, Fitted};
 
+/// What an attempt begins with.
+pub(super) struct Start {
+    pub(super) settled: Settled,
+    /// What each step has learnt already.
+    pub(super) fitted: Vec<Option<Fitted>>,
+    /// What each step has spilled on the way, in bytes.
+    pub(super) spilled: Vec<u64>,
+}
+
 impl Run<'_> {
     /// What a run over the columns of `table` is made of, where the categories `learnt` are known.
     pub(super) fn settled(&self, table: &Table, learnt: &[Categories]) -> Result<Settled> {
@@ -30,11 +39,8 @@ impl Run<'_> {
         Settled::new(self.config, table, self.limit_bytes, request)
     }
 
-    /// What this attempt is made of, what its steps have learnt already and what they spilled.
-    pub(super) fn settle(
-        &mut self,
-        table: &Table,
-    ) -> Result<(Settled, Vec<Option<Fitted>>, Vec<u64>), CalledOff> {
+    /// What this attempt is made of.
+    pub(super) fn settle(&mut self, table: &Table) -> Result<Start, CalledOff> {
         let mut learnt: Vec<Categories> = Vec::new();
         let mut known: Vec<Option<Fitted>> = Vec::new();
         let mut spilled: Vec<u64> = Vec::new();
@@ -43,7 +49,11 @@ impl Run<'_> {
             known.resize_with(settled.plan.steps.len(), || None);
             spilled.resize(settled.plan.steps.len(), 0);
             if settled.plan.asked.steps.is_empty() {
-                return Ok((settled, known, spilled));
+                return Ok(Start {
+                    settled,
+                    fitted: known,
+                    spilled,
+                });
             }
             self.learn_asked(&settled, &mut known, &mut spilled)?;
             let asked = settled.plan.asked.steps.iter();
