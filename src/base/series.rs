@@ -153,8 +153,12 @@ impl Series {
 
     /// Whether this and `other`, over the same column, are made from the same memory of it.
     pub fn shares_with(&self, other: &Self) -> bool {
-        let looks_back =
-            |series: &Self| matches!(series, Self::Lag(_) | Self::Diff(_) | Self::PercentChange(_));
+        let looks_back = |series: &Self| {
+            matches!(
+                series,
+                Self::Lag(_) | Self::Diff(_) | Self::PercentChange(_)
+            )
+        };
         match (self, other) {
             (Self::Ewm(ewm), Self::Ewm(other)) => {
                 (ewm.decay, ewm.adjust, ewm.ignore_nulls)

@@ -18,8 +18,8 @@ pub struct SeriesStep {
 }
 
 impl SeriesStep {
-    /// What `series` makes of `column`; `suffix` ends the default name, where the step's own name
-    /// and number do not say all.
+    /// What `series` makes of `column`; `suffix` ends the default name: how the decay of weights, or
+    /// an expanding function, is written.
     pub(super) fn new(
         column: Option<&str>,
         series: Series,
@@ -46,7 +46,9 @@ impl SeriesStep {
                 | Series::Diff(rows)
                 | Series::PercentChange(rows) => parts.push(rows.to_string()),
                 Series::Ewm(Ewm { function, .. }) => parts.push(function.to_string()),
-                Series::Expanding(expanding) => parts.push(expanding.function.to_string()),
+                Series::Expanding(expanding) if suffix.is_none() => {
+                    parts.push(expanding.function.to_string());
+                }
                 _ => {}
             }
             parts.extend(suffix.map(str::to_owned));
@@ -83,10 +85,7 @@ fn check(series: &Series) -> Result<(), String> {
         | Series::PercentChange(rows)
             if !(1..=Window::ROWS_MAX).contains(&rows) =>
         {
-            Err(format!(
-                "{rows} periods; choose 1 to {}",
-                Window::ROWS_MAX
-            ))
+            Err(format!("{rows} periods; choose 1 to {}", Window::ROWS_MAX))
         }
         Series::Ewm(Ewm {
             function, decay, ..
@@ -114,7 +113,12 @@ pub(super) fn parse_periods(text: &str) -> Result<u32, String> {
             "{text} periods; rows behind are what `lead` looks at, rows before are counted from 1"
         ));
     }
-    let form = || format!("`{text}` is no number of rows; choose 1 to {}", Window::ROWS_MAX);
+    let form = || {
+        format!(
+            "`{text}` is no number of rows; choose 1 to {}",
+            Window::ROWS_MAX
+        )
+    };
     text.replace('_', "").parse().map_err(|_| form())
 }
 
@@ -130,10 +134,18 @@ pub(super) fn parse_decay(how: &str, text: &str) -> Result<Decay, String> {
     let (in_range, form): (fn(f64) -> bool, _) = match how {
         "span" => (|span| span >= 1.0, "rows, 1 or more"),
         "com" => (|com| com >= 0.0, "rows, 0 or more"),
-        "alpha" => (|alpha| alpha > 0.0 && alpha <= 1.0, "a share above 0, at most 1"),
-        _ => (|rows| rows > 0.0, "rows above 0 (3), or a time (1d, 6h, 30m)"),
+        "alpha" => (
+            |alpha| alpha > 0.0 && alpha <= 1.0,
+            "a share above 0, at most 1",
+        ),
+        _ => (
+            |rows| rows > 0.0,
+            "rows above 0 (3), or a time (1d, 6h, 30m)",
+        ),
     };
-    let number = number.ok().filter(|&number| number.is_finite() && in_range(number));
+    let number = number
+        .ok()
+        .filter(|&number| number.is_finite() && in_range(number));
     let number = number.ok_or_else(|| format!("`{text}` is no {how}; write {form}"))?;
     Ok(Decay::Row(match how {
         "span" => 2.0 / (number + 1.0),

@@ -99,7 +99,7 @@ impl Plan {
                     plan.add_rolling(config, &group, time)?;
                 }
                 StepSpec::Series { step, place } => {
-                    plan.add_series((step, place), &mut specs, config, request)?;
+                    plan.add_series((step, place), &mut specs, config, time, request)?;
                 }
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
             }

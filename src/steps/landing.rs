@@ -205,7 +205,10 @@ mod tests {
         assert_eq!(landed[0].to_data(), landed[1].to_data());
         let dictionary = landed[0].as_dictionary::<Int32Type>();
         assert_eq!(dictionary.values(), &texts(vec![Some("b"), Some("a")]));
-        assert_eq!(dictionary.keys().iter().collect::<Vec<_>>(), [Some(0), Some(1), None, Some(0)]);
+        assert_eq!(
+            dictionary.keys().iter().collect::<Vec<_>>(),
+            [Some(0), Some(1), None, Some(0)]
+        );
     }
 
     #[test]

@@ -67,4 +67,3 @@ pub(in crate::steps) fn gather_times(array: &dyn Array, rows: &[u32], out: &mut 
         other => panic!("a time column of {other} got past the plan"),
     }
 }
-

@@ -56,9 +56,8 @@ fn subtract<T: Cell, D: Cell>(
     overflows: &mut Vec<u32>,
 ) -> ArrayRef {
     let (now, before) = (T::read(change.now), T::read(change.before));
-    let is_value = |nulls: Option<&NullBuffer>, row: usize| {
-        nulls.is_none_or(|nulls| nulls.is_valid(row))
-    };
+    let is_value =
+        |nulls: Option<&NullBuffer>, row: usize| nulls.is_none_or(|nulls| nulls.is_valid(row));
     let mut cells = Vec::with_capacity(change.rows.len());
     let valid = BooleanBuffer::collect_bool(change.rows.len(), |cell| {
         let row = change.rows[cell] as usize;

@@ -130,8 +130,8 @@ impl Weights for Moments {
         let weight = weight.unwrap_or(1.0 - old);
         let mean = self.mean.with(value, weight);
         let (moved, beyond) = (before - mean, value - mean);
-        self.variance = (old * (self.variance + moved * moved) + weight * (beyond * beyond))
-            / (old + weight);
+        self.variance =
+            (old * (self.variance + moved * moved) + weight * (beyond * beyond)) / (old + weight);
         self.weights += weight;
         self.squared_weights += weight * weight;
         if !adjust {
@@ -280,8 +280,6 @@ impl<W: Weights> KeyedState for State<W> {
 
     fn memory_bytes(&self) -> usize {
         let clock = self.clock.as_ref().map_or(0, Clock::memory_bytes);
-        clock
-            + self.states.capacity() * size_of::<W>()
-            + self.numbers.capacity() * size_of::<f64>()
+        clock + self.states.capacity() * size_of::<W>() + self.numbers.capacity() * size_of::<f64>()
     }
 }

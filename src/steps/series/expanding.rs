@@ -168,7 +168,9 @@ impl Kernel for Quantile {
                 self.heap_bytes = self.heap_bytes - before + halves.heap_bytes();
             }
             let quantile = halves.quantile(self.level);
-            results.iter_mut().for_each(|results| results.push(quantile));
+            results
+                .iter_mut()
+                .for_each(|results| results.push(quantile));
         }
     }
 
@@ -259,7 +261,10 @@ fn kernel(members: &[(usize, Expanding)]) -> Box<dyn Kernel> {
         Function::Last => one(|_, _| false),
         Function::Count => Box::new(Counts {
             counts: Vec::new(),
-            rows_min: members.iter().map(|(_, member)| member.min_samples).collect(),
+            rows_min: members
+                .iter()
+                .map(|(_, member)| member.min_samples)
+                .collect(),
         }),
         Function::Quantile(level) => quantile(level),
         Function::Median => quantile(0.5),
@@ -279,11 +284,12 @@ impl KeyedState for State {
         gather_numbers(batch.column(self.plan.slot), rows, &mut self.numbers);
         cover(&mut self.counts, keys, 0);
         self.samples.clear();
-        self.samples.extend(keys.iter().zip(&self.numbers).map(|(&key, number)| {
-            let count = &mut self.counts[key as usize];
-            *count += u64::from(number.is_finite());
-            *count
-        }));
+        self.samples
+            .extend(keys.iter().zip(&self.numbers).map(|(&key, number)| {
+                let count = &mut self.counts[key as usize];
+                *count += u64::from(number.is_finite());
+                *count
+            }));
         let rows = Rows {
             keys,
             numbers: &self.numbers,

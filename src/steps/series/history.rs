@@ -121,7 +121,10 @@ impl<C: Copy + Default + Send> History<C> {
     #[cold]
     fn grow(&mut self, key: u32) {
         let ring = self.rings[key as usize];
-        let cells: Vec<Option<C>> = (1..=ring.held).rev().map(|back| self.get(key, back)).collect();
+        let cells: Vec<Option<C>> = (1..=ring.held)
+            .rev()
+            .map(|back| self.get(key, back))
+            .collect();
         self.classes[ring.class as usize].free.push(ring.index);
         let class = ring.class + 1;
         let next = &mut self.classes[class as usize];
@@ -241,7 +244,8 @@ impl<C: Copy + Default + Send> Past<C> for History<C> {
 
     fn memory_bytes(&self) -> usize {
         let classes = self.classes.iter().map(|class| {
-            class.cells.capacity() * size_of::<C>() + class.is_value.capacity()
+            class.cells.capacity() * size_of::<C>()
+                + class.is_value.capacity()
                 + class.free.capacity() * 4
         });
         classes.sum::<usize>() + self.rings.capacity() * size_of::<Ring>()

@@ -164,10 +164,7 @@ impl Step for Along {
     }
 
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared> {
-        let is_fitted = matches!(
-            self.plan.specs[0].series,
-            Series::Lead(_) | Series::Rank(_)
-        );
+        let is_fitted = matches!(self.plan.specs[0].series, Series::Lead(_) | Series::Rank(_));
         Ok(match fitted {
             Some(Fitted::Shards(shards)) => Prepared::Keyed(Arc::new(Self {
                 plan: Arc::clone(&self.plan),
@@ -182,7 +179,10 @@ impl Step for Along {
 impl KeyedStep for Along {
     fn state(&self, shard: usize) -> Box<dyn KeyedState> {
         let plan = Arc::clone(&self.plan);
-        let fitted = self.fitted.as_ref().map(|shards| Arc::clone(&shards[shard]));
+        let fitted = self
+            .fitted
+            .as_ref()
+            .map(|shards| Arc::clone(&shards[shard]));
         match plan.specs[0].series {
             Series::Lag(_) | Series::Diff(_) | Series::PercentChange(_) => shift::state(plan),
             Series::Lead(periods) => lead::state(plan, periods, fitted),

@@ -39,9 +39,12 @@ pub fn series(
             Series::Count => Some(at as f64),
             Series::Rank(rank) => place(*rank, cells, row, &rows),
             Series::Ewm(ewm) => weigh(ewm, cells, &rows[..=at], times),
-            Series::Expanding(expanding) => {
-                expand(expanding.function, expanding.min_samples, cells, &rows[..=at])
-            }
+            Series::Expanding(expanding) => expand(
+                expanding.function,
+                expanding.min_samples,
+                cells,
+                &rows[..=at],
+            ),
             Series::Session(gap) => {
                 let times = times.expect("sessions come with times");
                 times[row]?;
@@ -95,7 +98,11 @@ fn place(rank: Rank, cells: &[Option<f64>], row: usize, rows: &[usize]) -> Optio
         Ties::Dense => distinct.len(),
         _ => values().count(),
     };
-    Some(if rank.share { place / all as f64 } else { place })
+    Some(if rank.share {
+        place / all as f64
+    } else {
+        place
+    })
 }
 
 /// The last of `rows`, each value weighed by its age.
@@ -140,7 +147,10 @@ fn weigh(
     let weights = weights(ewm, &values);
     let sum: f64 = weights.iter().sum();
     let pairs = || values.iter().zip(&weights);
-    let mean = pairs().map(|((value, _), weight)| value * weight).sum::<f64>() / sum;
+    let mean = pairs()
+        .map(|((value, _), weight)| value * weight)
+        .sum::<f64>()
+        / sum;
     let squares = pairs().map(|((value, _), weight)| (value - mean) * (value - mean) * weight);
     let biased = squares.sum::<f64>() / sum;
     let squared: f64 = weights.iter().map(|weight| weight * weight).sum();
@@ -202,7 +212,10 @@ mod tests {
         let keys = [0, 0, 0, 1, 0];
         let make = |made: Series| series(&made, &cells, &keys, None);
         assert_eq!(make(Series::Lag(2)), [None, None, Some(1.0), None, None]);
-        assert_eq!(make(Series::Lead(1)), [None, Some(3.0), Some(3.0), None, None]);
+        assert_eq!(
+            make(Series::Lead(1)),
+            [None, Some(3.0), Some(3.0), None, None]
+        );
         assert_eq!(make(Series::Diff(2)), [None, None, Some(2.0), None, None]);
         let sums = [Some(1.0), None, Some(4.0), Some(10.0), Some(7.0)];
         assert_eq!(make(Series::Running(Running::Sum)), sums);

@@ -206,7 +206,8 @@ impl<const LARGEST: bool> KeyedState for TextExtreme<LARGEST> {
         }
         if self.arena.is_wasteful() {
             let best = &mut self.best;
-            self.arena.compact(|keep| best.iter_mut().flatten().for_each(keep));
+            self.arena
+                .compact(|keep| best.iter_mut().flatten().for_each(keep));
         }
         let results: ArrayRef = Arc::new(results.finish());
         Ok(ShardColumns::Typed(vec![results]))

@@ -190,13 +190,17 @@ impl<P: Past<TextRef>> KeyedState for TextShift<P> {
                 self.arena.forget(forgotten);
             }
         }
-        let before = before.iter_mut().map(|texts| Arc::new(texts.finish()) as ArrayRef);
+        let before = before
+            .iter_mut()
+            .map(|texts| Arc::new(texts.finish()) as ArrayRef);
         let before: Vec<_> = before.collect();
         let specs = self.plan.specs.iter();
-        let columns = specs.map(|spec| Arc::clone(&before[periods_of(&self.periods, &spec.series)]));
+        let columns =
+            specs.map(|spec| Arc::clone(&before[periods_of(&self.periods, &spec.series)]));
         if self.arena.is_wasteful() {
             let past = &mut self.past;
-            self.arena.compact(|keep| past.for_each(&mut |text| keep(text)));
+            self.arena
+                .compact(|keep| past.for_each(&mut |text| keep(text)));
         }
         Ok(ShardColumns::Typed(columns.collect()))
     }

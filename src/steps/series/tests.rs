@@ -46,7 +46,14 @@ fn plan(
         output: 2 + index,
     });
     let takes_column = all[0].takes_column().then_some(0);
-    Along::new(specs.collect(), takes_column, Some(1), conduct, &schema, "test")
+    Along::new(
+        specs.collect(),
+        takes_column,
+        Some(1),
+        conduct,
+        &schema,
+        "test",
+    )
 }
 
 /// Rows, by shard: their indices and the dense ids of their keys.
@@ -161,7 +168,13 @@ fn any_series() -> impl Strategy<Value = Vec<Series>> {
         _ => Series::PercentChange(periods),
     });
     let running = prop::sample::select(vec![Running::Sum, Running::Max, Running::Min]);
-    let ties = vec![Ties::Average, Ties::Min, Ties::Max, Ties::First, Ties::Dense];
+    let ties = vec![
+        Ties::Average,
+        Ties::Min,
+        Ties::Max,
+        Ties::First,
+        Ties::Dense,
+    ];
     let rank = (prop::sample::select(ties), any::<bool>(), any::<bool>());
     let rank = rank.prop_map(|(ties, descending, share)| Rank {
         ties,
@@ -236,7 +249,11 @@ fn any_rows() -> impl Strategy<Value = Vec<Row>> {
         2 => -1e3..1e3,
         1 => prop::sample::select(vec![0.0, 1e16, -1e16]),
     ];
-    let row = (0..5_u32, prop::option::weighted(0.9, 0..6_i64), prop::option::weighted(0.8, value));
+    let row = (
+        0..5_u32,
+        prop::option::weighted(0.9, 0..6_i64),
+        prop::option::weighted(0.8, value),
+    );
     prop::collection::vec(row, 0..50)
 }
 
@@ -339,7 +356,9 @@ fn in_types(cells: &[Option<i64>]) -> Vec<(DataType, ArrayRef)> {
         precision: 5,
         scale: 2,
     };
-    let hundreds = cells.iter().map(|cell| cell.map(|cell| i128::from(cell) * 100));
+    let hundreds = cells
+        .iter()
+        .map(|cell| cell.map(|cell| i128::from(cell) * 100));
     let hundreds = Decimal128Array::from_iter(hundreds).with_data_type(decimal.to_arrow());
     let days = cells.iter().map(|cell| cell.map(|cell| cell as i32));
     let texts: Vec<Option<String>> = { cells.iter() }
@@ -369,12 +388,16 @@ fn as_numbers(array: &ArrayRef) -> Vec<Option<f64>> {
     match array.data_type() {
         ArrowType::Decimal128(..) => {
             let cells = array.as_primitive::<Decimal128Type>().iter();
-            cells.map(|cell| cell.map(|cell| cell as f64 / 100.0)).collect()
+            cells
+                .map(|cell| cell.map(|cell| cell as f64 / 100.0))
+                .collect()
         }
         ArrowType::Utf8 | ArrowType::Dictionary(..) => {
             let texts = arrow::compute::cast(array, &ArrowType::Utf8).unwrap();
             let texts = texts.as_string::<i32>().iter();
-            texts.map(|text| text.map(|text| text.parse().unwrap())).collect()
+            texts
+                .map(|text| text.map(|text| text.parse().unwrap()))
+                .collect()
         }
         ArrowType::Float64 => numbers(array),
         ArrowType::Date32 => {
@@ -404,11 +427,7 @@ fn overflows_are_null_and_counted_or_end_the_run() {
             vec![None, Some(1 - i64::MAX), Some(-3), Some(i64::MIN + 2)],
             0,
         ),
-        (
-            Series::Diff(3),
-            vec![None, None, None, None],
-            1,
-        ),
+        (Series::Diff(3), vec![None, None, None, None], 1),
     ] {
         let step = plan(&[series], DataType::Int64, DataType::Date, CONDUCT).unwrap();
         let (results, effect) = run(&step, [&cells, &cells], &[0; 4], 1, &[3]).unwrap();
@@ -423,7 +442,10 @@ fn overflows_are_null_and_counted_or_end_the_run() {
         let result = run(&step, [&cells, &cells], &[0; 4], 1, &[3]);
         assert_eq!(result.is_err(), count > 0, "{series:?}");
         if let Err(error) = result {
-            assert!(error.to_string().contains("does not fit its type"), "{error}");
+            assert!(
+                error.to_string().contains("does not fit its type"),
+                "{error}"
+            );
         }
     }
 }
@@ -488,7 +510,10 @@ fn a_late_row_ends_the_run_or_counts_as_the_latest() {
     let session = [Series::Session(10)];
     let step = plan(&session, DataType::Int64, NANOSECONDS, CONDUCT).unwrap();
     let error = run(&step, [&times, &times], &[0; 5], 1, &[2]).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::OutOfOrder { row: 0, .. }), "{error}");
+    assert!(
+        matches!(error.kind(), ErrorKind::OutOfOrder { row: 0, .. }),
+        "{error}"
+    );
     let trust = Conduct {
         order: Order::Trust,
         ..CONDUCT
@@ -527,7 +552,12 @@ fn a_fit_that_may_not_hold_its_values_says_so() {
 fn a_step_reads_what_it_needs() {
     let step = plan(&[Series::Count], DataType::Int64, DataType::Date, CONDUCT).unwrap();
     assert_eq!((step.reads(), step.writes()), (vec![], vec![2]));
-    let session = plan(&[Series::Session(1)], DataType::Int64, DataType::Date, CONDUCT);
+    let session = plan(
+        &[Series::Session(1)],
+        DataType::Int64,
+        DataType::Date,
+        CONDUCT,
+    );
     assert_eq!(session.unwrap().reads(), [1]);
     let both = [Series::Lag(1), Series::Diff(1)];
     let lags = plan(&both, DataType::Int64, DataType::Date, CONDUCT).unwrap();

@@ -83,7 +83,10 @@ mod tests {
                 arena.compact(|keep| last.iter_mut().flatten().for_each(keep));
             }
             largest = largest.max(arena.memory_bytes());
-            assert_eq!(arena.get(text.clone_of(&last, row)), format!("text {row} ä"));
+            assert_eq!(
+                arena.get(text.clone_of(&last, row)),
+                format!("text {row} ä")
+            );
         }
         assert!(largest < 1 << 18, "{largest}");
         let texts: Vec<&str> = last.iter().flatten().map(|text| arena.get(*text)).collect();

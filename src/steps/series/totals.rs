@@ -87,10 +87,12 @@ impl Totals {
     /// The sum of `key`.
     pub(super) fn total(&mut self, key: u32) -> Total<'_> {
         let Pair { high, low } = self.pairs[key as usize];
-        match self.exact.get_mut(&key) {
-            Some(exact) if low.is_nan() => Total::Exact(exact),
-            _ => Total::Pair { high, low },
+        if low.is_nan()
+            && let Some(exact) = self.exact.get_mut(&key)
+        {
+            return Total::Exact(exact);
         }
+        Total::Pair { high, low }
     }
 
     /// Memory held, in bytes.
@@ -170,7 +172,11 @@ mod tests {
         totals.cover(&[0, 1]);
         totals.add(0, f64::MAX);
         assert_eq!(totals.add(0, f64::MAX).sum(), f64::INFINITY);
-        assert_eq!(totals.add(0, -f64::MAX).sum(), f64::MAX, "only the result was beyond");
+        assert_eq!(
+            totals.add(0, -f64::MAX).sum(),
+            f64::MAX,
+            "only the result was beyond"
+        );
         assert_eq!(totals.add(0, f64::INFINITY).sum(), f64::INFINITY);
         assert_eq!(totals.add(0, 1.0).sum(), f64::INFINITY);
         assert!(totals.add(0, f64::NEG_INFINITY).sum().is_nan());

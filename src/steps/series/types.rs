@@ -16,9 +16,9 @@ pub fn output_type(series: &Series, input: Option<&Column>) -> Result<DataType, 
     };
     let numbers = || of_numbers(series, input);
     Ok(match series {
-        Series::Lag(_)
-        | Series::Lead(_)
-        | Series::Running(Running::Max | Running::Min) => input.data_type.clone(),
+        Series::Lag(_) | Series::Lead(_) | Series::Running(Running::Max | Running::Min) => {
+            input.data_type.clone()
+        }
         Series::Diff(_) => match input.data_type {
             DataType::Int64 | DataType::Date | DataType::Timestamp { .. } => DataType::Int64,
             DataType::Decimal { precision, scale } => DataType::Decimal {
