@@ -8,6 +8,8 @@
 //!           Chunk    Fields   Batch             Batch ─▶ Batch                      Parts
 //! ```
 //!
+//! What does not fit into memory goes through `spill`, which stands beside `base`, below the rooms.
+//!
 //! Files of CSV go this way; the typed rows of a Parquet file go from `input` straight to `decode`.
 
 pub mod base;
@@ -18,6 +20,7 @@ pub mod input;
 pub mod output;
 pub mod pipeline;
 pub mod report;
+pub mod spill;
 pub mod steps;
 
 pub use base::{Error, ErrorKind, Result};

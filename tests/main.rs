@@ -18,6 +18,8 @@ mod expected;
 mod expressions;
 mod full_disk;
 mod interrupted;
+mod join;
+mod long_fields;
 mod memory;
 mod parquet_input;
 mod plan;

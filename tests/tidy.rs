@@ -12,8 +12,9 @@ use source::Source;
 /// `pipeline` may import everything, and only it may import the rooms inside `steps`.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("base", &[]),
+    ("spill", &["base"]),
     ("config", &["base"]),
-    ("input", &["base"]),
+    ("input", &["base", "spill"]),
     (
         "csv",
         &[
@@ -36,9 +37,11 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "csv::unquote",
         ],
     ),
-    ("steps", &["base"]),
+    ("steps", &["base", "spill", "steps::key::SortedKeys"]),
+    ("steps::dedup", &["base", "spill", "steps", "steps::key"]),
     ("steps::expr", &["base", "steps"]),
     ("steps::impute", &["base", "steps"]),
+    ("steps::join", &["base", "steps", "steps::key"]),
     ("steps::key", &["base", "steps"]),
     (
         "steps::landing",
@@ -121,8 +124,9 @@ const WORDS: &[(&[&str], &[&str], &str)] = &[
             "src/input/",
             "src/output/",
             "src/report/",
+            "src/spill/",
         ],
-        "only src/input, src/output and src/report touch files, and src/config/file.rs the one \
+        "only src/input, src/output, src/report and src/spill touch files, and src/config/file.rs the one \
          that --config names",
     ),
 ];

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use chunketl::Result;
 use chunketl::input::{Intake, Source};
+use chunketl::spill::TempSpace;
 
 /// `text` in every format that is unpacked, as one member, frame or stream.
 pub(crate) fn packed(text: &[u8]) -> [(&'static str, Vec<u8>); 5] {
@@ -86,8 +87,6 @@ fn open(dir: &Path, content: &[u8]) -> Result<Source> {
     // A file of its own: one that is written to again changes under its source.
     let mut file = tempfile::NamedTempFile::new_in(dir).expect("a temporary file");
     file.write_all(content).expect("written");
-    let intake = Intake::new(dir)
-        .temp_bytes_max(Some(1 << 20))
-        .unpack_bytes_max(8 << 20);
+    let intake = Intake::new(TempSpace::new(dir, Some(1 << 20)).into()).unpack_bytes_max(8 << 20);
     intake.open(file.path(), &mut |_| Ok(()))
 }

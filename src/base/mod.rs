@@ -9,6 +9,7 @@ mod comparison;
 mod dialect;
 mod error;
 mod flaws;
+mod join;
 pub mod masks;
 mod method;
 mod names;
@@ -22,11 +23,14 @@ mod value;
 mod window;
 
 pub use batch::Batch;
-pub use choice::{Compression, InvalidBytes, Mode, Order, Progress, SchemaDrift, TooFew, TooMany};
+pub use choice::{
+    Compression, InvalidBytes, KeepRow, Mode, Order, Progress, SchemaDrift, TooFew, TooMany,
+};
 pub use comparison::Comparison;
 pub use dialect::{Dialect, Keep, Known, LineEnd, Prefix, Quoting};
 pub use error::{Error, ErrorKind, Result};
 pub use flaws::Flaws;
+pub use join::{Direction, Duplicates, JoinHow};
 pub use method::{Method, Statistic};
 pub use names::{nearest, unknown};
 pub use notation::{Grouping, Notation, unit_before, unit_behind};

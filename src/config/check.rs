@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::columns::{choose_columns, left_out};
-use super::{Config, RowStep, SeriesStep, StepSpec};
+use super::{Config, JoinSpec, RowStep, SeriesStep, StepSpec};
 use crate::base::{Error, Result};
 
 /// Checks every column that `config` names against the input's columns, `header`, of which some may
@@ -58,6 +58,12 @@ pub fn check_columns(config: &Config, header: &[String]) -> Result<()> {
                 }
                 columns.add(name);
             }
+            StepSpec::Dedup { dedup, place } => {
+                for column in &dedup.by {
+                    columns.find(column, || place.clone())?;
+                }
+            }
+            StepSpec::Join { join, place } => columns.join(join, place)?,
             StepSpec::Series { step, place } => columns.with(step, place)?,
             StepSpec::Row { step, place } => columns.after(step, place)?,
         }
@@ -89,6 +95,27 @@ impl<'a> Columns<'a> {
         if self.known.insert(name) {
             self.columns.push(name);
         }
+    }
+
+    /// The columns behind `join`, which was asked for at `place`.
+    fn join(&mut self, join: &'a JoinSpec, place: &str) -> Result<()> {
+        let keys = join.on.iter().map(|(main, _)| main);
+        let time = join.asof.iter().map(|asof| &asof.time);
+        for column in keys.chain(time) {
+            self.find(column, || place.to_owned())?;
+        }
+        for (column, name) in &join.added {
+            if self.known.contains(name.as_str()) {
+                let message = format!(
+                    "there is a column `{name}` already; call the one of {} otherwise: rename = \
+                     {{ {column} = \"…\" }}, or all of them: prefix = \"…\"",
+                    join.with
+                );
+                return Err(Error::usage(place, message));
+            }
+            self.add(name);
+        }
+        Ok(())
     }
 
     /// The columns and the one that `step`, which was asked for at `place`, makes.

@@ -10,14 +10,18 @@ mod builder;
 mod check;
 mod choice;
 mod columns;
+mod dedup;
+mod dialect;
 mod dtype;
 mod file;
+mod join;
 mod layout;
 mod names;
 mod nulls;
 mod quantity;
 mod resolve;
 mod row;
+mod schema;
 mod series;
 mod step;
 
@@ -28,16 +32,20 @@ pub use builder::Builder;
 pub use check::check_columns;
 pub use choice::{Infer, OnBadRow, SkipSpace};
 pub use columns::{Chosen, choose_columns};
+pub use dedup::DedupSpec;
 pub use dtype::DtypeSpec;
 use encoding_rs::Encoding;
+pub use join::{AsofSpec, JoinSpec};
 pub use nulls::NullValues;
 pub use quantity::RejectsMax;
 pub use row::{CutSpec, RowStep};
+pub use schema::schema;
 pub use series::SeriesStep;
 pub use step::StepSpec;
 
 pub use crate::base::{
-    Compression, InvalidBytes, LineEnd, Mode, Order, Progress, SchemaDrift, TooFew, TooMany,
+    Compression, Direction, Duplicates, InvalidBytes, JoinHow, KeepRow, LineEnd, Mode, Order,
+    Progress, SchemaDrift, TooFew, TooMany,
 };
 use crate::base::{Dialect, Known, Repair, Result};
 
@@ -126,10 +134,10 @@ pub struct Config {
     pub memory_limit: Option<u64>,
     /// Rows of a chunk; `None` to let the planner choose.
     pub chunk_rows: Option<usize>,
-    /// Where text is kept that cannot be read in place; `None` for the system's temporary
-    /// directory.
+    /// Where text is kept that cannot be read in place, and state that memory has no room for;
+    /// `None` for the system's temporary directory.
     pub temp_dir: Option<PathBuf>,
-    /// The most room that such text may take, in bytes; `None` for a share of what is free.
+    /// The most room that both may take, in bytes; `None` for a share of what is free.
     pub temp_bytes_max: Option<u64>,
     /// When progress is shown.
     pub progress: Progress,

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use super::dedup::DedupSpec;
+use super::join::JoinSpec;
 use super::names;
 use super::row::RowStep;
 use super::series::SeriesStep;
@@ -30,6 +32,20 @@ pub enum StepSpec {
         /// The new column's name.
         name: String,
     },
+    /// Remove rows that are the same in some columns.
+    Dedup {
+        /// Which, and what stays.
+        dedup: DedupSpec,
+        /// Where it was asked for: a flag, or a key and its line.
+        place: String,
+    },
+    /// Look rows up in a small table.
+    Join {
+        /// Which table, and how.
+        join: Box<JoinSpec>,
+        /// Where it was asked for: a flag, or a key and its line.
+        place: String,
+    },
     /// Make a new column along the rows of each key.
     Series {
         /// What.
@@ -55,6 +71,12 @@ impl StepSpec {
             other => other.to_string(),
         };
         Self::Row { step, place }
+    }
+
+    /// A join asked for at `place`.
+    pub(super) fn join(join: JoinSpec, place: String) -> Self {
+        let join = Box::new(join);
+        Self::Join { join, place }
     }
 
     /// A step along the rows of each key that a call asks for.
@@ -143,6 +165,9 @@ impl fmt::Display for StepSpec {
                 }
                 write!(f, ":{name}")
             }
+            Self::Dedup { dedup, .. } => write!(f, "--{dedup}"),
+            Self::Join { join, .. } if join.is_plain() => write!(f, "--{join}"),
+            Self::Join { join, .. } => join.fmt(f),
             Self::Series { step, .. } => step.fmt(f),
             Self::Row { step, .. } => match step {
                 RowStep::Filter(_) | RowStep::Derive { .. } => write!(f, "--{step}"),

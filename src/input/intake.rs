@@ -9,7 +9,7 @@ use std::io::{Seek, stdin};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use encoding_rs::{Encoding, UTF_8};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -20,13 +20,13 @@ use super::feed::{Feed, Raw, Watch};
 use super::format::{Format, HEAD_BYTES, foreign};
 use super::source::{Reading, Source, State};
 use super::spool::{Spooled, Spooling};
-use super::temp::{TempFile, TempSpace};
 use crate::base::{Error, ErrorKind, InvalidBytes, Position, Result};
+use crate::spill::{TempFile, TempSpace};
 
 /// How sources are taken in, and the room they share for temporary files.
 #[derive(Debug)]
 pub struct Intake {
-    space: TempSpace,
+    space: Arc<TempSpace>,
     memory_bytes_max: usize,
     encoding: Option<&'static Encoding>,
     invalid_bytes: InvalidBytes,
@@ -40,22 +40,15 @@ impl Intake {
     /// The most memory that unpacking one file may take, whatever else there is.
     pub const UNPACK_BYTES_MAX: usize = 256 << 20;
 
-    /// Encodings are found out, and temporary files in `temp_dir` leave a tenth of its free room.
-    pub fn new(temp_dir: &Path) -> Self {
+    /// Encodings are found out, and temporary files go to `space`.
+    pub fn new(space: Arc<TempSpace>) -> Self {
         Self {
-            space: TempSpace::new(temp_dir, None),
+            space,
             memory_bytes_max: Self::UNPACK_BYTES_MAX,
             encoding: None,
             invalid_bytes: InvalidBytes::default(),
             text_bytes_max: u64::MAX,
         }
-    }
-
-    /// Temporary files of all sources together take at most `bytes_max` bytes, if that is set.
-    #[must_use]
-    pub fn temp_bytes_max(mut self, bytes_max: Option<u64>) -> Self {
-        self.space.set_bytes_max(bytes_max);
-        self
     }
 
     /// Unpacking one file takes at most `bytes_max` bytes of memory.
@@ -129,7 +122,7 @@ impl Intake {
     ///
     /// # Errors
     /// Where there can be no temporary file.
-    pub fn draft(&self) -> Result<Draft<'_>> {
+    pub fn draft(&self) -> Result<Draft> {
         Ok(Draft {
             file: self.space.file()?,
         })
@@ -274,17 +267,18 @@ impl Intake {
 
 /// A text that becomes a source, in a temporary file.
 #[derive(Debug)]
-pub struct Draft<'i> {
-    file: TempFile<'i>,
+pub struct Draft {
+    file: TempFile,
 }
 
-impl Draft<'_> {
+impl Draft {
     /// Appends `bytes`.
     ///
     /// # Errors
     /// [`ErrorKind::TempLimit`] and [`ErrorKind::TempFull`] where there is no room for them.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write(bytes)
+        self.file.write(bytes)?;
+        Ok(())
     }
 
     /// The source, which users know as `path`; `why` says why it is text in UTF-8.

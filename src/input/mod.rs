@@ -25,7 +25,6 @@ mod sample;
 mod source;
 mod split;
 mod spool;
-mod temp;
 mod transcode;
 mod unpack;
 

@@ -17,6 +17,7 @@ use super::encoding::Verdict;
 use super::intake::Intake;
 use super::map::Map;
 use crate::base::{Error, ErrorKind, Position, Result};
+use crate::spill::TempSpace;
 
 /// One input file or stream, held open and its text mapped into memory until dropped.
 pub struct Source {
@@ -118,7 +119,7 @@ impl Source {
         temp_dir: &Path,
         spooled: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<Self> {
-        Intake::new(temp_dir).open(path, spooled)
+        Intake::new(TempSpace::new(temp_dir, None).into()).open(path, spooled)
     }
 
     /// Maps `file`, whose text is in UTF-8 if `reading` says so.

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use encoding_rs::{Encoding, UTF_8};
 
@@ -15,11 +16,10 @@ use super::columnar;
 use super::encoding::{self, Verdict};
 use super::feed::{Feed, Watch};
 use super::format::{Format, foreign};
-use super::lines::count_newlines;
-use super::temp::{TempFile, TempSpace};
 use super::transcode::Transcoder;
 use super::unpack::{is_cut_short, is_too_large, unpack};
-use crate::base::{Error, ErrorKind, InvalidBytes, Position, Result};
+use crate::base::{Error, ErrorKind, InvalidBytes, LineEnd, Position, Result};
+use crate::spill::{TempFile, TempSpace};
 
 /// First bytes of a text that its encoding is told by where that can be.
 const HEAD_BYTES: usize = 256 * 1024;
@@ -34,7 +34,7 @@ pub(super) struct Spooling<'a> {
     /// What the user knows the source as.
     pub(super) path: &'a Path,
     /// Where the text goes.
-    pub(super) space: &'a TempSpace,
+    pub(super) space: &'a Arc<TempSpace>,
     /// What the bytes are packed in.
     pub(super) format: Option<Format>,
     /// The most memory that unpacking may take.
@@ -77,8 +77,8 @@ impl Spooling<'_> {
     /// the data is damaged, cut short, or holds no text; [`ErrorKind::UnpackMemory`],
     /// [`ErrorKind::TempLimit`] and [`ErrorKind::TempFull`] where it is too large.
     pub(super) fn spool(&self, mut feed: Feed<'_, '_>, watch: &Watch<'_>) -> Result<Spooled> {
-        let mut file = self.space.file()?;
-        let done = self.fill(&mut feed, watch, &mut file);
+        let file = self.space.file()?;
+        let done = self.fill(&mut feed, watch, &file);
         let filled = done.map_err(|failure| self.explain(failure, watch, &file))?;
         Ok(Spooled {
             file: file.finish(),
@@ -93,7 +93,7 @@ impl Spooling<'_> {
         &self,
         feed: &mut Feed<'_, '_>,
         watch: &Watch<'_>,
-        file: &mut TempFile<'_>,
+        file: &TempFile,
     ) -> Result<Filled, Failure> {
         let mut text: Box<dyn Read + '_> = match self.format {
             None => Box::new(feed),
@@ -133,7 +133,7 @@ impl Spooling<'_> {
             }
             left -= bytes.len() as u64;
             match &mut transcoder {
-                None => file.write(bytes)?,
+                None => _ = file.write(bytes)?,
                 Some(transcoder) => transcoder.push(bytes, bytes.is_empty(), file)?,
             }
             // A little compressed data can be a great deal of text.
@@ -201,7 +201,7 @@ impl Spooling<'_> {
         ErrorKind::Data { position, message }.into()
     }
 
-    fn explain(&self, failure: Failure, watch: &Watch<'_>, text: &TempFile<'_>) -> Error {
+    fn explain(&self, failure: Failure, watch: &Watch<'_>, text: &TempFile) -> Error {
         let error = match (watch.take_failure(), failure) {
             (Some(first), _) => return first,
             (None, Failure::Run(error)) => return error,
@@ -237,7 +237,7 @@ fn newlines(file: &File) -> u64 {
     let mut buffer = vec![0; READ_BYTES];
     let (mut at, mut lines) = (0, 0);
     while let Ok(read @ 1..) = file.read_at(&mut buffer, at) {
-        lines += count_newlines(&buffer[..read]);
+        lines += LineEnd::Lf.count(&buffer, 0..read);
         at += read as u64;
     }
     lines

@@ -5,8 +5,8 @@
 
 use encoding_rs::{Decoder, DecoderResult, Encoding};
 
-use super::temp::TempFile;
 use crate::base::{InvalidBytes, Result};
+use crate::spill::TempFile;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -48,12 +48,7 @@ impl Transcoder {
     ///
     /// # Errors
     /// Those of [`TempFile::write`].
-    pub(super) fn push(
-        &mut self,
-        mut bytes: &[u8],
-        is_last: bool,
-        text: &mut TempFile<'_>,
-    ) -> Result<()> {
+    pub(super) fn push(&mut self, mut bytes: &[u8], is_last: bool, text: &TempFile) -> Result<()> {
         loop {
             let end = self.buffer.len() - MARK_BYTES;
             let room = &mut self.buffer[self.filled..end];
@@ -86,8 +81,10 @@ impl Transcoder {
 mod tests {
     use std::os::unix::fs::FileExt;
 
-    use super::super::temp::TempSpace;
+    use std::sync::Arc;
+
     use super::*;
+    use crate::spill::TempSpace;
 
     /// `bytes` in UTF-8, pushed in pieces of `piece` bytes, and the malformed sequences.
     fn transcoded(
@@ -97,13 +94,13 @@ mod tests {
         invalid_bytes: InvalidBytes,
     ) -> (Vec<u8>, u64) {
         let encoding = Encoding::for_label(label.as_bytes()).expect("a known label");
-        let space = TempSpace::new(&std::env::temp_dir(), None);
-        let mut file = space.file().expect("a temporary file");
+        let space = Arc::new(TempSpace::new(&std::env::temp_dir(), None));
+        let file = space.file().expect("a temporary file");
         let mut transcoder = Transcoder::new(encoding, invalid_bytes);
         for piece in bytes.chunks(piece) {
-            transcoder.push(piece, false, &mut file).expect("room");
+            transcoder.push(piece, false, &file).expect("room");
         }
-        transcoder.push(b"", true, &mut file).expect("room");
+        transcoder.push(b"", true, &file).expect("room");
         let mut text = vec![0; file.bytes() as usize];
         file.finish().read_exact_at(&mut text, 0).expect("readable");
         (text, transcoder.malformed())

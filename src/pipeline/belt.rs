@@ -477,9 +477,13 @@ impl Belt {
                 if again {
                     self.send(&self.keyed.0, Task::Lane { stage, lane }, worker)?;
                 }
-                match outcome? {
-                    Some(travel) => self.advance(travel, worker),
-                    None => Ok(()),
+                match outcome {
+                    Ok(Some(travel)) => self.advance(travel, worker),
+                    Ok(None) => Ok(()),
+                    Err(reason) => {
+                        self.call_off(reason);
+                        Ok(())
+                    }
                 }
             }
         }

@@ -17,7 +17,7 @@ use super::header::Names;
 use crate::base::{
     Column, DataType, Dialect, Error, ErrorKind, Origin, Position, Quoting, Repair, Result,
 };
-use crate::config::Infer;
+use crate::config::{Config, Infer};
 use crate::csv::{Indexer, Splitter, read_record, resync};
 use crate::decode::{Declared, Inference, Inferred, NullTokens};
 use crate::input::{RecordSplit, Source, SplitLimits, Stop, sample_ranges};
@@ -139,6 +139,21 @@ pub(crate) fn differs(
             with.path().display().to_string().escape_debug()
         ),
     )
+}
+
+/// `names` as columns have them, and for each the type that `config` declares.
+pub(crate) fn declared(
+    config: &Config,
+    names: &[String],
+) -> (Vec<Arc<str>>, Vec<Option<Declared>>) {
+    let declared = names.iter().map(|name| {
+        let mut dtypes = config.dtypes.iter();
+        let (_, spec) = dtypes.find(|(column, _)| column == name)?;
+        let format = spec.format.as_deref().map(Arc::from);
+        Some((spec.data_type.clone(), format))
+    });
+    let shared = names.iter().map(|name| name.as_str().into());
+    (shared.collect(), declared.collect())
 }
 
 /// What types are inferred from, and what calls a long look off.
@@ -348,7 +363,7 @@ impl Sampled<'_> {
             bytes_max: FULL_BYTES,
             record_bytes_max: HEADER_BYTES_MAX,
         };
-        let splitter = Splitter::new(self.format.dialect);
+        let splitter = Splitter::new(self.format.dialect).reading_on(self.format.fields);
         let at_a_time = at_a_time.min(2 * rayon::current_num_threads());
         let mut whole = empty();
         let mut next = Some(self.format.range.start);
@@ -357,7 +372,11 @@ impl Sampled<'_> {
             let mut ranges = Vec::with_capacity(at_a_time);
             let mut end = start;
             while let Some(at) = next.filter(|_| ranges.len() < at_a_time) {
-                let split = splitter.split(self.bytes(), at, &limits, &mut |_| {});
+                let mut released = at;
+                let split = splitter.split(self.bytes(), at, &limits, &mut |offset| {
+                    self.source.release(released..offset);
+                    released = offset;
+                });
                 whole.records += split.records as usize;
                 ranges.push(at..split.end);
                 (end, next) = match split.stop {

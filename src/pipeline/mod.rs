@@ -50,6 +50,7 @@ mod run;
 mod sampling;
 mod settle;
 mod share;
+mod side;
 mod sink;
 mod stages;
 mod tally;

@@ -5,8 +5,8 @@
 //! one's error is the run's, whichever was found out first.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -16,6 +16,7 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::config::Config;
 use crate::input::{self, Intake};
 use crate::report::{self, Progress, ProgressState, Refeed};
+use crate::spill::TempSpace;
 
 /// What is looked at where nothing is loaded, of a text that must be unpacked or transcoded first.
 pub(super) const SNIFFED_BYTES: u64 = 8 << 20;
@@ -36,8 +37,10 @@ pub(super) fn discover(config: &Config) -> Result<Vec<PathBuf>> {
 }
 
 /// What opening may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Room {
+    /// Where temporary files go.
+    pub(super) space: Arc<TempSpace>,
     /// Unpacking takes no more than half of this memory at any moment.
     pub(super) limit_bytes: usize,
     /// How much is wanted of texts that must be unpacked or transcoded, if not all.
@@ -45,11 +48,13 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// The memory that `config` grants, or most of the machine's.
+    /// The memory that `config` grants, or most of the machine's; and the temporary files it does.
     pub(super) fn new(config: &Config, beginning: Option<u64>) -> Self {
         let machine = report::machine_memory_bytes().unwrap_or(FALLBACK_MEMORY_BYTES) as usize;
         let granted = config.memory_limit.map(|bytes| bytes as usize);
+        let temp_dir = config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
         Self {
+            space: Arc::new(TempSpace::new(&temp_dir, config.temp_bytes_max)),
             limit_bytes: granted.unwrap_or(machine / 4 * 3),
             beginning,
         }
@@ -80,14 +85,12 @@ impl Arrivals<'_> {
 pub(super) fn sources(
     config: &Config,
     paths: &[PathBuf],
-    room: Room,
+    room: &Room,
     interrupted: &AtomicBool,
     progress: &mut Progress,
 ) -> Result<Vec<Opened>> {
     let at_a_time = config.threads.min(paths.len()).max(1);
-    let temp_dir = config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-    let intake = Intake::new(&temp_dir)
-        .temp_bytes_max(config.temp_bytes_max)
+    let intake = Intake::new(Arc::clone(&room.space))
         .unpack_bytes_max((room.limit_bytes / 2 / at_a_time).max(UNPACK_BYTES_MIN))
         .beginning(room.beginning)
         .encoding(config.encoding)

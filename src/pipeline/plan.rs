@@ -9,15 +9,19 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::side::Sides;
 use super::stages::Steps;
 use crate::base::{Column, Error, Origin, Result, Schema};
 use crate::config::{Config, StepSpec};
 use crate::decode::{NullTokens, check_format};
+use crate::report::JoinedTable;
 use crate::steps::Step;
 use crate::steps::expr::Settings;
 use crate::steps::impute::Impute;
 use crate::steps::rolling::{Rolling, RollingSpec};
 
+mod dedup;
+mod join;
 mod row;
 mod series;
 
@@ -40,20 +44,26 @@ pub(crate) struct Plan {
     names: Vec<Arc<str>>,
     /// For each slot that a step makes, how.
     made: Vec<String>,
+    /// The steps that look rows up in a table, and the table.
+    tables: Vec<(usize, JoinedTable)>,
 }
 
 /// What a plan is made for, beside its configuration.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Request {
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
     /// The most that a fit may hold, in bytes.
     pub(crate) fit_bytes_max: usize,
     /// What expressions have in common.
     pub(crate) expressions: Settings,
+    /// The steps of the plan, by their index, whose keys have turned out to outgrow memory.
+    pub(crate) outgrown: &'a BTreeSet<usize>,
+    /// The tables of joins.
+    pub(crate) sides: &'a Sides,
 }
 
 impl Plan {
     /// The plan of `config` over the columns `input`. Every column that `config` names is there.
-    pub(crate) fn new(config: &Config, input: &[Column], request: Request) -> Result<Self> {
+    pub(crate) fn new(config: &Config, input: &[Column], request: Request<'_>) -> Result<Self> {
         let schema = Schema {
             columns: input.to_vec(),
         };
@@ -71,9 +81,11 @@ impl Plan {
                 .map(|column| Arc::clone(&column.name))
                 .collect(),
             made: Vec::new(),
+            tables: Vec::new(),
             schema,
         };
         let mut specs = config.steps.iter().peekable();
+        let mut sides = 0..;
         while let Some(spec) = specs.next() {
             match spec {
                 StepSpec::Impute { column, method } => {
@@ -97,6 +109,11 @@ impl Plan {
                         group.push(next);
                     }
                     plan.add_rolling(config, &group, time)?;
+                }
+                StepSpec::Dedup { dedup, .. } => plan.add_dedup(dedup, &request),
+                StepSpec::Join { join, place } => {
+                    let side = sides.next().expect("there are numbers for all of them");
+                    plan.add_join(join, place, request.sides.get(side))?;
                 }
                 StepSpec::Series { step, place } => {
                     plan.add_series((step, place), &mut specs, config, time, request)?;

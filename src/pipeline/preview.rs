@@ -13,7 +13,8 @@ use crate::base::{Batch, Column, Result};
 use crate::config::Config;
 use crate::report::{BudgetTerm, PlanColumn, PlanPass, PlanReceipt, PlanStep};
 use crate::steps::{
-    Effect, Fitted, KeyedState, KeyedStep, LocalStep, Prepared, ShardColumns, ShardOutput, Step,
+    Effect, Fitted, KeyUse, KeyedState, KeyedStep, LocalStep, Prepared, ShardColumns, ShardOutput,
+    Step,
 };
 
 /// What a run of `config` over `table` would do; the inputs are not told yet.
@@ -68,21 +69,34 @@ fn planned(column: &Column, why: String) -> PlanColumn {
 
 fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
     let columns = &plan.schema.columns;
-    let steps = plan.steps.iter().zip(&plan.live).map(|(step, &is_needed)| {
+    let steps = plan.steps.iter().zip(&plan.live).enumerate();
+    let steps = steps.map(|(index, (step, &is_needed))| {
         let name = |slot: &usize| columns[*slot].name.to_string();
         let made = step.writes();
         let made = made.iter().map(|slot| &columns[*slot]);
         let how = match step.prepare(None)? {
             Prepared::Fit(_) => "fitted, then row by row",
-            Prepared::FitKeyed(_) => "fitted by key, then by key",
+            Prepared::FitKeyed(keyed) => match keyed.key_use() {
+                KeyUse::Spilt => {
+                    "fitted by key, then by key; keys that memory has no room for are spilled"
+                }
+                _ => "fitted by key, then by key",
+            },
             Prepared::Local(_) => "row by row",
-            Prepared::Keyed(_) => "by key, in file order",
+            Prepared::Keyed(keyed) => match keyed.key_use() {
+                KeyUse::Bounded => {
+                    "by key, in file order; keys that memory has no room for are spilled, in one \
+                     more pass"
+                }
+                _ => "by key, in file order",
+            },
         };
         Ok(PlanStep {
             label: step.label(),
             how: how.to_owned(),
             reads: step.reads().iter().map(name).collect(),
             writes: made.map(|column| planned(column, step.label())).collect(),
+            table: plan.table(index).cloned(),
             drops_rows: step.drops_rows(),
             is_needed,
         })
@@ -152,6 +166,10 @@ impl Step for Sketch {
 
     fn drops_rows(&self) -> bool {
         self.0.drops_rows()
+    }
+
+    fn key(&self) -> Option<&[usize]> {
+        self.0.key()
     }
 
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared> {

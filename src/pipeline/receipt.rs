@@ -147,13 +147,20 @@ fn input(source: &Source, counters: &SourceCounters) -> InputReceipt {
 /// What was understood of `source`.
 fn dialect(source: &Source, format: &SourceFormat) -> DialectReceipt {
     const LINES_MAX: usize = 20;
-    let bytes = source.bytes();
+    let (bytes, line_end) = (source.bytes(), format.dialect.line_end);
     let mut skipped = Vec::new();
     let mut lines = 0;
     for part in &format.skipped {
-        let first = input::line_number(source, part.range.start as u64);
-        let texts = bytes[part.range.clone()].split_inclusive(|byte| *byte == b'\n');
-        for (number, text) in (first..).zip(texts) {
+        let first = input::line_number(source, line_end, part.range.start as u64);
+        let part_bytes = &bytes[part.range.clone()];
+        let mut start = 0;
+        let ends = line_end.ends(part_bytes).chain([part_bytes.len()]);
+        for (number, end) in (first..).zip(ends) {
+            let text = &part_bytes[start..end];
+            if text.is_empty() {
+                break;
+            }
+            start = end;
             lines += 1;
             if skipped.len() < LINES_MAX {
                 skipped.push(SkippedLine::new(number, part.what.in_words(), text));
@@ -161,7 +168,7 @@ fn dialect(source: &Source, format: &SourceFormat) -> DialectReceipt {
         }
     }
     let tables = format.tables.iter().map(|table| TableReceipt {
-        line: input::line_number(source, table.range.start as u64),
+        line: input::line_number(source, line_end, table.range.start as u64),
         columns: table.fields,
         records: table.records,
         loaded: table.is_chosen,
@@ -337,7 +344,8 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
         .zip(&outcome.counters.steps)
         .zip(plan.fills.iter().zip(&plan.live));
     steps
-        .map(|(((step, fitted), counts), (fills, live))| {
+        .enumerate()
+        .map(|(index, (((step, fitted), counts), (fills, live)))| {
             let (exact, value) = match fitted {
                 Some(Fitted::Statistic { exact, value }) => (Some(exact.clone()), value.as_ref()),
                 _ => (None, None),
@@ -351,7 +359,12 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
                 filled_with,
                 cells_filled: counts.cells_filled,
                 rows_dropped: counts.rows_dropped,
+                rows_duplicate: counts.rows_duplicate,
+                table: plan.table(index).cloned(),
+                rows_matched: counts.rows_matched,
+                rows_unmatched: counts.rows_unmatched,
                 rows_without_time: counts.rows_without_time,
+                spilled_bytes: counts.spilled_bytes,
                 overflows: counts.flaws.overflows,
                 divisions_by_zero: counts.flaws.divisions_by_zero,
                 bad_arguments: counts.flaws.bad_arguments,

@@ -3,6 +3,7 @@
 //! In: a validated [`Config`]. Out: a [`Receipt`] and a published lake, or an error and a lake
 //! that is as it was. Invariant: nothing is published before every row is accounted for.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,33 +15,35 @@ use super::cancel::CalledOff;
 use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
-use super::fitting::{count_skipped, learn};
+use super::fitting::{Known, count_left, learn};
 use super::gate::Gates;
 use super::infer::{self, Looking, Table};
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Share};
 use super::layout::Layout;
 use super::open::{self, Room, check, pool};
 use super::passed::PassedOver;
-use super::plan::{self, Plan};
+use super::plan::{self, Plan, Request};
 use super::preview;
 use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
 use super::settle::Settled;
+use super::side::Sides;
 use super::sink::Sink;
-use super::stages::{self, PassPlan};
+use super::stages::{self, PassPlan, Stage};
 use super::tally::{Kept, Totals};
 use super::travel::Place;
 use super::worker::Timed;
 use crate::base::{DataType, Error, Result};
 use crate::config::{self, Config, OnBadRow};
-use crate::decode::{Declared, NullTokens, Widen};
+use crate::decode::{NullTokens, Widen};
 use crate::input::{Chunks, Outline, Source, SplitLimits};
 use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
 use crate::report::{
     self, Counters, PlanReceipt, Progress, ProgressState, Receipt, SniffReceipt, StageLatency,
 };
+use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
-use crate::steps::{Fit, Fitted};
+use crate::steps::{Fit, Fitted, KeyUse};
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -51,6 +54,8 @@ struct Run<'c> {
     sources: Vec<Arc<Source>>,
     paths: Vec<PathBuf>,
     formats: Formats,
+    /// The tables of joins.
+    sides: Sides,
     nulls: NullTokens,
     limit_bytes: usize,
     shards: usize,
@@ -64,6 +69,10 @@ struct Run<'c> {
     /// Where the last pass found its chunks.
     outline: Option<Outline>,
     expressions: Settings,
+    /// Where all temporary files go.
+    space: Arc<TempSpace>,
+    /// The steps of the plan whose keys outgrow their share of the memory, as far as is known.
+    outgrown: BTreeSet<usize>,
 }
 
 /// What one attempt comes to.
@@ -80,12 +89,13 @@ struct Attempt {
 pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Receipt> {
     let started = Instant::now();
     let paths = open::discover(config)?;
-    let adapted = refeed::adapt(config, &paths)?;
-    let config = &*adapted.config;
-    let mut run = open(&adapted, &paths, None, interrupted)?;
+    let mut adapted = refeed::adapt(config, &paths)?;
+    let sides = Sides::open(&mut adapted, interrupted)?;
+    let (config, read) = (&*adapted.config, sides.beside(&paths));
+    let mut run = open(&adapted, &paths, sides, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
     let stage = || -> Result<Staging> {
-        let mut staging = Staging::begin(&config.out, config.mode, &paths)?;
+        let mut staging = Staging::begin(&config.out, config.mode, &read)?;
         staging.retire(&paths)?;
         Ok(staging)
     };
@@ -153,7 +163,8 @@ pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Ve
     for path in open::discover(config)? {
         let paths = [path];
         let adapted = refeed::adapt(config, &paths)?;
-        let run = open(&adapted, &paths, Some(open::SNIFFED_BYTES), interrupted)?;
+        let beginning = Some(open::SNIFFED_BYTES);
+        let run = open(&adapted, &paths, Sides::default(), beginning, interrupted)?;
         let table = run.infer()?;
         for (index, source) in run.sources.iter().enumerate() {
             sniffed.push(receipt::sniffed(index, source, &run.formats, &table)?);
@@ -165,15 +176,16 @@ pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Ve
 /// Finds out what a run would do, without doing it.
 pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<PlanReceipt> {
     let paths = open::discover(config)?;
-    let adapted = refeed::adapt(config, &paths)?;
-    let config = &*adapted.config;
-    let run = open(&adapted, &paths, None, interrupted)?;
+    let mut adapted = refeed::adapt(config, &paths)?;
+    let sides = Sides::open(&mut adapted, interrupted)?;
+    let (config, read) = (&*adapted.config, sides.beside(&paths));
+    let run = open(&adapted, &paths, sides, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
     let table = run.infer()?;
-    let settled = Settled::new(config, &table, run.limit_bytes, run.expressions)?;
+    let settled = run.settle(&table)?;
     let schema = settled.plan.output_schema();
     let inputs = run.sources.iter().zip(&run.formats.sources);
-    let in_the_way = Staging::in_the_way(&config.out, config.mode, &paths, &schema);
+    let in_the_way = Staging::in_the_way(&config.out, config.mode, &read, &schema);
     Ok(PlanReceipt {
         inputs: inputs
             .map(|(source, format)| receipt::understood(source, format))
@@ -186,6 +198,7 @@ pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Pla
 fn open<'c>(
     adapted: &'c Adapted<'_>,
     paths: &[PathBuf],
+    sides: Sides,
     beginning: Option<u64>,
     interrupted: &Arc<AtomicBool>,
 ) -> Result<Run<'c>> {
@@ -193,7 +206,7 @@ fn open<'c>(
     let mut progress = Progress::new(config.progress, config.quiet);
     let room = Room::new(config, beginning);
     let now = report::now_us();
-    let opened = open::sources(config, paths, room, interrupted, &mut progress)?;
+    let opened = open::sources(config, paths, &room, interrupted, &mut progress)?;
     refeed::check(&opened)?;
     let (sources, known): (Vec<_>, Vec<_>) = { opened.into_iter() }
         .map(|opened| (opened.source, opened.known))
@@ -207,6 +220,7 @@ fn open<'c>(
     let run = Run {
         limit_bytes: room.limit_bytes,
         formats,
+        sides,
         shards: config.threads.next_power_of_two().min(64),
         progress,
         state: Arc::default(),
@@ -219,6 +233,8 @@ fn open<'c>(
             now,
             strict: config.strict,
         },
+        space: room.space,
+        outgrown: BTreeSet::new(),
         config,
         exact: &adapted.types,
         interrupted: Arc::clone(interrupted),
@@ -233,7 +249,7 @@ fn open<'c>(
 }
 
 /// Fails if a source has changed, which explains whatever else went wrong.
-fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
+pub(super) fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
     sources.iter().try_for_each(|source| source.check())
 }
 
@@ -264,6 +280,15 @@ impl Run<'_> {
         match called_off {
             CalledOff::Failed(error) => Err(error),
             CalledOff::Widen(widen, place) => Ok(widen_column(table, &widen, &place)),
+            CalledOff::Outgrown(step) => {
+                let label = self.settle(table)?.plan.steps[step].label();
+                self.outgrown.insert(step);
+                Ok(format!(
+                    "the keys of `{}` take more memory than it has a share in; one more pass finds \
+                     out what it does; starting over",
+                    label.escape_debug()
+                ))
+            }
             CalledOff::Behind(chunk_offset, place) => {
                 self.formats.keep_last_fields(&self.sources, self.config)?;
                 config::check_columns(self.config, &self.formats.columns.header)?;
@@ -278,24 +303,7 @@ impl Run<'_> {
     }
 
     fn infer(&self) -> Result<Table> {
-        let names = self.formats.columns.names.iter();
-        let names: Vec<Arc<str>> = names.map(|name| name.as_str().into()).collect();
-        let declared: Vec<Option<Declared>> = names
-            .iter()
-            .map(|name| {
-                let spec = self
-                    .config
-                    .dtypes
-                    .iter()
-                    .find(|(column, _)| **column == **name);
-                spec.map(|(_, spec)| {
-                    (
-                        spec.data_type.clone(),
-                        spec.format.as_deref().map(Arc::from),
-                    )
-                })
-            })
-            .collect();
+        let (names, declared) = infer::declared(self.config, &self.formats.columns.names);
         let pool = pool(self.config.threads)?;
         let Self {
             sources,
@@ -329,12 +337,16 @@ impl Run<'_> {
             plan,
             layout,
             budget,
-        } = Settled::new(self.config, table, self.limit_bytes, self.expressions)?;
+        } = self.settle(table)?;
         if self.config.verbose {
             self.progress.note(&budget.describe());
         }
         let mut fitted: Vec<Option<Fitted>> = plan.steps.iter().map(|_| None).collect();
         let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
+        let mut spilled = vec![0; plan.steps.len()];
+        let interrupted = Arc::clone(&self.interrupted);
+        let go_on = || check(&interrupted);
+        let pool = pool(self.config.threads)?;
         loop {
             let pass = stages::next_pass(plan.steps(), &fitted, &mut again)?;
             let sink = match pass.fits {
@@ -348,7 +360,10 @@ impl Run<'_> {
                 Some(sink) => {
                     let (files, totals) = sink.finish()?;
                     let (mut counters, has) = totals.finish(&self.paths)?;
-                    count_skipped(parts.stages, &budget, &mut counters);
+                    pool.install(|| count_left(parts.stages, &budget, &go_on, &mut counters))?;
+                    for (step, spilled) in counters.steps.iter_mut().zip(spilled) {
+                        step.spilled_bytes += spilled;
+                    }
                     return Ok(Attempt {
                         plan,
                         fitted,
@@ -358,7 +373,14 @@ impl Run<'_> {
                         budget,
                     });
                 }
-                None => learn(parts.stages, &budget, &mut fitted, &mut again)?,
+                None => pool.install(|| {
+                    let known = Known {
+                        fitted: &mut fitted,
+                        again: &mut again,
+                        spilled: &mut spilled,
+                    };
+                    learn(parts.stages, &budget, known, &go_on)
+                })?,
             }
         }
     }
@@ -399,6 +421,17 @@ impl Run<'_> {
         Ok(Sink::new(layout, output, encoder, parts, totals, budget))
     }
 
+    /// What a run over the columns of `table` is made of.
+    fn settle(&self, table: &Table) -> Result<Settled> {
+        let request = Request {
+            fit_bytes_max: self.limit_bytes / 4,
+            expressions: self.expressions,
+            outgrown: &self.outgrown,
+            sides: &self.sides,
+        };
+        Settled::new(self.config, table, self.limit_bytes, request)
+    }
+
     fn belt_parts(
         &self,
         plan: &Plan,
@@ -412,10 +445,18 @@ impl Run<'_> {
         let mut formats = self.formats.readers(&schema, &pass.needed, &self.nulls);
         formats.passed_over = PassedOver::new(plan, &self.formats, &self.sources);
         let records = self.formats.records(&self.sources).into_iter();
-        let stages = pass.stages.into_iter().map(|stage| BeltStage {
-            inline: stage.inline,
-            lanes: (!stage.keyed.is_empty())
-                .then(|| Lanes::new(stage.keyed, &plan.key, self.shards, stage.new_keys)),
+        let bounded = |stage: &&Stage| {
+            let bounded = [Some(KeyUse::Bounded), Some(KeyUse::Spilt)];
+            bounded.contains(&stage.key_use)
+        };
+        let lanes = pass.stages.iter().filter(bounded).count() * self.shards;
+        let share = Share {
+            bytes_max: budget.lane_share(lanes),
+            space: Arc::clone(&self.space),
+        };
+        let stages = pass.stages.into_iter().map(|mut stage| BeltStage {
+            inline: std::mem::take(&mut stage.inline),
+            lanes: (!stage.keyed.is_empty()).then(|| Lanes::new(stage, self.shards, share.clone())),
         });
         BeltParts {
             formats: Arc::new(formats),

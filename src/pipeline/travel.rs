@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::budget::Permit;
 use super::keys::Keys;
 use super::tally::Tally;
-use crate::base::{Batch, Error, ErrorKind, Position};
+use crate::base::{Batch, Error, ErrorKind, LineEnd, Position};
 use crate::input::{Chunk, RecordSplit, Source, SplitLimits};
 use crate::steps::Effect;
 
@@ -32,7 +32,9 @@ impl Place {
     /// The position `chunk_offset` bytes into the chunk.
     pub(crate) fn position_at(&self, chunk_offset: usize) -> Position {
         let offset = self.offset + chunk_offset as u64;
-        let line = crate::input::line_number(&self.source, offset);
+        let splitter = self.splitter.as_ref();
+        let line_end = splitter.map_or(LineEnd::default(), |splitter| splitter.line_end());
+        let line = crate::input::line_number(&self.source, line_end, offset);
         Position {
             line: Some(line),
             ..self.source.position(offset)
@@ -40,7 +42,7 @@ impl Place {
     }
 
     /// The position of the chunk's record `record`.
-    fn position_of(&self, record: usize) -> Position {
+    pub(crate) fn position_of(&self, record: usize) -> Position {
         let Some(splitter) = &self.splitter else {
             return Position {
                 line: Some(self.first_line + record as u64),

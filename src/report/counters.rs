@@ -56,10 +56,18 @@ pub struct ColumnCounters {
 pub struct StepCounters {
     /// Null cells it filled.
     pub cells_filled: u64,
-    /// Rows it removed.
+    /// Rows it removed as not wanted.
     pub rows_dropped: u64,
+    /// Rows it removed as seen before.
+    pub rows_duplicate: u64,
+    /// Rows that found their match in the table it joins with.
+    pub rows_matched: u64,
+    /// Rows that found none there.
+    pub rows_unmatched: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
+    /// Bytes that it wrote to temporary files, in all passes.
+    pub spilled_bytes: u64,
     /// Cells that it nulled because something was wrong with them.
     pub flaws: Flaws,
 }
@@ -188,7 +196,11 @@ impl AddAssign for StepCounters {
     fn add_assign(&mut self, other: Self) {
         self.cells_filled += other.cells_filled;
         self.rows_dropped += other.rows_dropped;
+        self.rows_duplicate += other.rows_duplicate;
+        self.rows_matched += other.rows_matched;
+        self.rows_unmatched += other.rows_unmatched;
         self.rows_without_time += other.rows_without_time;
+        self.spilled_bytes += other.spilled_bytes;
         self.flaws += other.flaws;
     }
 }
@@ -221,7 +233,11 @@ mod tests {
         counters.steps[0] = StepCounters {
             cells_filled: 3,
             rows_dropped: 3,
+            rows_duplicate: 4,
+            rows_matched: 5,
+            rows_unmatched: 2,
             rows_without_time: 0,
+            spilled_bytes: 5,
             flaws: Flaws {
                 overflows: 1,
                 divisions_by_zero: 2,
@@ -256,6 +272,12 @@ mod tests {
         assert_eq!(
             (two.steps[0].cells_filled, two.steps[0].rows_dropped),
             (6, 6)
+        );
+        assert_eq!(two.steps[0].rows_duplicate, 8);
+        assert_eq!(two.steps[0].spilled_bytes, 10);
+        assert_eq!(
+            (two.steps[0].rows_matched, two.steps[0].rows_unmatched),
+            (10, 4)
         );
         let reasons: Vec<_> = two.rejects_by_reason().collect();
         assert_eq!(

@@ -8,6 +8,7 @@
 mod columnar;
 mod counters;
 mod escape;
+mod joined;
 mod latency;
 mod memory;
 mod planned;
@@ -23,6 +24,7 @@ mod units;
 pub use columnar::ColumnarReceipt;
 pub use counters::{ColumnCounters, Counters, SourceCounters, StepCounters};
 pub use escape::{decode_raw, encode_cell, encode_path, encode_raw, printable};
+pub use joined::JoinedTable;
 pub use latency::{StageLatency, StageSummary};
 pub use memory::{
     kept_by_allocator_bytes, machine_memory_bytes, peak_rss_bytes, return_free_memory, rss_bytes,

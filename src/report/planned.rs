@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::render::{Page, short_name};
-use super::{BudgetTerm, ColumnarReceipt, DialectReceipt, printable, units};
+use super::{BudgetTerm, ColumnarReceipt, DialectReceipt, JoinedTable, printable, units};
 
 /// What a run would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -84,6 +84,9 @@ pub struct PlanStep {
     pub reads: Vec<String>,
     /// The columns it makes or changes.
     pub writes: Vec<PlanColumn>,
+    /// The table that it looks rows up in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<JoinedTable>,
     /// Whether it removes rows.
     pub drops_rows: bool,
     /// Whether anything in the lake depends on it; otherwise it never runs.
@@ -128,10 +131,10 @@ impl PlanReceipt {
         }
         page.list("inputs", self.inputs.iter().map(PlanInput::line));
         self.render_columns(&mut page);
-        page.list("steps", self.steps.iter().map(PlanStep::line));
+        page.whole_list("steps", self.steps.iter().map(PlanStep::line));
         let passes = self.passes.iter().enumerate();
         let columns = self.columns.len();
-        page.list(
+        page.whole_list(
             "passes",
             passes.map(|(index, pass)| format!("{}. {}", index + 1, pass.line(columns))),
         );
@@ -193,6 +196,9 @@ impl PlanInput {
 impl PlanStep {
     fn line(&self) -> String {
         let mut line = format!("{}: {}", printable(&self.label), self.how);
+        if let Some(table) = &self.table {
+            line += &format!(", {}", table.in_words());
+        }
         let made = self.writes.iter();
         let made = made.map(|column| {
             let data_type = printable(&column.data_type);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnarReceipt, Counters, DialectReceipt, SourceCounters, StageSummary};
+use super::{ColumnarReceipt, Counters, DialectReceipt, JoinedTable, SourceCounters, StageSummary};
 use crate::base::{Error, RepairKind, Result};
 
 /// What a run did.
@@ -189,10 +189,21 @@ pub struct StepReceipt {
     pub filled_with: Option<String>,
     /// Null cells it filled.
     pub cells_filled: u64,
-    /// Rows it removed.
+    /// Rows it removed as not wanted.
     pub rows_dropped: u64,
+    /// Rows it removed as seen before.
+    pub rows_duplicate: u64,
+    /// The table that it looks rows up in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<JoinedTable>,
+    /// Rows that found their match there.
+    pub rows_matched: u64,
+    /// Rows that found none.
+    pub rows_unmatched: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
+    /// Bytes that it wrote to temporary files, in all passes, because memory had no room for them.
+    pub spilled_bytes: u64,
     /// Cells that became null because a whole number, decimal or time did not fit its type.
     pub overflows: u64,
     /// Cells that became null by a division by zero.
@@ -488,6 +499,8 @@ pub(super) mod tests {
                 filled_with: Some("51".into()),
                 cells_filled: 120_001,
                 rows_dropped: 0,
+                rows_duplicate: 37_990,
+                spilled_bytes: 3 << 20,
                 ..StepReceipt::default()
             }],
             rejects: RejectsReceipt::new(&counters, Some("_rejects/rejects.csv".into())),

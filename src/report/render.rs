@@ -273,8 +273,21 @@ fn step_line(step: &StepReceipt) -> String {
     if step.cells_filled > 0 {
         line += &format!(", {} cells filled", units::count(step.cells_filled));
     }
+    if let Some(table) = &step.table {
+        let (matched, unmatched) = (step.rows_matched, step.rows_unmatched);
+        line += &format!(
+            ": {}, {} rows matched, {} not",
+            table.in_words(),
+            units::count(matched),
+            units::count(unmatched)
+        );
+    }
     if step.rows_dropped > 0 {
         line += &format!(", {} rows dropped", units::count(step.rows_dropped));
+    }
+    if step.rows_duplicate > 0 {
+        let rows = units::count(step.rows_duplicate);
+        line += &format!(", {rows} duplicates removed");
     }
     if step.rows_without_time > 0 {
         let rows = units::count(step.rows_without_time);
@@ -289,6 +302,9 @@ fn step_line(step: &StepReceipt) -> String {
         if count > 0 {
             line += &format!(", {} {what} became null", units::count(count));
         }
+    }
+    if step.spilled_bytes > 0 {
+        line += &format!(", {} spilled", units::bytes(step.spilled_bytes));
     }
     if step.not_needed {
         line += ", left out: nothing of it is in the lake";
@@ -330,8 +346,17 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A heading and a line for each item, if there are any.
+    /// A heading and a line for each item, if there are any, but for the last of very many.
     pub(super) fn list(&mut self, heading: &str, items: impl Iterator<Item = String>) {
+        self.first_of(LINES_MAX, heading, items);
+    }
+
+    /// A heading and a line for each item, if there are any.
+    pub(super) fn whole_list(&mut self, heading: &str, items: impl Iterator<Item = String>) {
+        self.first_of(usize::MAX, heading, items);
+    }
+
+    fn first_of(&mut self, lines_max: usize, heading: &str, items: impl Iterator<Item = String>) {
         let items: Vec<_> = items.collect();
         if items.is_empty() {
             return;
@@ -339,11 +364,11 @@ impl Page {
         self.line("");
         let heading = self.paint(BOLD, heading);
         self.line(&heading);
-        for item in items.iter().take(LINES_MAX) {
+        for item in items.iter().take(lines_max) {
             self.line(&format!("  {item}"));
         }
-        if items.len() > LINES_MAX {
-            self.line(&format!("  … and {} more", items.len() - LINES_MAX));
+        if items.len() > lines_max {
+            self.line(&format!("  … and {} more", items.len() - lines_max));
         }
     }
 
@@ -400,7 +425,7 @@ text that looks like a null token
   region\\n: 17; to make them missing: --null-values region=NA
 
 steps
-  impute amount=mean: 51.25, filled in as 51, 120,001 cells filled
+  impute amount=mean: 51.25, filled in as 51, 120,001 cells filled, 37,990 duplicates removed, 3.0 MiB spilled
 
 restarts
   amount widened

@@ -5,9 +5,11 @@
 //! for one more forward pass over the columns it reads. Steps know no threads: the pipeline calls
 //! each shard's state in `seq` order and lands the outputs in the rows they came from.
 
+pub mod dedup;
 pub mod expr;
 #[macro_use]
 pub mod impute;
+pub mod join;
 pub mod key;
 mod landing;
 pub mod rolling;
@@ -22,6 +24,8 @@ use arrow::array::ArrayRef;
 pub(crate) use landing::{floats, land};
 
 use crate::base::{Batch, Comparison, Flaws, Result, Value};
+use crate::spill::Runs;
+use crate::steps::key::SortedKeys;
 
 /// A planned step: which slots it reads and writes, and how it runs.
 pub trait Step: Send + Sync {
@@ -40,7 +44,13 @@ pub trait Step: Send + Sync {
     fn keeps(&self) -> Option<Vec<(usize, Comparison)>> {
         None
     }
-    /// What to do next: fit, or run with what was fitted. `fitted` is `None` at first.
+    /// The slots of a key of its own, if it is keyed by other columns than the run's key: its rows
+    /// are then grouped by these, and it gets lanes of its own. Without any all rows are one group.
+    fn key(&self) -> Option<&[usize]> {
+        None
+    }
+    /// What to do next: fit, or run with what was fitted. `fitted` is `None` at first. The rows that
+    /// a step removes when it has been fitted all stay in the pass that fits it.
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared>;
 }
 
@@ -97,6 +107,12 @@ pub struct Effect {
     pub cells_filled: u64,
     /// Rows removed.
     pub rows_dropped: u64,
+    /// Rows removed because there is another of the same key; they are not among `rows_dropped`.
+    pub rows_duplicate: u64,
+    /// Rows that found their match in a joined table.
+    pub rows_matched: u64,
+    /// Rows that looked for one and found none.
+    pub rows_unmatched: u64,
     /// Cells that became null because something was wrong with them.
     pub flaws: Flaws,
 }
@@ -111,8 +127,29 @@ pub trait LocalStep: Send + Sync {
 pub trait KeyedStep: Send + Sync {
     /// The empty state of shard `shard`.
     fn state(&self, shard: usize) -> Box<dyn KeyedState>;
+    /// What its lanes hold of keys.
+    fn key_use(&self) -> KeyUse {
+        KeyUse::Held
+    }
     /// Lands the outputs of all shards in the batch; together they cover each row once.
     fn assemble(&self, batch: &mut Batch, outputs: Vec<ShardOutput>) -> Result<Effect>;
+}
+
+/// What the lanes of a keyed step hold of keys, and what becomes of them if there are more than fit
+/// into memory. Steps share lanes with those of the same use only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyUse {
+    /// A table of all keys, in memory; past the run's limit the run ends.
+    Held,
+    /// A table of all keys, in memory; past the lane's share of it the run starts over, and is told
+    /// that this step is to be planned for more keys.
+    Bounded,
+    /// A table of keys that starts anew when the lane's share of the memory is used up: what the
+    /// states hold of each key is written out then ([`KeyedState::spill`]) and put together at the
+    /// end ([`KeyedState::end`]). Such a step has no outputs for rows.
+    Spilt,
+    /// None: rows are handed over without the ids of their keys.
+    Unused,
 }
 
 /// One shard's state of one keyed step.
@@ -124,8 +161,47 @@ pub trait KeyedState: Send {
     fn finish(self: Box<Self>) -> Option<Arc<dyn Any + Send + Sync>> {
         None
     }
+    /// Writes what is held of each of `keys` as one run of `runs`, and forgets it: from the next row
+    /// on ids start from 0 again. The entries have the bytes of the keys; what they carry besides is
+    /// the step's own. Asked of the states of a step of [`KeyUse::Spilt`] only.
+    ///
+    /// # Errors
+    /// What keeps the run from being written.
+    fn spill(&mut self, _keys: &SortedKeys, _runs: &mut Runs) -> Result<()> {
+        unreachable!("only the states of steps that spill are asked to")
+    }
+    /// What was learnt, after the last batch, where the step is one of [`KeyUse::Spilt`]: from the
+    /// state and the `keys` that it knows the ids of, or from what it has written. `go_on` is to be
+    /// asked now and then, and whatever it returns to be handed on.
+    ///
+    /// # Errors
+    /// What keeps runs from being read, and those of `go_on`.
+    fn end(
+        self: Box<Self>,
+        _keys: LaneKeys,
+        _go_on: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<Option<Learnt>> {
+        unreachable!("only the states of steps that spill are ended so")
+    }
     /// Memory held, in bytes. Called after every batch: must be cheap.
     fn memory_bytes(&self) -> usize;
+}
+
+/// The keys of a lane that may spill, at the end of a pass.
+pub enum LaneKeys {
+    /// All of them, and their ids: nothing was written.
+    Held(Arc<SortedKeys>),
+    /// Everything was written, what was held last too: a key is in as many runs as it was held for,
+    /// and those come in the order of its rows.
+    Spilt(Runs),
+}
+
+/// What a shard leaves behind.
+pub struct Learnt {
+    /// For [`Fitted::Shards`], or whoever knows the step.
+    pub value: Arc<dyn Any + Send + Sync>,
+    /// Its memory.
+    pub bytes: usize,
 }
 
 /// What one shard made of its rows.
@@ -144,6 +220,8 @@ pub enum ShardColumns {
         /// The cells, of the column's type.
         values: ArrayRef,
     },
+    /// Row indices of the batch, ascending: these rows go.
+    Dropped(Vec<u32>),
 }
 
 /// The rows of one shard and what was made of them.

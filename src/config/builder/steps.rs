@@ -1,8 +1,10 @@
 //! Steps of the builder, each spelled as in its flag or in the file.
 
 use super::Builder;
-use crate::base::{Ewm, Expanding, Running, Series};
+use crate::base::{Ewm, Expanding, KeepRow, Running, Series};
 use crate::config::StepSpec;
+use crate::config::dedup::DedupSpec;
+use crate::config::join::JoinSpec;
 use crate::config::row::{CutSpec, RowStep};
 use crate::config::series::{SeriesStep, parse_decay, parse_gap};
 
@@ -27,9 +29,25 @@ impl Builder {
         self.step(option, parsed)
     }
 
+    /// Adds a step that looks rows up in a small table.
+    pub fn join(self, join: JoinSpec) -> Self {
+        let place = format!("--{join}");
+        let step = join.checked();
+        let step = step.map(|join| StepSpec::join(join, place.clone()));
+        self.step(place, step)
+    }
+
     /// Adds a step that keeps the rows for which `condition`, in SQL, is true.
     pub fn filter(self, condition: &str) -> Self {
         self.row_step("--filter".to_owned(), RowStep::filter(condition))
+    }
+
+    /// Adds a step that keeps one row, as `keep` says, of those that are the same in the columns
+    /// `by`; `*` alone stands for all columns there are then.
+    pub fn dedup<T: Into<String>>(self, by: impl IntoIterator<Item = T>, keep: KeepRow) -> Self {
+        let by: Vec<String> = by.into_iter().map(Into::into).collect();
+        let option = format!("--dedup {}", by.join(","));
+        self.step(option, DedupSpec::new(by, keep).map(StepSpec::dedup))
     }
 
     /// Adds a step that makes the column `name` of an expression in SQL, or replaces it.

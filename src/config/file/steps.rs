@@ -1,17 +1,19 @@
 //! `[[step]]` tables -> steps, in the order they are written.
 //! Keeps: nothing in a step is ignored; an error names the key and its line.
 
+use super::joins;
 use super::node::Node;
 use super::series;
-use crate::base::Result;
+use crate::base::{KeepRow, Result};
 use crate::config::columns;
+use crate::config::dedup::{DedupSpec, parse_dedup};
 use crate::config::row::{CutSpec, RowStep, parse_derive};
 use crate::config::step::{StepSpec, parse_impute, parse_rolling};
 
 /// What a step may be.
-const KINDS: [&str; 11] = [
-    "filter", "derive", "impute", "rolling", "select", "drop", "rename", "cast", "cut", "clip",
-    "fill",
+const KINDS: [&str; 13] = [
+    "filter", "dedup", "derive", "impute", "rolling", "select", "drop", "rename", "cast", "cut",
+    "clip", "fill", "join",
 ];
 
 /// One `[[step]]`: its keys in the order they are written.
@@ -23,6 +25,7 @@ pub(super) fn read(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
     for kind in &kinds {
         match kind.key() {
             "filter" => filters(kind, steps)?,
+            "dedup" => dedups(kind, steps)?,
             "derive" => derives(kind, steps)?,
             "impute" => imputes(kind, steps)?,
             "rolling" => rollings(kind, steps)?,
@@ -42,6 +45,7 @@ pub(super) fn read(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
             }
             "clip" => clips(kind, steps)?,
             "fill" => fills(kind, steps)?,
+            "join" => joins::read(kind, steps)?,
             key if series::KINDS.contains(&key) => series::read(kind, steps)?,
             key => {
                 let kinds = KINDS.into_iter().chain(series::KINDS);
@@ -70,6 +74,37 @@ pub(super) fn filters(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()>
         push(&item, steps, RowStep::filter(&item.string()?))?;
     }
     Ok(())
+}
+
+/// `{ by = ["id", "day"], keep = "last" }`, `true` for whole rows, or a list of what the flag takes.
+pub(super) fn dedups(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
+    for item in entry.items()? {
+        let dedup = match item.boolean() {
+            Ok(true) => DedupSpec::whole_rows(KeepRow::default()),
+            Ok(false) => return Err(item.error("does nothing; leave it out, or write true")),
+            Err(_) if item.is_table() => dedup(&item)?,
+            Err(_) => item.parsed(parse_dedup)?,
+        };
+        let place = item.place();
+        steps.push(StepSpec::Dedup { dedup, place });
+    }
+    Ok(())
+}
+
+fn dedup(entry: &Node<'_>) -> Result<DedupSpec> {
+    let (mut by, mut keep) = (None, KeepRow::default());
+    for field in entry.entries()? {
+        match field.key() {
+            "by" => by = Some(field.strings()?),
+            "keep" => keep = field.parsed(str::parse)?,
+            key => {
+                let known = ["by", "keep"];
+                return Err(field.error(crate::base::unknown("key", key, known.into_iter())));
+            }
+        }
+    }
+    let by = by.ok_or_else(|| entry.error("lacks its `by`, such as [\"id\"], or \"*\" for all"))?;
+    DedupSpec::new(by, keep).map_err(|message| entry.error(message))
 }
 
 /// `{ total = "price * quantity", … }`, or a list of what the flag takes.

@@ -58,7 +58,12 @@ const FORMATS: [Format; 5] = [
 ];
 
 fn intake() -> Intake {
-    Intake::new(&std::env::temp_dir())
+    intake_within(None)
+}
+
+/// One whose temporary files take at most `bytes_max` bytes.
+fn intake_within(bytes_max: Option<u64>) -> Intake {
+    Intake::new(TempSpace::new(&std::env::temp_dir(), bytes_max).into())
 }
 
 /// Opens a file of `content`.
@@ -170,7 +175,7 @@ fn a_bomb_runs_into_the_limit() {
     for format in FORMATS {
         let bomb = packed(&text, format);
         assert!(bomb.len() < 64 << 10);
-        let intake = intake().temp_bytes_max(Some(1 << 20));
+        let intake = intake_within(Some(1 << 20));
         let error = open_with(&intake, &bomb).expect_err("too large");
         assert_eq!(error.exit_code(), 4);
         let message = error.to_string();
@@ -256,7 +261,7 @@ fn a_late_letter_is_read_the_same_way_packed_or_not() {
     let mut latin = b"word\n".repeat(200_000);
     latin.extend_from_slice(b"caf\xE9 cr\xE8me\n");
     let text = String::from_utf8_lossy(&latin[..1_000_000]).into_owned() + "café crème\n";
-    let intake = intake().temp_bytes_max(Some(2_100_000));
+    let intake = intake_within(Some(2_100_000));
     // The room of the first copy is given back, or the third would not fit.
     for data in [
         &latin,

@@ -1,13 +1,13 @@
-//! Text that must be seen more than once -> files without a name in the temporary directory.
+//! The temporary directory -> files in it that have no name.
 //!
 //! Invariant: all of them together never take more room than they may, however fast they grow and
 //! on however many threads; they are gone with the process, however that ends.
 
 use std::fs::File;
-use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::base::{Error, ErrorKind, Result};
 
@@ -16,7 +16,7 @@ const SHARE_PERCENT: u64 = 90;
 
 /// The temporary directory, and how much of it is taken.
 #[derive(Debug)]
-pub(super) struct TempSpace {
+pub struct TempSpace {
     directory: PathBuf,
     /// The limit that was set.
     bytes_max: Option<u64>,
@@ -25,17 +25,17 @@ pub(super) struct TempSpace {
     taken: AtomicU64,
 }
 
-/// A file in a [`TempSpace`], being written. Its room is given back where it is dropped unread.
+/// A file in a [`TempSpace`]. Its room is given back where it is dropped unfinished.
 #[derive(Debug)]
-pub(super) struct TempFile<'t> {
-    space: &'t TempSpace,
+pub struct TempFile {
+    space: Arc<TempSpace>,
     file: Option<File>,
-    bytes: u64,
+    bytes: AtomicU64,
 }
 
 impl TempSpace {
-    /// At most `bytes_max` bytes in `directory`.
-    pub(super) fn new(directory: &Path, bytes_max: Option<u64>) -> Self {
+    /// At most `bytes_max` bytes in `directory`; nine tenths of its free room if that is not set.
+    pub fn new(directory: &Path, bytes_max: Option<u64>) -> Self {
         Self {
             directory: directory.into(),
             bytes_max,
@@ -44,27 +44,27 @@ impl TempSpace {
         }
     }
 
-    /// Sets the limit, before the first file is asked for.
-    pub(super) fn set_bytes_max(&mut self, bytes_max: Option<u64>) {
-        self.bytes_max = bytes_max;
-    }
-
     /// A new, empty file.
     ///
     /// # Errors
     /// [`Error::io`] on the directory.
-    pub(super) fn file(&self) -> Result<TempFile<'_>> {
+    pub fn file(self: &Arc<Self>) -> Result<TempFile> {
         let cannot_write = |error| self.cannot_write(error);
         let file = tempfile::tempfile_in(&self.directory).map_err(cannot_write)?;
         Ok(TempFile {
-            space: self,
+            space: Arc::clone(self),
             file: Some(file),
-            bytes: 0,
+            bytes: AtomicU64::new(0),
         })
     }
 
+    /// Bytes that the files take.
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
     /// Gives back the room of a file of `bytes` bytes that is gone.
-    pub(super) fn give_back(&self, bytes: u64) {
+    pub fn give_back(&self, bytes: u64) {
         self.taken.fetch_sub(bytes, Ordering::Relaxed);
     }
 
@@ -105,39 +105,57 @@ impl TempSpace {
     }
 }
 
-impl TempFile<'_> {
-    /// Appends `bytes`.
+impl TempFile {
+    /// Appends `bytes`, on any thread; where in the file they begin.
     ///
     /// # Errors
     /// [`ErrorKind::TempLimit`] and [`ErrorKind::TempFull`] where there is no room for them.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    pub fn write(&self, bytes: &[u8]) -> Result<u64> {
         self.space.take(bytes.len() as u64)?;
-        self.bytes += bytes.len() as u64;
-        let file = self.file.as_mut().expect("taken out by `finish` only");
-        let written = file.write_all(bytes);
-        written.map_err(|error| self.space.cannot_write(error))
+        let at = self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let written = self.written().write_all_at(bytes, at);
+        written.map_err(|error| self.space.cannot_write(error))?;
+        Ok(at)
+    }
+
+    /// Reads what was written from `at` on, as much as `bytes` takes.
+    ///
+    /// # Errors
+    /// [`Error::io`] on the directory.
+    pub fn read(&self, at: u64, bytes: &mut [u8]) -> Result<()> {
+        let read = self.written().read_exact_at(bytes, at);
+        read.map_err(|error| self.damaged(error))
+    }
+
+    /// What to say where something cannot be read back as it was written.
+    pub fn damaged(&self, error: std::io::Error) -> Error {
+        Error::io(
+            "read back a temporary file in",
+            &self.space.directory,
+            error,
+        )
     }
 
     /// Bytes written so far.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// The file, to be read back.
-    pub(super) fn written(&self) -> &File {
+    pub fn written(&self) -> &File {
         self.file.as_ref().expect("taken out by `finish` only")
     }
 
     /// The file, whose room stays taken.
-    pub(super) fn finish(mut self) -> File {
+    pub fn finish(mut self) -> File {
         self.file.take().expect("taken out here only")
     }
 }
 
-impl Drop for TempFile<'_> {
+impl Drop for TempFile {
     fn drop(&mut self) {
         if self.file.is_some() {
-            self.space.give_back(self.bytes);
+            self.space.give_back(self.bytes());
         }
     }
 }
@@ -148,10 +166,10 @@ mod tests {
 
     #[test]
     fn files_share_one_limit_and_give_back_what_nobody_reads() {
-        let space = TempSpace::new(&std::env::temp_dir(), Some(10));
-        let mut one = space.file().expect("a file");
+        let space = Arc::new(TempSpace::new(&std::env::temp_dir(), Some(10)));
+        let one = space.file().expect("a file");
         one.write(b"12345").expect("room");
-        let mut two = space.file().expect("a file");
+        let two = space.file().expect("a file");
         two.write(b"12345").expect("room");
         let error = two.write(b"6").expect_err("full");
         assert_eq!(error.exit_code(), 4);
@@ -178,8 +196,31 @@ mod tests {
 
     #[test]
     fn a_missing_directory_is_named() {
-        let space = TempSpace::new(Path::new("/no/such/dir"), None);
+        let space = Arc::new(TempSpace::new(Path::new("/no/such/dir"), None));
         let error = space.file().expect_err("nowhere to write").to_string();
         assert!(error.contains("/no/such/dir"), "{error}");
+    }
+
+    #[test]
+    fn threads_append_side_by_side() {
+        let space = Arc::new(TempSpace::new(&std::env::temp_dir(), None));
+        let file = space.file().expect("a file");
+        let places: Vec<(u8, u64)> = std::thread::scope(|scope| {
+            let write = |byte: u8| file.write(&[byte; 100]).expect("room");
+            let threads = [1, 2, 3].map(|byte| scope.spawn(move || (byte, write(byte))));
+            threads
+                .map(|thread| thread.join().expect("no panic"))
+                .into()
+        });
+        for (byte, at) in places {
+            let mut bytes = [0; 100];
+            file.read(at, &mut bytes).expect("written");
+            assert_eq!(bytes, [byte; 100]);
+        }
+        let error = file.read(250, &mut [0; 100]).expect_err("not written");
+        assert_eq!(error.exit_code(), 1);
+        assert_eq!(space.taken(), 300);
+        drop(file);
+        assert_eq!(space.taken(), 0);
     }
 }
