@@ -26,6 +26,7 @@ mod memory;
 mod parquet_input;
 mod plan;
 mod refeed;
+mod series;
 mod sniff;
 mod sources;
 mod steps;

@@ -154,6 +154,7 @@ impl<'a> Columns<'a> {
             );
             return Err(Error::usage(place, message));
         }
+        self.is_free(&step.name, place)?;
         self.add(&step.name);
         Ok(())
     }

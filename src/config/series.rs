@@ -18,8 +18,8 @@ pub struct SeriesStep {
 }
 
 impl SeriesStep {
-    /// What `series` makes of `column`; `suffix` ends the default name, where the step's own name
-    /// and number do not say all.
+    /// What `series` makes of `column`; `suffix` ends the default name: how the decay of weights, or
+    /// an expanding function, is written.
     pub(super) fn new(
         column: Option<&str>,
         series: Series,
@@ -46,7 +46,9 @@ impl SeriesStep {
                 | Series::Diff(rows)
                 | Series::PercentChange(rows) => parts.push(rows.to_string()),
                 Series::Ewm(Ewm { function, .. }) => parts.push(function.to_string()),
-                Series::Expanding(expanding) => parts.push(expanding.function.to_string()),
+                Series::Expanding(expanding) if suffix.is_none() => {
+                    parts.push(expanding.function.to_string());
+                }
                 _ => {}
             }
             parts.extend(suffix.map(str::to_owned));

@@ -141,7 +141,7 @@ impl Plan {
                     plan.add_join(join, place, request.sides.get(side))?;
                 }
                 StepSpec::Series { step, place } => {
-                    plan.add_series((step, place), &mut specs, config, request)?;
+                    plan.add_series((step, place), &mut specs, config, time, request)?;
                 }
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
                 StepSpec::Fitted { step, place } => plan.add_fitted(step, place, request)?,

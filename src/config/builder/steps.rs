@@ -193,7 +193,12 @@ impl Builder {
                 function: function.parse()?,
                 min_samples: 1,
             };
-            SeriesStep::new(Some(column), Series::Expanding(expanding), None, None)
+            SeriesStep::new(
+                Some(column),
+                Series::Expanding(expanding),
+                Some(function),
+                None,
+            )
         };
         self.step(
             format!("expanding {column}"),

@@ -109,14 +109,14 @@ impl Made<'_, '_> {
         Ok(())
     }
 
-    /// Adds a column for each of `all`, made by `make` with the default name's suffix.
-    fn push_all(&mut self, named: &Named, all: Vec<Series>, suffix: Option<&str>) -> Result<()> {
+    /// Adds a column for each of `all`, which come with the ends of their default names.
+    fn push_all(&mut self, named: &Named, all: Vec<(Series, Option<&str>)>) -> Result<()> {
         if named.name.is_some() && all.len() > 1 {
             return Err(self
                 .item
                 .error("a `name` can stand with one new column only"));
         }
-        for series in all {
+        for (series, suffix) in all {
             let (column, name) = (named.column.as_deref(), named.name.as_deref());
             self.push(SeriesStep::new(column, series, suffix, name))?;
         }
@@ -134,17 +134,18 @@ impl Made<'_, '_> {
         if periods.is_empty() {
             return Err(self.item.error("needs at least one of `periods`"));
         }
-        self.push_all(&named, periods.into_iter().map(make).collect(), None)
+        let all = periods.into_iter().map(|rows| (make(rows), None));
+        self.push_all(&named, all.collect())
     }
 
     fn running(mut self, running: Running) -> Result<()> {
         let named = self.fields(&["column", "name"], |_, _| Ok(false))?;
-        self.push_all(&named, vec![Series::Running(running)], None)
+        self.push_all(&named, vec![(Series::Running(running), None)])
     }
 
     fn count(mut self) -> Result<()> {
         let named = self.fields(&["name"], |_, _| Ok(false))?;
-        self.push_all(&named, vec![Series::Count], None)
+        self.push_all(&named, vec![(Series::Count, None)])
     }
 
     fn rank(mut self) -> Result<()> {
@@ -162,7 +163,7 @@ impl Made<'_, '_> {
             }
             Ok(true)
         })?;
-        self.push_all(&named, vec![Series::Rank(rank)], None)
+        self.push_all(&named, vec![(Series::Rank(rank), None)])
     }
 
     fn ewm(mut self) -> Result<()> {
@@ -200,24 +201,27 @@ impl Made<'_, '_> {
             return Err(self.item.error(message));
         };
         let ewm = |function| {
-            Series::Ewm(Ewm {
+            let ewm = Ewm {
                 function,
                 decay: *decay,
                 adjust,
                 ignore_nulls,
                 min_samples,
-            })
+            };
+            (Series::Ewm(ewm), Some(text.as_str()))
         };
-        let all = functions.into_iter().map(ewm).collect();
-        self.push_all(&named, all, Some(text))
+        self.push_all(&named, functions.into_iter().map(ewm).collect())
     }
 
     fn expanding(mut self) -> Result<()> {
         const KEYS: [&str; 4] = ["column", "functions", "min_samples", "name"];
-        let (mut functions, mut min_samples): (Vec<Function>, _) = (Vec::new(), 1);
+        let (mut functions, mut min_samples) = (Vec::new(), 1);
         let named = self.fields(&KEYS, |key, field| {
             match key {
-                "functions" => functions = all(field, str::parse)?,
+                "functions" => {
+                    let parse = |text: &str| Ok((text.parse()?, text.to_owned()));
+                    functions = all(field, parse)?;
+                }
                 _ => min_samples = samples(field)?,
             }
             Ok(true)
@@ -225,14 +229,16 @@ impl Made<'_, '_> {
         if functions.is_empty() {
             return Err(self.item.error("needs at least one of `functions`"));
         }
-        let expanding = |function| {
-            Series::Expanding(Expanding {
-                function,
-                min_samples,
-            })
-        };
-        let all = functions.into_iter().map(expanding).collect();
-        self.push_all(&named, all, None)
+        let all = functions
+            .iter()
+            .map(|(function, text): &(Function, String)| {
+                let expanding = Expanding {
+                    function: *function,
+                    min_samples,
+                };
+                (Series::Expanding(expanding), Some(text.as_str()))
+            });
+        self.push_all(&named, all.collect())
     }
 
     fn session(mut self) -> Result<()> {
@@ -242,7 +248,7 @@ impl Made<'_, '_> {
             Ok(true)
         })?;
         let gap = gap.ok_or_else(|| self.item.error("lacks its `gap`, such as \"30m\""))?;
-        self.push_all(&named, vec![Series::Session(gap)], None)
+        self.push_all(&named, vec![(Series::Session(gap), None)])
     }
 }
 

@@ -20,6 +20,7 @@ impl Plan {
         (step, place): (&SeriesStep, &str),
         behind: &mut Peekable<Iter<'_, StepSpec>>,
         config: &Config,
+        time: Option<usize>,
         request: Request,
     ) -> Result<()> {
         let usage = |message: String| Error::usage(place, message);
@@ -53,7 +54,6 @@ impl Plan {
             strict: config.strict,
             fit_bytes_max: request.fit_bytes_max,
         };
-        let time = config.time.as_ref().map(|name| super::slot(&before, name));
         let along = Along::new(specs, input, time, conduct, &before, labels.join(", "));
         self.add_step(Arc::new(along.map_err(usage)?), None);
         Ok(())

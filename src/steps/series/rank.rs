@@ -1,12 +1,12 @@
-//! Ranks within each key: a fit pass holds all values of a shard and ranks them at its end; the last
-//! pass hands the ranks out, row by row.
+//! Ranks within each key: a fit pass holds all values of a shard; the next pass ranks them, each shard
+//! in its own lane, and hands the ranks out, row by row.
 //!
-//! Held per value: 8 bytes (16 for a decimal) and 4 for its key, twice 8 while they are sorted, and
+//! Held per value: 8 bytes (16 for a decimal) and 4 for its key, up to 32 while they are sorted, and
 //! 8 from then on. Invariant: ranks stand in the order of the rows that have a value; equal values
 //! are in file order.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arrow::array::Array;
 
@@ -23,14 +23,14 @@ pub(super) fn state(
 ) -> Box<dyn KeyedState> {
     with_column_kind!(plan.input.clone(),
         T => match fitted {
-            None => Box::new(Fit::<T>::new(plan, rank)),
+            None => Box::new(Fit::<T>::new(plan)),
             Some(ranks) => Box::new(Ranked::<T> {
                 plan,
+                rank,
                 ranks: ranks
                     .downcast()
                     .expect("a step is handed what its own fit learnt"),
                 next: 0,
-                cells: std::marker::PhantomData,
             }),
         },
         text => unreachable!("refused when the step was made")
@@ -40,23 +40,29 @@ pub(super) fn state(
 /// Collects the values of a shard.
 struct Fit<T: Cell> {
     plan: Arc<Plan>,
-    rank: Rank,
-    /// In row order, without nulls and NaN.
-    values: Vec<T::Key>,
-    keys: Vec<u32>,
-    /// Values of each key.
-    counts: Vec<u32>,
+    values: Values<T::Key>,
     largest: u32,
 }
 
+/// The values of a shard.
+struct Values<K> {
+    /// In row order, without nulls and NaN.
+    values: Vec<K>,
+    keys: Vec<u32>,
+    /// Values of each key.
+    counts: Vec<u32>,
+}
+
 impl<T: Cell> Fit<T> {
-    fn new(plan: Arc<Plan>, rank: Rank) -> Self {
-        Self {
-            plan,
-            rank,
+    fn new(plan: Arc<Plan>) -> Self {
+        let values = Values {
             values: Vec::new(),
             keys: Vec::new(),
             counts: Vec::new(),
+        };
+        Self {
+            plan,
+            values,
             largest: 0,
         }
     }
@@ -67,19 +73,24 @@ impl<T: Cell> KeyedState for Fit<T> {
         let array = batch.column(self.plan.slot);
         let cells = T::read(array);
         let nulls = array.nulls();
-        super::cover(&mut self.counts, keys, 0);
+        let Values {
+            values,
+            keys: of_value,
+            counts,
+        } = &mut self.values;
+        super::cover(counts, keys, 0);
         for (&row, &key) in rows.iter().zip(keys) {
             let is_value = nulls.is_none_or(|nulls| nulls.is_valid(row as usize));
             if let Some(value) = cells[row as usize].key().filter(|_| is_value) {
-                self.values.push(value);
-                self.keys.push(key);
-                let count = &mut self.counts[key as usize];
+                values.push(value);
+                of_value.push(key);
+                let count = &mut counts[key as usize];
                 *count += 1;
                 self.largest = self.largest.max(*count);
             }
         }
         // Places are told in 32 bits.
-        let held_bytes = match u32::try_from(self.values.len()) {
+        let held_bytes = match u32::try_from(values.len()) {
             Ok(_) => self.memory_bytes(),
             Err(_) => usize::MAX,
         };
@@ -88,17 +99,55 @@ impl<T: Cell> KeyedState for Fit<T> {
     }
 
     fn finish(self: Box<Self>) -> Option<Arc<dyn Any + Send + Sync>> {
-        let Self {
-            rank,
+        Some(Arc::new(Ranks {
+            values: Mutex::new(Some(self.values)),
+            ranks: OnceLock::new(),
+        }))
+    }
+
+    /// With what it takes to sort them.
+    fn memory_bytes(&self) -> usize {
+        let Values {
             values,
             keys,
             counts,
-            largest,
-            ..
-        } = *self;
+        } = &self.values;
+        values.capacity() * size_of::<T::Key>()
+            + keys.capacity() * size_of::<u32>()
+            + counts.capacity() * (size_of::<u32>() + size_of::<usize>())
+            + values.len() * (size_of::<f64>() + size_of::<u32>())
+            + self.largest as usize * size_of::<(T::Key, u32)>()
+    }
+}
+
+/// The values of a shard, and their ranks once they are asked for.
+struct Ranks<K> {
+    values: Mutex<Option<Values<K>>>,
+    ranks: OnceLock<Vec<f64>>,
+}
+
+impl<K: Copy + Ord> Ranks<K> {
+    fn get(&self, rank: Rank) -> &[f64] {
+        self.ranks.get_or_init(|| {
+            let mut values = self.values.lock().expect("no holder of this lock panics");
+            let values = values.take().expect("they are ranked once");
+            values.ranks(rank)
+        })
+    }
+}
+
+impl<K: Copy + Ord> Values<K> {
+    /// The rank of each value.
+    fn ranks(self, rank: Rank) -> Vec<f64> {
+        let Self {
+            values,
+            keys,
+            counts,
+        } = self;
         let order = by_key(keys, &counts);
         let mut ranks = vec![0.0; values.len()];
-        let mut sorted: Vec<(T::Key, u32)> = Vec::with_capacity(largest as usize);
+        let largest = counts.iter().max().map_or(0, |&count| count as usize);
+        let mut sorted: Vec<(K, u32)> = Vec::with_capacity(largest);
         let mut first = 0;
         for count in counts {
             let group = &order[first..first + count as usize];
@@ -111,16 +160,7 @@ impl<T: Cell> KeyedState for Fit<T> {
             }
             rank_sorted(&mut sorted, rank, &mut ranks);
         }
-        Some(Arc::new(ranks))
-    }
-
-    /// With what it takes to sort them.
-    fn memory_bytes(&self) -> usize {
-        self.values.capacity() * size_of::<T::Key>()
-            + self.keys.capacity() * size_of::<u32>()
-            + self.counts.capacity() * size_of::<u32>() * 2
-            + self.values.len() * (size_of::<f64>() + size_of::<u32>())
-            + self.largest as usize * size_of::<(T::Key, u32)>()
+        ranks
     }
 }
 
@@ -173,11 +213,11 @@ fn rank_sorted<K: Copy + Ord>(sorted: &mut [(K, u32)], rank: Rank, ranks: &mut [
 }
 
 /// Hands the ranks out.
-struct Ranked<T> {
+struct Ranked<T: Cell> {
     plan: Arc<Plan>,
-    ranks: Arc<Vec<f64>>,
+    rank: Rank,
+    ranks: Arc<Ranks<T::Key>>,
     next: usize,
-    cells: std::marker::PhantomData<fn() -> T>,
 }
 
 impl<T: Cell> KeyedState for Ranked<T> {
@@ -185,13 +225,15 @@ impl<T: Cell> KeyedState for Ranked<T> {
         let array = batch.column(self.plan.slot);
         let cells = T::read(array);
         let nulls = array.nulls();
+        let ranks = self.ranks.get(self.rank);
+        let next = &mut self.next;
         let ranks = rows.iter().map(|&row| {
             let is_value = nulls.is_none_or(|nulls| nulls.is_valid(row as usize));
             if !is_value || cells[row as usize].key().is_none() {
                 return f64::NAN;
             }
-            self.next += 1;
-            self.ranks[self.next - 1]
+            *next += 1;
+            ranks[*next - 1]
         });
         Ok(ShardColumns::Dense(vec![ranks.collect()]))
     }

@@ -87,10 +87,12 @@ impl Totals {
     /// The sum of `key`.
     pub(super) fn total(&mut self, key: u32) -> Total<'_> {
         let Pair { high, low } = self.pairs[key as usize];
-        match self.exact.get_mut(&key) {
-            Some(exact) if low.is_nan() => Total::Exact(exact),
-            _ => Total::Pair { high, low },
+        if low.is_nan()
+            && let Some(exact) = self.exact.get_mut(&key)
+        {
+            return Total::Exact(exact);
         }
+        Total::Pair { high, low }
     }
 
     /// Memory held, in bytes.
