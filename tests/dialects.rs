@@ -176,7 +176,7 @@ fn comments_only_behind_the_head_are_rejects_and_said() {
         99 if row > 20_000 => "# a note of somebody\n".to_owned(),
         _ => format!("{row},some words for row {row},c\n"),
     };
-    let text = "id,note,code\n".to_owned() + &(0..40_000).map(row).collect::<String>();
+    let text = "id,note,code\n".to_owned() + &(0..40_050).map(row).collect::<String>();
     home.write("in.csv", text);
     let receipt = home.receipt("-i in.csv -o lake");
     assert_eq!(receipt.totals.rows_rejected, 200);
@@ -185,7 +185,35 @@ fn comments_only_behind_the_head_are_rejects_and_said() {
     assert!(evidence.contains("pass --comment"), "{evidence}");
     let receipt = home.receipt("-i in.csv -o lake --mode overwrite --comment #");
     let totals = receipt.totals;
-    assert_eq!((totals.rows_written, totals.rows_rejected), (39_800, 0));
+    assert_eq!((totals.rows_written, totals.rows_rejected), (39_850, 0));
+}
+
+#[test]
+fn a_header_that_comes_again_among_texts_is_rejected() {
+    let text = "name,city\na,b\nname,city\nname,c\nd,city\n\"name\",city\ne,f\nname,city\n";
+    let expected = ["a|b", "name|c", "d|city", "name|city", "e|f"];
+    for flags in [
+        "",
+        "--dtype name=categorical",
+        "--impute city=mode",
+        "--no-sniff",
+    ] {
+        let (receipt, rows, home) = read(text.as_bytes(), flags);
+        assert_eq!(rows, expected, "{flags}");
+        assert_eq!(receipt.totals.rows_rejected, 2, "{flags}");
+        assert!(kept(&home, 0, "rejects")[0].contains("repeated_header"));
+    }
+    let (_, rows, _) = read(text.as_bytes(), "--select city");
+    assert_eq!(rows, ["b", "c", "city", "city", "f"]);
+    let quoted = text.replace("name,city\n", "\"name\",\"city\"\n");
+    let (receipt, ..) = read(quoted.as_bytes(), "");
+    assert_eq!(receipt.totals.rows_rejected, 2);
+    // A single name is a text like any other.
+    let (receipt, ..) = read(b"name\nb\nname\nc\n", "--header");
+    assert_eq!(
+        (receipt.totals.rows_read, receipt.totals.rows_rejected),
+        (3, 0)
+    );
 }
 
 #[test]

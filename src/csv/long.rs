@@ -120,7 +120,7 @@ impl LongField<'_> {
     }
 
     /// Whether nearly all lines in `piece`, without those that it cuts, are like records of the table.
-    fn is_like_records(&self, piece: &[u8]) -> bool {
+    pub(super) fn is_like_records(&self, piece: &[u8]) -> bool {
         let mut lines: Vec<&[u8]> = piece.split(|&byte| self.is_line_end(byte)).collect();
         lines.pop();
         let lines = lines.into_iter().skip(1);

@@ -379,7 +379,6 @@ impl SourceFormat {
         };
         let end = sniffed.end.map_or(data.end, |end| data.start + end);
         let line_end = sniffed.dialect.line_end;
-        let lines = line_end.count(source.bytes(), data.start..start);
         let moved = |range: Range<usize>| range.start + data.start..range.end + data.start;
         let skipped = sniffed.skipped.into_iter().map(|skipped| Skipped {
             range: moved(skipped.range),
@@ -400,7 +399,7 @@ impl SourceFormat {
             header: header.filter(|_| sniffed.header_rows == 1),
             header_rows: sniffed.header_rows,
             range: start..end.max(start),
-            first_line: 1 + lines,
+            first_line: 1 + line_end.count(source.bytes(), data.start..start),
             skipped: skipped.collect(),
             tables: tables.collect(),
             evidence: sniffed.evidence,

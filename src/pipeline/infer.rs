@@ -264,7 +264,7 @@ impl<'a> Ground<'a> {
         let ranges = ranges.into_par_iter().with_min_len(places_min);
         let samples = ranges.map(|(index, range)| {
             let (sampled, empty) = self.source(index);
-            let sample = sampled.around(range.clone(), empty());
+            let sample = sampled.around(range.clone(), &empty);
             // Records reach past the end of the sample.
             sampled
                 .source
@@ -323,11 +323,13 @@ struct Sampled<'a> {
 }
 
 impl Sampled<'_> {
-    /// Adds the records of about `range` to `sample`.
-    fn around(self, range: Range<usize>, mut sample: Sample) -> Sample {
+    /// A sample of the records of about `range`; what is seen is added to an `empty` one.
+    fn around(self, range: Range<usize>, empty: impl Fn() -> Sample) -> Sample {
+        let mut sample = empty();
         let bytes = self.bytes();
         let (dialect, fields) = (self.format.dialect, self.format.fields);
-        let at = match range.start <= self.format.range.start {
+        let is_first = range.start <= self.format.range.start;
+        let at = match is_first {
             true => self.format.range.start,
             false => match resync(bytes, range.start, fields, dialect) {
                 Some(at) => at,
@@ -347,8 +349,12 @@ impl Sampled<'_> {
         };
         let split = Splitter::new(dialect).split(bytes, at, &limits, &mut passed);
         sample.records += split.records as usize;
-        self.observe(at..split.end, limits.record_bytes_max, &mut sample);
-        sample
+        let rows = self.observe(at..split.end, limits.record_bytes_max, &mut sample);
+        // Among lines within a long field some are like records by accident.
+        match is_first || 3 * rows >= 2 * sample.records {
+            true => sample,
+            false => empty(),
+        }
     }
 
     /// A sample of every record; each megabyte adds to one of its own, which is `empty` at first.
@@ -398,16 +404,19 @@ impl Sampled<'_> {
         Ok(whole)
     }
 
-    /// Adds the records in `range`, which ends with one.
-    fn observe(self, range: Range<usize>, record_bytes_max: usize, sample: &mut Sample) {
+    /// Adds the records in `range`, which ends with one; how many of them are rows.
+    fn observe(self, range: Range<usize>, record_bytes_max: usize, sample: &mut Sample) -> usize {
         let indexer = Indexer::new(self.format.dialect, self.format.fields, record_bytes_max);
         let mut indexer = indexer.repairing(self.repair);
         let (bytes, mut from) = (&self.bytes()[range.clone()], 0);
         indexer.reject_header(self.format.header_in(bytes));
+        let mut rows = 0;
         while let Some(fields) = indexer.next(bytes, &mut from, BLOCK_RECORDS) {
             sample.inference.observe(&fields, self.places);
+            rows += fields.rows();
         }
         sample.bytes += range.len();
+        rows
     }
 
     fn bytes(&self) -> &[u8] {
