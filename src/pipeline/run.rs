@@ -3,6 +3,8 @@
 //! In: a validated [`Config`]. Out: a [`Receipt`] and a published lake, or an error and a lake
 //! that is as it was. Invariant: nothing is published before every row is accounted for.
 
+mod look;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +25,6 @@ use super::layout::Layout;
 use super::open::{self, Room, check, pool};
 use super::passed::PassedOver;
 use super::plan::{self, Plan};
-use super::preview;
 use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
 use super::settle::Settled;
@@ -37,12 +38,12 @@ use crate::config::{self, Config, OnBadRow};
 use crate::decode::{Declared, NullTokens, Widen};
 use crate::input::{Chunks, Outline, Source, SplitLimits};
 use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
-use crate::report::{
-    self, Counters, PlanReceipt, Progress, ProgressState, Receipt, SniffReceipt, StageLatency,
-};
+use crate::report::{self, Counters, Progress, ProgressState, Receipt, StageLatency};
 use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
 use crate::steps::{Fit, Fitted, KeyUse};
+
+pub(super) use look::{plan, sniff};
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -151,42 +152,6 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     staging.commit()?;
     run.progress.finish();
     Ok(receipt)
-}
-
-/// Opens the sources and finds out what is in them, column by column, without a run.
-pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Vec<SniffReceipt>> {
-    let mut sniffed = Vec::new();
-    for path in open::discover(config)? {
-        let paths = [path];
-        let adapted = refeed::adapt(config, &paths)?;
-        let run = open(&adapted, &paths, Some(open::SNIFFED_BYTES), interrupted)?;
-        let table = run.infer()?;
-        for (index, source) in run.sources.iter().enumerate() {
-            sniffed.push(receipt::sniffed(index, source, &run.formats, &table)?);
-        }
-    }
-    Ok(sniffed)
-}
-
-/// Finds out what a run would do, without doing it.
-pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<PlanReceipt> {
-    let paths = open::discover(config)?;
-    let adapted = refeed::adapt(config, &paths)?;
-    let config = &*adapted.config;
-    let run = open(&adapted, &paths, None, interrupted)?;
-    columnar::check_taken(&run.sources, &run.formats.columns)?;
-    let table = run.infer()?;
-    let settled = run.settle(&table)?;
-    let schema = settled.plan.output_schema();
-    let inputs = run.sources.iter().zip(&run.formats.sources);
-    let in_the_way = Staging::in_the_way(&config.out, config.mode, &paths, &schema);
-    Ok(PlanReceipt {
-        inputs: inputs
-            .map(|(source, format)| receipt::understood(source, format))
-            .collect(),
-        in_the_way: in_the_way.err().map(|error| error.to_string()),
-        ..preview::preview(config, &table, &settled)?
-    })
 }
 
 fn open<'c>(
