@@ -4,6 +4,7 @@
 //! that is as it was. Invariant: nothing is published before every row is accounted for.
 
 mod learnt;
+mod look;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -26,7 +27,6 @@ use super::layout::Layout;
 use super::open::{self, Room, check, pool};
 use super::passed::PassedOver;
 use super::plan::{self, Plan};
-use super::preview;
 use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
 use super::settle::Settled;
@@ -42,13 +42,13 @@ use crate::config::{self, Config, OnBadRow};
 use crate::decode::{NullTokens, Widen};
 use crate::input::{Chunks, Outline, Source, SplitLimits};
 use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
-use crate::report::{
-    self, Counters, PlanReceipt, Progress, ProgressState, Receipt, SniffReceipt, StageLatency,
-};
+use crate::report::{self, Counters, Progress, ProgressState, Receipt, StageLatency};
 use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
 use crate::steps::{Fit, Fitted, KeyUse};
 use learnt::Start;
+
+pub(super) use look::{plan, sniff};
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -170,44 +170,6 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     tables.publish()?;
     run.progress.finish();
     Ok(receipt)
-}
-
-/// Opens the sources and finds out what is in them, column by column, without a run.
-pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Vec<SniffReceipt>> {
-    let mut sniffed = Vec::new();
-    for path in open::discover(config)? {
-        let paths = [path];
-        let adapted = refeed::adapt(config, &paths)?;
-        let beginning = Some(open::SNIFFED_BYTES);
-        let run = open(&adapted, &paths, Sides::default(), beginning, interrupted)?;
-        let table = run.infer()?;
-        for (index, source) in run.sources.iter().enumerate() {
-            sniffed.push(receipt::sniffed(index, source, &run.formats, &table)?);
-        }
-    }
-    Ok(sniffed)
-}
-
-/// Finds out what a run would do, without doing it.
-pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<PlanReceipt> {
-    let paths = open::discover(config)?;
-    let mut adapted = refeed::adapt(config, &paths)?;
-    let sides = Sides::open(&mut adapted, interrupted)?;
-    let (config, read) = (&*adapted.config, sides.beside(&paths));
-    let run = open(&adapted, &paths, sides, None, interrupted)?;
-    columnar::check_taken(&run.sources, &run.formats.columns)?;
-    let table = run.infer()?;
-    let settled = run.settled(&table, &[])?;
-    let schema = settled.plan.output_schema();
-    let inputs = run.sources.iter().zip(&run.formats.sources);
-    let in_the_way = Staging::in_the_way(&config.out, config.mode, &read, &schema);
-    Ok(PlanReceipt {
-        inputs: inputs
-            .map(|(source, format)| receipt::understood(source, format))
-            .collect(),
-        in_the_way: in_the_way.err().map(|error| error.to_string()),
-        ..preview::preview(config, &table, &settled)?
-    })
 }
 
 fn open<'c>(
