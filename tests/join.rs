@@ -159,8 +159,8 @@ fn columns_are_chosen_and_called_otherwise() {
             "did you mean `name`?",
         ),
         (
-            "with = 'customers.csv', on = 'customer', hwo = 'left'",
-            "unknown key `hwo`; did you mean `how`?",
+            "with = 'customers.csv', on = 'customer', selct = 'left'",
+            "unknown key `selct`; did you mean `select`?",
         ),
         (
             "with = 'customer.csv', on = 'customer'",
@@ -264,17 +264,19 @@ fn keys_of_different_types_are_read_alike_or_told() {
 #[test]
 fn a_key_that_widens_is_looked_up_anew() {
     let home = Home::new();
-    let mut rows: Vec<String> = (0..60_000)
-        .map(|key| format!("{key},a longer text to fill"))
-        .collect();
-    rows[31_111] = "31111.5,x".to_owned();
-    home.write("in.csv", format!("key,text\n{}\n", rows.join("\n")));
-    home.write("t.csv", "key,name\n1,one\n59999,last\n");
+    let mut text = "key,day\n".to_owned();
+    for key in 0..400_000 {
+        // One key is of another kind, somewhere between two samples.
+        let more = if key == 199_000 { ".5" } else { "" };
+        text += &format!("{key}{more},01/02/2024\n");
+    }
+    home.write("in.csv", text);
+    home.write("t.csv", "key,name\n1,one\n399999,last\n");
     let receipt = home.receipt("-i in.csv -o lake --join t.csv:key");
     assert_eq!(receipt.restarts.len(), 1, "the key became a float");
     assert_eq!(receipt.steps[0].rows_matched, 2);
     let table = lake::read(&home.lake());
-    assert_eq!(table.column("name")[59_999], Some("last"));
+    assert_eq!(table.column("name")[399_999], Some("last"));
 }
 
 #[test]
@@ -389,6 +391,28 @@ fn a_table_that_does_not_fit_is_told() {
     assert_eq!(held, [side.bytes]);
     assert!(side.bytes > 400_000 * 40, "{side:?}");
     assert_eq!(receipt.steps[0].rows_matched, 6);
+}
+
+#[test]
+fn a_large_table_stays_within_the_limit() {
+    const LIMIT: u64 = 160 << 20;
+    let home = Home::new();
+    let rows = |text: &str| {
+        let rows = (0..500_000).map(|key| format!("{key},{}{text}{key}\n", key % 77));
+        rows.collect::<String>()
+    };
+    home.write("in.csv", format!("id,n\n{}", rows(".")));
+    home.write(
+        "t.csv",
+        format!("id,m,text\n{}", rows(",the text of the key ")),
+    );
+    let line = "-i in.csv -o lake --join t.csv:id --memory-limit 160MiB -t 2";
+    let receipt = home.receipt(line);
+    assert_eq!(receipt.steps[0].rows_matched, 500_000);
+    let side = receipt.steps[0].table.as_ref().expect("a table");
+    assert!(side.bytes > 30 << 20, "{side:?}");
+    let peak = receipt.memory.peak_rss_bytes.expect("the system tells");
+    assert!(peak <= LIMIT, "{} MiB", peak >> 20);
 }
 
 #[test]
