@@ -192,12 +192,59 @@ fn a_key_that_stands_twice_is_an_error_unless_asked_for() {
         "{told}"
     );
     assert!(
-        told.contains("duplicates = \"first\" or \"last\""),
+        told.contains("duplicates = \"first\", \"last\" or \"all\""),
         "{told}"
     );
     for (which, expected) in [("first", "a"), ("last", "c")] {
         let (_, table) = run(&home, &step(&format!("{with}, duplicates = '{which}'")));
         assert_eq!(texts(&table, "name")[..2], [expected, "b"]);
+    }
+}
+
+#[test]
+fn rows_become_as_many_as_they_find() {
+    let home = home();
+    home.write("names.csv", "key,name\n1,a\n2,b\n1,c\n,d\n3,e\n1,f\n");
+    let all = "with = 'names.csv', on = { id = 'key' }, duplicates = 'all'";
+    let (receipt, table) = run(&home, &step(all));
+    assert_eq!(texts(&table, "id").join(" "), "1 1 1 2 3 4 5 6");
+    assert_eq!(texts(&table, "name").join(" "), "a c f b e - - -");
+    assert_eq!(texts(&table, "customer")[..3], ["00123"; 3]);
+    let totals = receipt.totals;
+    assert_eq!((totals.rows_read, totals.rows_added), (6, 2));
+    assert_eq!((totals.rows_written, totals.rows_filtered), (8, 0));
+    assert_eq!(
+        (receipt.inputs[0].added, receipt.steps[0].rows_added),
+        (2, 2)
+    );
+    assert_eq!(receipt.steps[0].rows_matched, 3);
+
+    // Steps by key before it and behind it see the rows that there are then.
+    let toml = format!(
+        "key = 'customer'\nmin-samples = 1\n[[step]]\nrolling = 'id:count:9:before'\n{}\
+         [[step]]\nrolling = 'id:count:9:behind'\n[[step]]\nfilter = \"name <> 'c'\"\n",
+        step(&format!("{all}, how = 'inner'"))
+    );
+    let (receipt, table) = run(&home, &toml);
+    assert_eq!(texts(&table, "name").join(" "), "a f b e");
+    assert_eq!(texts(&table, "before").join(" "), "1.0 1.0 1.0 2.0");
+    assert_eq!(texts(&table, "behind").join(" "), "1.0 3.0 1.0 4.0");
+    let totals = receipt.totals;
+    assert_eq!((totals.rows_added, totals.rows_filtered), (2, 4));
+    let page = home
+        .run("--config run.toml -o lake --mode overwrite")
+        .stdout;
+    let page = String::from_utf8(page).expect("text");
+    assert!(
+        page.contains("6 read + 2 added = 4 written + 4 filtered"),
+        "{page}"
+    );
+
+    // What only asks whether there is a match needs no choice.
+    for how in ["semi", "anti"] {
+        let with = format!("with = 'names.csv', on = {{ id = 'key' }}, how = '{how}'");
+        let (receipt, table) = run(&home, &step(&with));
+        assert_eq!((table.rows.len(), receipt.totals.rows_added), (3, 0));
     }
 }
 
@@ -444,10 +491,12 @@ fn the_plan_tells_of_the_table() {
 }
 
 /// The runs of `expected/join.py`: the name of each answer, and the step.
-const ANSWERS: [(&str, &str); 10] = [
+const ANSWERS: [(&str, &str); 12] = [
     ("left", "on = 'key'"),
     ("inner", "on = 'key', how = 'inner'"),
     ("two_keys", "on = ['key', 'shop']"),
+    ("all", "on = 'key', duplicates = 'all'"),
+    ("all_inner", "on = 'key', duplicates = 'all', how = 'inner'"),
     (
         "backward",
         "on = 'key', asof = { time = 'at', side_time = 'at' }",
@@ -482,6 +531,7 @@ fn joins_equal_those_of_pandas_and_duckdb() {
     for (name, on) in ANSWERS {
         let side = match name {
             "left" | "inner" => "keys.csv",
+            // Keys stand there many times.
             "two_keys" => "shops.csv",
             _ => "times.csv",
         };

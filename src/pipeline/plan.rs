@@ -51,6 +51,8 @@ pub(crate) struct Plan {
 pub(crate) struct Request<'a> {
     /// The most that a fit may hold, in bytes.
     pub(crate) fit_bytes_max: usize,
+    /// The most that one batch may grow to, in bytes.
+    pub(crate) batch_bytes_max: usize,
     /// What expressions have in common.
     pub(crate) expressions: Settings,
     /// The tables of joins.
@@ -108,7 +110,8 @@ impl Plan {
                 }
                 StepSpec::Join { join, place } => {
                     let side = sides.next().expect("there are numbers for all of them");
-                    plan.add_join(join, place, request.sides.get(side))?;
+                    let side = request.sides.get(side);
+                    plan.add_join(join, place, side, request.batch_bytes_max)?;
                 }
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
             }
@@ -227,12 +230,13 @@ impl Plan {
     }
 
     /// Finds the steps that the lake needs: what they write is in it or is read by one that is
-    /// needed, or they remove rows.
+    /// needed, or they remove or add rows.
     fn find_live(&mut self) {
         let mut needed: BTreeSet<usize> = self.output.iter().copied().collect();
         self.live = vec![false; self.steps.len()];
         for (index, step) in self.steps.iter().enumerate().rev() {
-            if step.drops_rows() || step.writes().iter().any(|slot| needed.contains(slot)) {
+            let has_other_rows = step.drops_rows() || step.adds_rows();
+            if has_other_rows || step.writes().iter().any(|slot| needed.contains(slot)) {
                 needed.extend(step.reads());
                 self.live[index] = true;
             }

@@ -86,6 +86,7 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
             writes: made.map(|column| planned(column, step.label())).collect(),
             table: plan.table(index).cloned(),
             drops_rows: step.drops_rows(),
+            adds_rows: step.adds_rows(),
             is_needed,
         })
     });
@@ -154,6 +155,10 @@ impl Step for Sketch {
 
     fn drops_rows(&self) -> bool {
         self.0.drops_rows()
+    }
+
+    fn adds_rows(&self) -> bool {
+        self.0.adds_rows()
     }
 
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared> {

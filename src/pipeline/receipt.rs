@@ -353,6 +353,7 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
                 cells_filled: counts.cells_filled,
                 rows_dropped: counts.rows_dropped,
                 table: plan.table(index).cloned(),
+                rows_added: counts.rows_added,
                 rows_matched: counts.rows_matched,
                 rows_unmatched: counts.rows_unmatched,
                 rows_without_time: counts.rows_without_time,

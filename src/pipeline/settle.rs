@@ -34,6 +34,7 @@ impl Settled {
     ) -> Result<Self> {
         let request = Request {
             fit_bytes_max: limit_bytes / 4,
+            batch_bytes_max: (limit_bytes / 16).min(1 << 30),
             expressions,
             sides,
         };

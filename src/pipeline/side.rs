@@ -300,7 +300,7 @@ impl Side {
         };
         let message = format!(
             "the key {} stands{line}{of} already; keep one of the two, or say which is taken: \
-             duplicates = \"first\" or \"last\" ({})",
+             duplicates = \"first\", \"last\" or \"all\" ({})",
             report::printable(&twice.key),
             self.place
         );

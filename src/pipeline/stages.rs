@@ -73,6 +73,7 @@ struct Item {
     step: usize,
     reads: BTreeSet<usize>,
     writes: BTreeSet<usize>,
+    /// Whether there are other rows behind it, fewer or more.
     drops_rows: bool,
     prepared: Prepared,
 }
@@ -158,7 +159,7 @@ fn runnable(
             reads.extend(steps.key);
         }
         let writes: BTreeSet<usize> = step.writes().into_iter().collect();
-        let drops_rows = step.drops_rows();
+        let drops_rows = step.drops_rows() || step.adds_rows();
         if !reads.is_disjoint(&blocked) || !writes.is_disjoint(&blocked) {
             if drops_rows {
                 break;

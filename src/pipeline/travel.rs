@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::budget::Permit;
+use super::budget::{Permit, Term};
 use super::keys::Keys;
 use super::tally::Tally;
 use crate::base::{Batch, Error, ErrorKind, Position};
@@ -84,6 +84,9 @@ pub(crate) struct Travel {
 
 impl Travel {
     pub(crate) fn note_effect(&mut self, step: usize, effect: Effect) {
+        if effect.rows_added > 0 {
+            self.permit.resize(Term::Batches, self.batch.memory_bytes());
+        }
         if effect != Effect::default() {
             self.tally.effects.push((step, effect));
         }

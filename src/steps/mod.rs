@@ -31,6 +31,10 @@ pub trait Step: Send + Sync {
     fn drops_rows(&self) -> bool {
         false
     }
+    /// Whether it makes several rows of one.
+    fn adds_rows(&self) -> bool {
+        false
+    }
     /// If all that it does is to keep rows, each by itself: what the cells of single columns are in
     /// every row that it keeps, as far as that is known.
     fn keeps(&self) -> Option<Vec<(usize, Comparison)>> {
@@ -93,6 +97,8 @@ pub struct Effect {
     pub cells_filled: u64,
     /// Rows removed.
     pub rows_dropped: u64,
+    /// Rows more than there were, where several were made of one.
+    pub rows_added: u64,
     /// Rows that found their match in a joined table.
     pub rows_matched: u64,
     /// Rows that looked for one and found none.
