@@ -159,8 +159,8 @@ fn columns_are_chosen_and_called_otherwise() {
             "did you mean `name`?",
         ),
         (
-            "with = 'customers.csv', on = 'customer', hwo = 'left'",
-            "unknown key `hwo`; did you mean `how`?",
+            "with = 'customers.csv', on = 'customer', selct = 'left'",
+            "unknown key `selct`; did you mean `select`?",
         ),
         (
             "with = 'customer.csv', on = 'customer'",
@@ -192,12 +192,59 @@ fn a_key_that_stands_twice_is_an_error_unless_asked_for() {
         "{told}"
     );
     assert!(
-        told.contains("duplicates = \"first\" or \"last\""),
+        told.contains("duplicates = \"first\", \"last\" or \"all\""),
         "{told}"
     );
     for (which, expected) in [("first", "a"), ("last", "c")] {
         let (_, table) = run(&home, &step(&format!("{with}, duplicates = '{which}'")));
         assert_eq!(texts(&table, "name")[..2], [expected, "b"]);
+    }
+}
+
+#[test]
+fn rows_become_as_many_as_they_find() {
+    let home = home();
+    home.write("names.csv", "key,name\n1,a\n2,b\n1,c\n,d\n3,e\n1,f\n");
+    let all = "with = 'names.csv', on = { id = 'key' }, duplicates = 'all'";
+    let (receipt, table) = run(&home, &step(all));
+    assert_eq!(texts(&table, "id").join(" "), "1 1 1 2 3 4 5 6");
+    assert_eq!(texts(&table, "name").join(" "), "a c f b e - - -");
+    assert_eq!(texts(&table, "customer")[..3], ["00123"; 3]);
+    let totals = receipt.totals;
+    assert_eq!((totals.rows_read, totals.rows_added), (6, 2));
+    assert_eq!((totals.rows_written, totals.rows_filtered), (8, 0));
+    assert_eq!(
+        (receipt.inputs[0].added, receipt.steps[0].rows_added),
+        (2, 2)
+    );
+    assert_eq!(receipt.steps[0].rows_matched, 3);
+
+    // Steps by key before it and behind it see the rows that there are then.
+    let toml = format!(
+        "key = 'customer'\nmin-samples = 1\n[[step]]\nrolling = 'id:count:9:before'\n{}\
+         [[step]]\nrolling = 'id:count:9:behind'\n[[step]]\nfilter = \"name <> 'c'\"\n",
+        step(&format!("{all}, how = 'inner'"))
+    );
+    let (receipt, table) = run(&home, &toml);
+    assert_eq!(texts(&table, "name").join(" "), "a f b e");
+    assert_eq!(texts(&table, "before").join(" "), "1.0 1.0 1.0 2.0");
+    assert_eq!(texts(&table, "behind").join(" "), "1.0 3.0 1.0 4.0");
+    let totals = receipt.totals;
+    assert_eq!((totals.rows_added, totals.rows_filtered), (2, 4));
+    let page = home
+        .run("--config run.toml -o lake --mode overwrite")
+        .stdout;
+    let page = String::from_utf8(page).expect("text");
+    assert!(
+        page.contains("6 read + 2 added = 4 written + 4 filtered"),
+        "{page}"
+    );
+
+    // What only asks whether there is a match needs no choice.
+    for how in ["semi", "anti"] {
+        let with = format!("with = 'names.csv', on = {{ id = 'key' }}, how = '{how}'");
+        let (receipt, table) = run(&home, &step(&with));
+        assert_eq!((table.rows.len(), receipt.totals.rows_added), (3, 0));
     }
 }
 
@@ -264,17 +311,19 @@ fn keys_of_different_types_are_read_alike_or_told() {
 #[test]
 fn a_key_that_widens_is_looked_up_anew() {
     let home = Home::new();
-    let mut rows: Vec<String> = (0..60_000)
-        .map(|key| format!("{key},a longer text to fill"))
-        .collect();
-    rows[31_111] = "31111.5,x".to_owned();
-    home.write("in.csv", format!("key,text\n{}\n", rows.join("\n")));
-    home.write("t.csv", "key,name\n1,one\n59999,last\n");
+    let mut text = "key,day\n".to_owned();
+    for key in 0..400_000 {
+        // One key is of another kind, somewhere between two samples.
+        let more = if key == 199_000 { ".5" } else { "" };
+        text += &format!("{key}{more},01/02/2024\n");
+    }
+    home.write("in.csv", text);
+    home.write("t.csv", "key,name\n1,one\n399999,last\n");
     let receipt = home.receipt("-i in.csv -o lake --join t.csv:key");
     assert_eq!(receipt.restarts.len(), 1, "the key became a float");
     assert_eq!(receipt.steps[0].rows_matched, 2);
     let table = lake::read(&home.lake());
-    assert_eq!(table.column("name")[59_999], Some("last"));
+    assert_eq!(table.column("name")[399_999], Some("last"));
 }
 
 #[test]
@@ -392,6 +441,28 @@ fn a_table_that_does_not_fit_is_told() {
 }
 
 #[test]
+fn a_large_table_stays_within_the_limit() {
+    const LIMIT: u64 = 160 << 20;
+    let home = Home::new();
+    let rows = |text: &str| {
+        let rows = (0..500_000).map(|key| format!("{key},{}{text}{key}\n", key % 77));
+        rows.collect::<String>()
+    };
+    home.write("in.csv", format!("id,n\n{}", rows(".")));
+    home.write(
+        "t.csv",
+        format!("id,m,text\n{}", rows(",the text of the key ")),
+    );
+    let line = "-i in.csv -o lake --join t.csv:id --memory-limit 160MiB -t 2";
+    let receipt = home.receipt(line);
+    assert_eq!(receipt.steps[0].rows_matched, 500_000);
+    let side = receipt.steps[0].table.as_ref().expect("a table");
+    assert!(side.bytes > 30 << 20, "{side:?}");
+    let peak = receipt.memory.peak_rss_bytes.expect("the system tells");
+    assert!(peak <= LIMIT, "{} MiB", peak >> 20);
+}
+
+#[test]
 fn the_plan_tells_of_the_table() {
     let home = home();
     home.write(
@@ -420,10 +491,12 @@ fn the_plan_tells_of_the_table() {
 }
 
 /// The runs of `expected/join.py`: the name of each answer, and the step.
-const ANSWERS: [(&str, &str); 10] = [
+const ANSWERS: [(&str, &str); 12] = [
     ("left", "on = 'key'"),
     ("inner", "on = 'key', how = 'inner'"),
     ("two_keys", "on = ['key', 'shop']"),
+    ("all", "on = 'key', duplicates = 'all'"),
+    ("all_inner", "on = 'key', duplicates = 'all', how = 'inner'"),
     (
         "backward",
         "on = 'key', asof = { time = 'at', side_time = 'at' }",
@@ -458,6 +531,7 @@ fn joins_equal_those_of_pandas_and_duckdb() {
     for (name, on) in ANSWERS {
         let side = match name {
             "left" | "inner" => "keys.csv",
+            // Keys stand there many times.
             "two_keys" => "shops.csv",
             _ => "times.csv",
         };

@@ -52,6 +52,8 @@ pub enum Duplicates {
     First,
     /// The last is taken.
     Last,
+    /// All are, which makes as many rows of one.
+    All,
 }
 
 /// Where an as-of join looks for a row of the joined table.

@@ -26,7 +26,8 @@ pub struct JoinSpec {
     pub rename: Vec<(String, String)>,
     /// What stands before the names of all others.
     pub prefix: String,
-    /// What becomes of keys that stand twice in the table; `None` for an error.
+    /// What becomes of keys that stand twice in the table; `None` for an error, unless the join adds
+    /// no columns: then it does not matter which of them is found.
     pub duplicates: Option<Duplicates>,
     /// How rows are looked up by time, if they are.
     pub asof: Option<AsofSpec>,

@@ -67,6 +67,8 @@ pub(crate) struct Plan {
 pub(crate) struct Request<'a> {
     /// The most that a fit may hold, in bytes.
     pub(crate) fit_bytes_max: usize,
+    /// The most that one batch may grow to, in bytes.
+    pub(crate) batch_bytes_max: usize,
     /// What expressions have in common.
     pub(crate) expressions: Settings,
     /// The steps of the plan, by their index, whose keys have turned out to outgrow memory.
@@ -138,7 +140,8 @@ impl Plan {
                 StepSpec::Dedup { dedup, .. } => plan.add_dedup(dedup, &request),
                 StepSpec::Join { join, place } => {
                     let side = side.flatten().expect("there are numbers for all of them");
-                    plan.add_join(join, place, request.sides.get(side))?;
+                    let side = request.sides.get(side);
+                    plan.add_join(join, place, side, request.batch_bytes_max)?;
                 }
                 StepSpec::Series { step, place } => {
                     plan.add_series((step, place), &mut specs, config, time, request)?;
@@ -263,14 +266,15 @@ impl Plan {
     }
 
     /// Finds the steps that the lake needs: what they write is in it or is read by one that is
-    /// needed, they remove rows, or they make a table.
+    /// needed, they remove or add rows, or they make a table.
     fn find_live(&mut self) {
         let mut needed: BTreeSet<usize> = self.output.iter().copied().collect();
         self.live = vec![false; self.steps.len()];
         for (index, step) in self.steps.iter().enumerate().rev() {
             let is_asked = self.asked.steps.contains(&index) || self.is_check(index);
             let is_read = step.writes().iter().any(|slot| needed.contains(slot));
-            if is_read || is_asked || step.drops_rows() || step.makes_table() {
+            let has_other_rows = step.drops_rows() || step.adds_rows();
+            if is_read || is_asked || has_other_rows || step.makes_table() {
                 needed.extend(step.reads());
                 self.live[index] = true;
             }

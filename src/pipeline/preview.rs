@@ -115,6 +115,7 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
             writes: made.map(|column| planned(column, step.label())).collect(),
             table: plan.table(index).cloned(),
             drops_rows: step.drops_rows(),
+            adds_rows: step.adds_rows(),
             is_needed,
         })
     });
@@ -195,6 +196,10 @@ impl Step for Sketch {
 
     fn key(&self) -> Option<&[usize]> {
         self.0.key()
+    }
+
+    fn adds_rows(&self) -> bool {
+        self.0.adds_rows()
     }
 
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared> {

@@ -369,6 +369,7 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
                 rows_dropped: counts.rows_dropped,
                 rows_duplicate: counts.rows_duplicate,
                 table: plan.table(index).cloned(),
+                rows_added: counts.rows_added,
                 rows_matched: counts.rows_matched,
                 rows_unmatched: counts.rows_unmatched,
                 rows_without_time: counts.rows_without_time,

@@ -300,7 +300,7 @@ impl Side {
         };
         let message = format!(
             "the key {} stands{line}{of} already; keep one of the two, or say which is taken: \
-             duplicates = \"first\" or \"last\" ({})",
+             duplicates = \"first\", \"last\" or \"all\" ({})",
             report::printable(&twice.key),
             self.place
         );
@@ -411,10 +411,9 @@ impl<'a> Reading<'a> {
             record_bytes_max: config.record_bytes_max,
         };
         let total: u64 = sources.iter().map(|source| source.length()).sum();
-        let mut chunks = Chunks::new(records, limits);
         let (mut batches, mut places) = (Vec::new(), Vec::new());
         let (mut rows, mut held_bytes, mut passed_bytes) = (0, 0, 0);
-        while let Some(chunk) = chunks.next() {
+        for chunk in Chunks::new(records, limits) {
             check(&self.side.interrupted)?;
             let splitter = splitters[chunk.source_index as usize].as_ref();
             places.push((rows, Place::of(&chunk, splitter)));

@@ -83,6 +83,7 @@ struct Item {
     step: usize,
     reads: BTreeSet<usize>,
     writes: BTreeSet<usize>,
+    /// Whether there are other rows behind it, fewer or more.
     drops_rows: bool,
     label: String,
     prepared: Prepared,
@@ -196,7 +197,7 @@ fn runnable(
         };
         reads.extend(grouping.iter().flat_map(|grouping| &grouping.key));
         let writes: BTreeSet<usize> = step.writes().into_iter().collect();
-        let drops_rows = step.drops_rows();
+        let drops_rows = step.drops_rows() || step.adds_rows();
         if !reads.is_disjoint(&blocked) || !writes.is_disjoint(&blocked) {
             if drops_rows {
                 break;

@@ -225,10 +225,12 @@ impl Totals {
         for (step, effect) in tally.effects {
             rows.filtered += effect.rows_dropped;
             rows.duplicate += effect.rows_duplicate;
+            rows.added += effect.rows_added;
             let step_counters = &mut self.counters.steps[step];
             step_counters.cells_filled += effect.cells_filled;
             step_counters.rows_dropped += effect.rows_dropped;
             step_counters.rows_duplicate += effect.rows_duplicate;
+            step_counters.rows_added += effect.rows_added;
             step_counters.rows_matched += effect.rows_matched;
             step_counters.rows_unmatched += effect.rows_unmatched;
             step_counters.outliers += effect.outliers;

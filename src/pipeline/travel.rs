@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::budget::Permit;
+use super::budget::{Permit, Term};
 use super::keys::Keys;
 use super::tally::Tally;
 use crate::base::{Batch, Error, ErrorKind, LineEnd, Position};
@@ -100,10 +100,14 @@ impl Place {
             0 => None,
             _ => Some(splitter.split(bytes, start, &limits, &mut |_| {})),
         };
+        let (end, newlines) = split.map_or((start, 0), |split| (split.end, split.newlines));
+        let is_line_end = |byte: &&u8| matches!(byte, b'\n' | b'\r');
+        let blank = bytes[end..].iter().take_while(is_line_end);
+        let blank_lines = blank.clone().filter(|byte| **byte == b'\n').count();
         Position {
             path: self.source.path().to_path_buf(),
-            byte_offset: split.as_ref().map_or(self.offset, |split| split.end as u64),
-            line: Some(self.first_line + split.map_or(0, |split| split.newlines)),
+            byte_offset: (end + blank.count()) as u64,
+            line: Some(self.first_line + newlines + blank_lines as u64),
         }
     }
 }
@@ -122,6 +126,9 @@ pub(crate) struct Travel {
 
 impl Travel {
     pub(crate) fn note_effect(&mut self, step: usize, effect: Effect) {
+        if effect.rows_added > 0 {
+            self.permit.resize(Term::Batches, self.batch.memory_bytes());
+        }
         if effect != Effect::default() {
             self.tally.effects.push((step, effect));
         }

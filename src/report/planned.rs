@@ -93,6 +93,8 @@ pub struct PlanStep {
     pub table: Option<JoinedTable>,
     /// Whether it removes rows.
     pub drops_rows: bool,
+    /// Whether it makes several rows of one.
+    pub adds_rows: bool,
     /// Whether anything in the lake depends on it; otherwise it never runs.
     pub is_needed: bool,
 }
@@ -215,6 +217,9 @@ impl PlanStep {
         }
         if self.drops_rows {
             line += ", may remove rows";
+        }
+        if self.adds_rows {
+            line += ", may make several rows of one";
         }
         if !self.is_needed {
             line += ", left out: nothing in the lake depends on it";

@@ -88,6 +88,8 @@ pub struct InputReceipt {
     pub byte_offsets: String,
     /// Records read, the header excluded.
     pub records: u64,
+    /// Rows more than there were, where a step made several of one.
+    pub added: u64,
     /// Rows that reached the lake.
     pub written: u64,
     /// Rows removed by a step.
@@ -139,12 +141,14 @@ pub struct RepairsReceipt {
     pub file: Option<String>,
 }
 
-/// The balance: `read = written + filtered + duplicate + rejected`.
+/// The balance: `read + added = written + filtered + duplicate + rejected`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Totals {
     /// Records read, headers excluded.
     pub rows_read: u64,
+    /// Rows more than there were, where a step made several of one.
+    pub rows_added: u64,
     /// Rows that reached the lake.
     pub rows_written: u64,
     /// Rows removed by a step.
@@ -203,6 +207,8 @@ pub struct StepReceipt {
     /// The table that it looks rows up in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<JoinedTable>,
+    /// Rows more than there were, where it made several of one.
+    pub rows_added: u64,
     /// Rows that found their match there.
     pub rows_matched: u64,
     /// Rows that found none.
@@ -317,9 +323,12 @@ impl Receipt {
 }
 
 impl Totals {
-    /// Rows whose way is known; equals `rows_read` in every receipt of a run that succeeded.
+    /// Rows whose way is known, without those that were added; equals `rows_read` in every receipt of
+    /// a run that succeeded.
     pub fn accounted(&self) -> u64 {
-        self.rows_written + self.rows_filtered + self.rows_duplicate + self.rows_rejected
+        let known =
+            self.rows_written + self.rows_filtered + self.rows_duplicate + self.rows_rejected;
+        known.wrapping_sub(self.rows_added)
     }
 }
 
@@ -327,6 +336,7 @@ impl From<SourceCounters> for Totals {
     fn from(counters: SourceCounters) -> Self {
         Self {
             rows_read: counters.read,
+            rows_added: counters.added,
             rows_written: counters.written,
             rows_filtered: counters.filtered,
             rows_duplicate: counters.duplicate,
@@ -345,6 +355,7 @@ impl InputReceipt {
             encoding: "UTF-8".to_owned(),
             byte_offsets: "the file".to_owned(),
             records: counters.read,
+            added: counters.added,
             written: counters.written,
             filtered: counters.filtered,
             duplicate: counters.duplicate,
@@ -483,6 +494,7 @@ pub(super) mod tests {
     pub(in crate::report) fn example() -> Receipt {
         let source = SourceCounters {
             read: 10_000_000,
+            added: 0,
             written: 9_812_001,
             filtered: 150_000,
             duplicate: 37_990,

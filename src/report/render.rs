@@ -59,8 +59,12 @@ impl Receipt {
         } else {
             page.paint(RED, "ROWS ARE MISSING")
         };
+        let added = match totals.rows_added {
+            0 => String::new(),
+            rows => format!(" + {} added", units::count(rows)),
+        };
         page.line(&format!(
-            "{} read = {} written + {} filtered + {} duplicates + {} rejected  {verdict}",
+            "{} read{added} = {} written + {} filtered + {} duplicates + {} rejected  {verdict}",
             units::count(totals.rows_read),
             units::count(totals.rows_written),
             units::count(totals.rows_filtered),
@@ -283,6 +287,9 @@ fn step_line(step: &StepReceipt) -> String {
             units::count(matched),
             units::count(unmatched)
         );
+    }
+    if step.rows_added > 0 {
+        line += &format!(", {} rows added", units::count(step.rows_added));
     }
     if step.rows_dropped > 0 {
         line += &format!(", {} rows dropped", units::count(step.rows_dropped));

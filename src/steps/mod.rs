@@ -47,6 +47,10 @@ pub trait Step: Send + Sync {
     fn makes_table(&self) -> bool {
         false
     }
+    /// Whether it makes several rows of one.
+    fn adds_rows(&self) -> bool {
+        false
+    }
     /// If all that it does is to keep rows, each by itself: what the cells of single columns are in
     /// every row that it keeps, as far as that is known.
     fn keeps(&self) -> Option<Vec<(usize, Comparison)>> {
@@ -142,6 +146,8 @@ pub struct Effect {
     pub rows_dropped: u64,
     /// Rows removed because there is another of the same key; they are not among `rows_dropped`.
     pub rows_duplicate: u64,
+    /// Rows more than there were, where several were made of one.
+    pub rows_added: u64,
     /// Rows that found their match in a joined table.
     pub rows_matched: u64,
     /// Rows that looked for one and found none.

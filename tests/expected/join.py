@@ -46,7 +46,7 @@ def tables():
 
 
 def write(name, found):
-    found = found.sort_values("row")[["row", "value"]]
+    found = found.sort_values("row", kind="stable")[["row", "value"]]
     found["value"] = found["value"].astype("Int64")
     found.to_csv(HERE / f"{name}.csv", index=False)
     return found
@@ -86,11 +86,13 @@ def main():
         ("left", keys, ["key"], "left"),
         ("inner", keys, ["key"], "inner"),
         ("two_keys", shops, ["key", "shop"], "left"),
+        ("all", times[["key", "value"]], ["key"], "left"),
+        ("all_inner", times[["key", "value"]], ["key"], "inner"),
     ]:
         found = write(name, rows.merge(table, on=on, how=how))
         condition = " and ".join(f"r.{column} = t.{column}" for column in on)
         theirs = duckdb.sql(
-            f"select r.row, t.value from rows r {how} join \"table\" t on {condition} order by r.row"
+            f"select r.row, t.value from rows r {how} join \"table\" t on {condition} order by r.row, t.value"
         ).df()
         assert theirs["row"].tolist() == found["row"].tolist(), name
         assert theirs["value"].astype("Int64").tolist() == found["value"].tolist(), name

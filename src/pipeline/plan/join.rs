@@ -6,44 +6,26 @@
 use std::sync::Arc;
 
 use super::Plan;
-use crate::base::{Column, DataType, Error, Origin, Result};
+use crate::base::{Column, DataType, Duplicates, Error, Origin, Result};
 use crate::config::{AsofSpec, JoinSpec};
 use crate::pipeline::side::{Side, Wanted};
 use crate::report::JoinedTable;
 use crate::steps::join::{AsOf, Clock, Join, Keyed, Lookup};
 
 impl Plan {
-    /// Adds the step `join`, asked for at `place`, which looks rows up in `side`.
-    pub(super) fn add_join(&mut self, join: &JoinSpec, place: &str, side: &Side) -> Result<()> {
-        let usage = |message: String| Error::usage(place, message);
+    /// Adds the step `join`, asked for at `place`, which looks rows up in `side`. No batch that it adds
+    /// rows to may take more than `batch_bytes_max`.
+    pub(super) fn add_join(
+        &mut self,
+        join: &JoinSpec,
+        place: &str,
+        side: &Side,
+        batch_bytes_max: usize,
+    ) -> Result<()> {
         let keys: Vec<usize> = join.on.iter().map(|(main, _)| self.slot(main)).collect();
-        let mut wanted = Wanted {
-            types: Vec::new(),
-            keyed: Keyed {
-                keys: join.on.iter().map(|(_, there)| side.slot(there)).collect(),
-                time: None,
-                duplicates: join.duplicates.unwrap_or_default(),
-            },
-            added: join
-                .added
-                .iter()
-                .map(|(column, _)| side.slot(column))
-                .collect(),
-        };
-        for (&here, &there) in keys.iter().zip(&wanted.keyed.keys) {
-            let (here, there_column) = (self.column(here), side.column(there));
-            let data_type = read_as(&here.data_type, there_column, side.is_text());
-            match data_type.ok_or_else(|| usage(differ(&here, there_column, side)))? {
-                same if same == there_column.data_type => {}
-                other => wanted.types.push((there, other)),
-            }
-        }
         let time = join.asof.as_ref().map(|asof| self.slot(&asof.time));
-        if let Some((asof, here)) = join.asof.as_ref().zip(time) {
-            let there = side.slot(&asof.side_time);
-            let asof = self.as_of(asof, here, side).map_err(usage)?;
-            wanted.keyed.time = Some((there, asof));
-        }
+        let wanted = self.wanted(join, (&keys, time), side);
+        let wanted = wanted.map_err(|message| Error::usage(place, message))?;
         let table = side.load(&wanted)?;
         let label = join.to_string();
         let types = wanted.added.iter().map(|slot| {
@@ -53,17 +35,56 @@ impl Plan {
         let added = join.added.iter().zip(types);
         let outputs = added
             .map(|((_, name), data_type)| self.add_column(name, data_type.clone(), label.clone()));
-        let lookup = Lookup {
+        let outputs = outputs.collect();
+        let step = Join::new(Lookup {
+            label,
             table,
             keys,
             time,
             how: join.how,
-            outputs: outputs.collect(),
-        };
+            outputs,
+            batch_bytes_max,
+        });
         self.joined
             .extend(side.told().map(|told| (self.steps.len(), told)));
-        self.add_step(Arc::new(Join::new(label, lookup)), None);
+        self.add_step(Arc::new(step), None);
         Ok(())
+    }
+
+    /// What `join` needs of `side` to look up the key in the slots `keys`, and the time in its slot.
+    fn wanted(
+        &self,
+        join: &JoinSpec,
+        (keys, time): (&[usize], Option<usize>),
+        side: &Side,
+    ) -> std::result::Result<Wanted, String> {
+        let slot = |column: &String| side.slot(column);
+        let mut wanted = Wanted {
+            types: Vec::new(),
+            keyed: Keyed {
+                keys: join.on.iter().map(|(_, there)| slot(there)).collect(),
+                time: None,
+                duplicates: match join.duplicates {
+                    // Where no column is added, it does not matter which of them is found.
+                    None | Some(Duplicates::All) if !join.how.adds_columns() => Duplicates::First,
+                    duplicates => duplicates.unwrap_or_default(),
+                },
+            },
+            added: join.added.iter().map(|(column, _)| slot(column)).collect(),
+        };
+        for (&here, &there) in keys.iter().zip(&wanted.keyed.keys) {
+            let (here, there_column) = (self.column(here), side.column(there));
+            let data_type = read_as(&here.data_type, there_column, side.is_text());
+            match data_type.ok_or_else(|| differ(&here, there_column, side))? {
+                same if same == there_column.data_type => {}
+                other => wanted.types.push((there, other)),
+            }
+        }
+        if let Some((asof, here)) = join.asof.as_ref().zip(time) {
+            let there = side.slot(&asof.side_time);
+            wanted.keyed.time = Some((there, self.as_of(asof, here, side)?));
+        }
+        Ok(wanted)
     }
 
     /// How the times in the slot `here` are compared with those of `side`.

@@ -30,6 +30,7 @@ impl Run<'_> {
     pub(super) fn settled(&self, table: &Table, learnt: &[Categories]) -> Result<Settled> {
         let request = Request {
             fit_bytes_max: self.limit_bytes / 4,
+            batch_bytes_max: (self.limit_bytes / 16).min(1 << 30),
             expressions: self.expressions,
             outgrown: &self.outgrown,
             sides: &self.sides,

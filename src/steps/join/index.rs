@@ -3,6 +3,8 @@
 //! Invariant: whole keys decide; a null key or time is equal to none, not even another null. What is
 //! found depends on the table and the row asked for alone.
 
+use std::convert::Infallible;
+
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType as ArrowType, Int32Type};
@@ -37,6 +39,16 @@ pub struct Twice {
     pub key: String,
 }
 
+/// What rows find.
+pub(super) struct Found {
+    /// For each the row of the table, or [`NO_ROW`].
+    pub(super) rows: Vec<u32>,
+    /// For each which of the rows asked for it belongs to; `None` if row `i` is row `i`.
+    pub(super) origins: Option<Vec<u32>>,
+    /// How many of the rows asked for find something.
+    pub(super) matched: usize,
+}
+
 /// Finds rows by their keys.
 #[derive(Debug)]
 pub(super) struct Index {
@@ -49,6 +61,8 @@ pub(super) struct Index {
 enum Rows {
     /// One, or [`NO_ROW`] where the key is null.
     One(Vec<u32>),
+    /// Those from one start to the next, in the table's order.
+    All { starts: Vec<u32>, rows: Vec<u32> },
     /// Those from one start to the next, by time.
     ByTime {
         starts: Vec<u32>,
@@ -70,15 +84,25 @@ impl Index {
     ) -> Result<Result<Self, Twice>> {
         let mut ids = KeyTable::default();
         let found = match keyed.time {
+            None if keyed.duplicates == Duplicates::All => Ok(all(&mut ids, batches, keyed, room)?),
             None => one_by_one(&mut ids, batches, keyed, room)?,
             Some((time, asof)) => Ok(by_time(&mut ids, batches, keyed, (time, asof), room)?),
         };
         Ok(found.map(|rows| Self { ids, rows }))
     }
 
-    /// The row for each row of `batch`, or [`NO_ROW`]; `keys` are the slots of its key, and `time`
-    /// that of its time if rows are told apart by it.
-    pub(super) fn look_up(&self, batch: &Batch, keys: &[usize], time: Option<usize>) -> Vec<u32> {
+    /// What the rows of `batch` find; `keys` are the slots of its key, and `time` that of its time if
+    /// rows are told apart by it. Where they become more, `fits` is asked whether so many do.
+    ///
+    /// # Errors
+    /// Those of `fits`.
+    pub(super) fn look_up(
+        &self,
+        batch: &Batch,
+        keys: &[usize],
+        time: Option<usize>,
+        fits: impl Fn(usize) -> Result<()>,
+    ) -> Result<Found> {
         let mut found = self.ids(batch, keys);
         match &self.rows {
             Rows::One(rows) => {
@@ -86,6 +110,7 @@ impl Index {
                     *row = rows.get(*row as usize).copied().unwrap_or(NO_ROW);
                 }
             }
+            Rows::All { starts, rows } => return every(&found, starts, rows, fits),
             Rows::ByTime {
                 starts,
                 times,
@@ -106,7 +131,11 @@ impl Index {
                 }
             }
         }
-        found
+        Ok(Found {
+            matched: found.iter().filter(|row| **row != NO_ROW).count(),
+            rows: found,
+            origins: None,
+        })
     }
 
     /// The id of each row's key, or [`KeyTable::UNSEEN`].
@@ -139,12 +168,18 @@ impl Index {
         ids
     }
 
+    /// Whether a key may find several rows.
+    pub(super) fn repeats_keys(&self) -> bool {
+        matches!(self.rows, Rows::All { .. })
+    }
+
     /// Memory held, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         let words = |words: &Vec<u32>| words.capacity() * size_of::<u32>();
         self.ids.memory_bytes()
             + match &self.rows {
                 Rows::One(rows) => words(rows),
+                Rows::All { starts, rows } => words(starts) + words(rows),
                 Rows::ByTime {
                     starts,
                     times,
@@ -221,7 +256,7 @@ fn one_by_one(
         }
         match keyed.duplicates {
             _ if rows[id] == NO_ROW => rows[id] = row,
-            Duplicates::First => {}
+            Duplicates::First | Duplicates::All => {}
             Duplicates::Last => rows[id] = row,
             Duplicates::Error => {
                 let (batch, at) = place;
@@ -234,6 +269,72 @@ fn one_by_one(
         Ok(())
     })?;
     Ok(visited.map(|()| Rows::One(rows)))
+}
+
+fn all(ids: &mut KeyTable, batches: &[Batch], keyed: &Keyed, room: &mut Room<'_>) -> Result<Rows> {
+    let most: usize = batches.iter().map(|batch| batch.rows).sum();
+    let held = most * (size_of::<(u32, u32)>() + 2 * size_of::<u32>());
+    room(held)?;
+    let mut entries: Vec<(u32, u32)> = Vec::with_capacity(most);
+    let visited = for_each_key(ids, batches, &keyed.keys, (room, held), |id, row, _| {
+        entries.push((id, row));
+        Ok::<_, Infallible>(())
+    })?;
+    let Ok(()) = visited;
+    entries.sort_unstable();
+    Ok(Rows::All {
+        starts: starts(ids.len(), entries.iter().map(|(id, _)| *id)),
+        rows: entries.iter().map(|(_, row)| *row).collect(),
+    })
+}
+
+/// Where the entries of each of `keys` ids start among those of the ids `of`, and at last how many
+/// there are.
+fn starts(keys: usize, of: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut starts = vec![0_u32; keys + 1];
+    for id in of {
+        starts[id as usize + 1] += 1;
+    }
+    for id in 0..keys {
+        starts[id + 1] += starts[id];
+    }
+    starts
+}
+
+/// Every row of the key of each of `ids`, by their `starts` in `rows`.
+fn every(
+    ids: &[u32],
+    starts: &[u32],
+    rows: &[u32],
+    fits: impl Fn(usize) -> Result<()>,
+) -> Result<Found> {
+    let range = |id: u32| match id {
+        KeyTable::UNSEEN => 0..0,
+        id => starts[id as usize] as usize..starts[id as usize + 1] as usize,
+    };
+    let total: usize = ids.iter().map(|&id| range(id).len().max(1)).sum();
+    if total > ids.len() {
+        fits(total)?;
+    }
+    let mut found = Found {
+        rows: Vec::with_capacity(total),
+        origins: None,
+        matched: 0,
+    };
+    let mut origins = Vec::with_capacity(total);
+    for (origin, &id) in (0_u32..).zip(ids) {
+        let range = range(id);
+        if range.is_empty() {
+            found.rows.push(NO_ROW);
+            origins.push(origin);
+            continue;
+        }
+        found.matched += 1;
+        origins.resize(origins.len() + range.len(), origin);
+        found.rows.extend_from_slice(&rows[range]);
+    }
+    found.origins = (total > ids.len()).then_some(origins);
+    Ok(found)
 }
 
 fn by_time(
@@ -264,20 +365,13 @@ fn by_time(
             {
                 entries.push((id, times[at], row));
             }
-            Ok::<_, std::convert::Infallible>(())
+            Ok::<_, Infallible>(())
         },
     )?;
     let Ok(()) = visited;
     entries.sort_unstable();
-    let mut starts = vec![0_u32; ids.len() + 1];
-    for &(id, _, _) in &entries {
-        starts[id as usize + 1] += 1;
-    }
-    for id in 0..ids.len() {
-        starts[id + 1] += starts[id];
-    }
     Ok(Rows::ByTime {
-        starts,
+        starts: starts(ids.len(), entries.iter().map(|(id, _, _)| *id)),
         times: entries.iter().map(|(_, time, _)| *time).collect(),
         rows: entries.iter().map(|(_, _, row)| *row).collect(),
         asof,

@@ -5,13 +5,14 @@ use crate::base::{Direction, Duplicates};
 /// A key and a time; either may be null.
 pub(super) type Row = (Option<i64>, Option<i64>);
 
-/// The row of `side` that `row` finds by its key.
-pub(super) fn by_key(side: &[Row], row: Row, duplicates: Duplicates) -> Option<usize> {
-    let key = row.0?;
-    let mut found = (0..side.len()).filter(|&index| side[index].0 == Some(key));
-    match duplicates {
-        Duplicates::Last => found.next_back(),
-        _ => found.next(),
+/// The rows of `side` that `row` finds by its key.
+pub(super) fn by_key(side: &[Row], row: Row, duplicates: Duplicates) -> Vec<usize> {
+    let found = (0..side.len()).filter(|&index| row.0.is_some() && side[index].0 == row.0);
+    let found: Vec<usize> = found.collect();
+    match (&found[..], duplicates) {
+        (_, Duplicates::All) | ([], _) => found,
+        ([.., last], Duplicates::Last) => vec![*last],
+        ([first, ..], _) => vec![*first],
     }
 }
 

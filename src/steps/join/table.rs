@@ -74,6 +74,11 @@ impl Table {
         }))
     }
 
+    /// Whether a key may find several rows.
+    pub(super) fn repeats_keys(&self) -> bool {
+        self.index.repeats_keys()
+    }
+
     /// How many rows it has.
     pub fn rows(&self) -> usize {
         self.rows

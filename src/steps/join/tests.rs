@@ -88,7 +88,7 @@ struct Case {
     most: usize,
 }
 
-fn run(main: &[Row], side: &[Row], case: &Case) -> (Vec<(i64, Option<i64>)>, Effect) {
+fn run(main: &[Row], side: &[Row], case: &Case) -> Vec<(i64, Option<i64>)> {
     let keys: Vec<usize> = (0..key_columns(&[], case.side_form).len()).collect();
     let time = keys.len();
     let keyed = Keyed {
@@ -104,20 +104,24 @@ fn run(main: &[Row], side: &[Row], case: &Case) -> (Vec<(i64, Option<i64>)>, Eff
     let table = Table::new(side, &keyed, &added, &mut |_| Ok(())).expect("there is room");
     let lookup = Lookup {
         table: Arc::new(table.expect("no key stands twice")),
+        label: String::new(),
+        batch_bytes_max: usize::MAX,
         keys,
         time: case.asof.map(|_| time),
         how: case.how,
         outputs: (0..added.len()).map(|index| time + 3 + index).collect(),
     };
-    let (mut found, mut sum) = (Vec::new(), Effect::default());
+    let (mut found, mut start) = (Vec::new(), 0);
     for mut batch in batches(main, case.form, case.most) {
         let rows = batch.rows;
+        batch.records = Some((0..rows as u32).map(|row| row + 3).collect());
         batch.columns.resize(time + 5, None);
         let effect = lookup.apply(&mut batch).expect("it can be joined");
         assert_eq!(effect.rows_matched + effect.rows_unmatched, rows as u64);
-        assert_eq!(batch.rows as u64 + effect.rows_dropped, rows as u64);
-        sum.rows_matched += effect.rows_matched;
-        sum.rows_dropped += effect.rows_dropped;
+        assert_eq!(
+            batch.rows as u64 + effect.rows_dropped,
+            rows as u64 + effect.rows_added
+        );
         let numbers = batch.column(time + 1).as_primitive::<Int64Type>().clone();
         for row in 0..batch.rows {
             let matched = case.how.adds_columns().then(|| {
@@ -132,29 +136,40 @@ fn run(main: &[Row], side: &[Row], case: &Case) -> (Vec<(i64, Option<i64>)>, Eff
                 assert_eq!(text, expected.map(|number| format!("row {number}")));
                 matched
             });
-            found.push((numbers.value(row), matched.flatten()));
+            let number = numbers.value(row);
+            assert_eq!(batch.record(row) as i64, number - start + 3);
+            found.push((number, matched.flatten()));
         }
+        start += rows as i64;
     }
-    (found, sum)
+    found
 }
 
 fn expected(main: &[Row], side: &[Row], case: &Case) -> Vec<(i64, Option<i64>)> {
-    let rows = main.iter().enumerate().filter_map(|(index, &row)| {
+    let mut rows = Vec::new();
+    for (index, &row) in (0_i64..).zip(main) {
         let found = match case.asof {
             None => naive::by_key(side, row, case.duplicates),
-            Some(asof) => naive::as_of(side, row, asof.direction, asof.tolerance, asof.allow_exact),
+            Some(AsOf {
+                direction,
+                tolerance,
+                allow_exact,
+                ..
+            }) => {
+                let found = naive::as_of(side, row, direction, tolerance, allow_exact);
+                found.into_iter().collect()
+            }
         };
-        let stays = match case.how {
-            JoinHow::Left => true,
-            JoinHow::Inner | JoinHow::Semi => found.is_some(),
-            JoinHow::Anti => found.is_none(),
-        };
-        let number = found
-            .filter(|_| case.how.adds_columns())
-            .map(|row| row as i64);
-        stays.then_some((index as i64, number))
-    });
-    rows.collect()
+        let matches = found.iter().map(|&row| (index, Some(row as i64)));
+        match (case.how, found.is_empty()) {
+            (JoinHow::Left, true) | (JoinHow::Anti, true) | (JoinHow::Semi, false) => {
+                rows.push((index, None));
+            }
+            (JoinHow::Left | JoinHow::Inner, false) => rows.extend(matches),
+            _ => {}
+        }
+    }
+    rows
 }
 
 fn rows(most: usize) -> impl Strategy<Value = Vec<Row>> {
@@ -177,7 +192,7 @@ proptest! {
         main in rows(60),
         side in rows(30),
         how in hows(),
-        last in any::<bool>(),
+        duplicates in 0..3_usize,
         form in 0..6_usize,
         most in 1..20_usize,
     ) {
@@ -189,9 +204,10 @@ proptest! {
             (Form::Dictionary, Form::Dictionary),
             (Form::Pair, Form::Pair),
         ][form];
-        let duplicates = if last { Duplicates::Last } else { Duplicates::First };
+        let several = if how.adds_columns() { Duplicates::All } else { Duplicates::First };
+        let duplicates = [Duplicates::First, Duplicates::Last, several][duplicates];
         let case = Case { form, side_form, how, duplicates, asof: None, most };
-        let (found, _) = run(&main, &side, &case);
+        let found = run(&main, &side, &case);
         prop_assert_eq!(found, expected(&main, &side, &case));
     }
 
@@ -210,7 +226,7 @@ proptest! {
             let case = Case {
                 form, side_form: form, how, duplicates: Duplicates::Error, asof: Some(asof), most,
             };
-            let (found, _) = run(&main, &side, &case);
+            let found = run(&main, &side, &case);
             prop_assert_eq!(found, expected(&main, &side, &case));
         }
     }
@@ -259,6 +275,8 @@ fn without_keys_time_alone_decides() {
     let table = case(batches(&side, Form::Number, 2)).expect("times may stand twice");
     let lookup = Lookup {
         table: Arc::new(table),
+        label: String::new(),
+        batch_bytes_max: usize::MAX,
         keys: Vec::new(),
         time: Some(1),
         how: JoinHow::Left,
@@ -310,4 +328,40 @@ fn room_is_asked_for_and_memory_counted() {
     let refuse = &mut |_: usize| Err(ErrorKind::Interrupted.into());
     let refused = Table::new(batches(&side, Form::Number, 999), &keyed, &[2], refuse);
     assert!(refused.is_err());
+}
+
+#[test]
+fn rows_that_become_too_many_are_told() {
+    let side: Vec<Row> = vec![(Some(1), None); 1000];
+    let keyed = Keyed {
+        keys: vec![0],
+        time: None,
+        duplicates: Duplicates::All,
+    };
+    let table = Table::new(batches(&side, Form::Number, 99), &keyed, &[2], &mut |_| {
+        Ok(())
+    });
+    let table = table.expect("there is room").expect("keys may stand twice");
+    let lookup = Lookup {
+        label: "join t.csv:key".to_owned(),
+        table: Arc::new(table),
+        keys: vec![0],
+        time: None,
+        how: JoinHow::Left,
+        outputs: vec![4],
+        batch_bytes_max: 1 << 20,
+    };
+    let batch = |rows: usize| {
+        let mut batch = batches(&vec![(Some(1), None); rows], Form::Number, rows).remove(0);
+        batch.columns.push(None);
+        batch
+    };
+    let effect = lookup.apply(&mut batch(10)).expect("10,000 rows fit");
+    assert_eq!((effect.rows_added, effect.rows_matched), (9_990, 10));
+    let told = lookup
+        .apply(&mut batch(1000))
+        .expect_err("1,000,000 do not");
+    let told = told.to_string();
+    assert!(told.contains("1000 rows that find 1000000 rows"), "{told}");
+    assert!(told.contains("--chunk-rows"), "{told}");
 }

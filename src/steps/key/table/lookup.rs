@@ -62,7 +62,7 @@ mod tests {
     use crate::base::Batch;
     use crate::steps::key::KeySpec;
 
-    fn keys(columns: Vec<ArrayRef>) -> KeyRows {
+    fn keys(columns: &[ArrayRef]) -> KeyRows {
         let batch = Batch {
             seq: 0,
             source: 0,
@@ -86,7 +86,7 @@ mod tests {
             };
             let (mut ids, mut found) = (Vec::new(), Vec::new());
             for which in [0..1, 1..2, 0..2] {
-                let columns = |cells: &[Option<u8>]| keys(columns(cells)[which.clone()].to_vec());
+                let columns = |cells: &[Option<u8>]| keys(&columns(cells)[which.clone()]);
                 let mut table = KeyTable::default();
                 table.ids(&columns(&seen), 0, &mut ids, &mut |_| Ok(())).unwrap();
                 table.look_up(&columns(&asked), 0, &mut found);
