@@ -60,6 +60,8 @@ pub(crate) struct Plan {
     pub(crate) asked: Asked,
     /// What rows are held against before they are written.
     pub(crate) checks: Vec<PlannedCheck>,
+    /// The steps that only work for a check, by their index.
+    flagging: BTreeSet<usize>,
 }
 
 /// What a plan is made for, beside its configuration.
@@ -105,6 +107,7 @@ impl Plan {
             tables: Vec::new(),
             asked: Asked::default(),
             checks: Vec::new(),
+            flagging: BTreeSet::new(),
             schema,
         };
         let mut specs = config.steps.iter().peekable();

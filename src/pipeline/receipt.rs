@@ -265,6 +265,7 @@ fn options(config: &Config) -> serde_json::Value {
         "key": config.key,
         "time": config.time,
         "steps": steps,
+        "checks": config.checks.iter().map(|check| &check.name).collect::<Vec<_>>(),
         "compression": config.compression.to_string(),
         "threads": config.threads,
         "memory_limit": config.memory_limit,

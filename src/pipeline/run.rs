@@ -5,6 +5,7 @@
 
 mod learnt;
 mod look;
+mod types;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ use super::cost::RowCost;
 use super::dialect::Formats;
 use super::fitting::{Known, count_left, learn, leave};
 use super::gate::Gates;
-use super::infer::{self, Looking, Table};
+use super::infer::Table;
 use super::lanes::{Lanes, Share};
 use super::layout::Layout;
 use super::open::{self, Room, check, pool};
@@ -276,35 +277,6 @@ impl Run<'_> {
                 ))
             }
         }
-    }
-
-    fn infer(&self) -> Result<Table> {
-        let (names, declared) = infer::declared(self.config, &self.formats.columns.names);
-        let pool = pool(self.config.threads)?;
-        let Self {
-            sources,
-            formats,
-            nulls,
-            ..
-        } = self;
-        let looking = Looking {
-            from: self.config.infer,
-            limit_bytes: self.limit_bytes,
-            repair: self.config.repair,
-            interrupted: &self.interrupted,
-        };
-        let table =
-            pool.install(|| infer::infer(sources, formats, &names, &declared, nulls, looking));
-        check_sources(sources)?;
-        let mut table = table?;
-        table.settle_types(self.exact);
-        if self.config.strict {
-            table.refuse_ambiguous()?;
-        }
-        if let Some(name) = &self.config.source_column {
-            table.add_origin(name);
-        }
-        Ok(table)
     }
 
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.

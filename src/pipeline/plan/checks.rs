@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use super::{Plan, Request};
-use crate::base::{Error, Result};
+use crate::base::{Column, DataType, Error, KeepRow, Origin, Result};
 use crate::config::{CheckKind, CheckSpec, Config, Severity};
-use crate::steps::check::{Condition, Newest};
+use crate::steps::check::{Condition, Flagged, Newest, Repeated};
+use crate::steps::dedup::Dedup;
 use crate::steps::expr::Expression;
 
 /// A check, and the step that looks for it.
@@ -59,7 +60,12 @@ impl Plan {
                 Some(Arc::new(Newest::new(label, slot, data_type)?))
             }
             CheckKind::RowCount { .. } => None,
-            CheckKind::Unique(_) => return Err("not planned yet".to_owned()),
+            CheckKind::Unique(columns) => {
+                let by = columns.iter().map(|column| self.find(column));
+                let by = by.collect::<std::result::Result<Vec<_>, _>>()?;
+                let flags = self.add_flags(&label, by, request);
+                Some(Arc::new(Flagged::new(label, flags, rejects)))
+            }
         };
         self.checks.push(PlannedCheck {
             spec: spec.clone(),
@@ -71,6 +77,26 @@ impl Plan {
         Ok(())
     }
 
+    /// Adds a step that flags rows which agree with an earlier one in the slots `by`; returns the slot
+    /// of the flags, which is not in the lake.
+    fn add_flags(&mut self, label: &str, by: Vec<usize>, request: Request<'_>) -> usize {
+        let output = self.schema.columns.len();
+        self.schema.columns.push(Column {
+            name: label.into(),
+            data_type: DataType::Boolean,
+            format: None,
+            origin: Origin::Derived,
+        });
+        self.made.push(label.to_owned());
+        let is_outgrown = request.outgrown.contains(&self.steps.len());
+        let dedup = Dedup::new(label.to_owned(), by.clone(), KeepRow::First);
+        let dedup = Arc::new(dedup.outgrown(is_outgrown));
+        let step = Repeated::new(label.to_owned(), dedup, by, output);
+        self.flagging.insert(self.steps.len());
+        self.add_step(Arc::new(step), None);
+        output
+    }
+
     /// The slot of the column of the lake called `name`.
     fn find(&self, name: &str) -> std::result::Result<usize, String> {
         let at = self.names.iter().position(|known| **known == *name);
@@ -79,8 +105,9 @@ impl Plan {
             .ok_or_else(|| crate::base::unknown("column", name, known))
     }
 
-    /// Whether step `index` is that of a check.
+    /// Whether step `index` is that of a check, or works for one.
     pub(crate) fn is_check(&self, index: usize) -> bool {
-        self.checks.iter().any(|check| check.step == Some(index))
+        let mut checks = self.checks.iter();
+        checks.any(|check| check.step == Some(index)) || self.flagging.contains(&index)
     }
 }
