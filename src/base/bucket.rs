@@ -46,7 +46,9 @@ impl FromStr for Bucket {
         }
         let words = WORDS.iter().map(|(word, _)| *word);
         if let Some(near) = names::nearest(text, words.clone()) {
-            return Err(format!("unknown time bucket `{text}`; did you mean `{near}`?"));
+            return Err(format!(
+                "unknown time bucket `{text}`; did you mean `{near}`?"
+            ));
         }
         let words: Vec<&str> = words.collect();
         Err(format!(
@@ -75,13 +77,25 @@ impl Bucket {
     pub fn ticks(self, data_type: &DataType) -> Result<Option<i64>, String> {
         let (tick, what) = match data_type {
             DataType::Date => (DAY, "a day"),
-            DataType::Timestamp { unit: TimeUnit::Microsecond, .. } => (1_000, "a microsecond"),
-            DataType::Timestamp { unit: TimeUnit::Nanosecond, .. } => (1, "a nanosecond"),
-            other => return Err(format!("only dates and timestamps have buckets; it is {other}")),
+            DataType::Timestamp {
+                unit: TimeUnit::Microsecond,
+                ..
+            } => (1_000, "a microsecond"),
+            DataType::Timestamp {
+                unit: TimeUnit::Nanosecond,
+                ..
+            } => (1, "a nanosecond"),
+            other => {
+                return Err(format!(
+                    "only dates and timestamps have buckets; it is {other}"
+                ));
+            }
         };
         match self {
             Self::Length(length) if length % tick == 0 => Ok(Some(length / tick)),
-            Self::Length(_) => Err(format!("{self} is no multiple of {what}, as {data_type} counts")),
+            Self::Length(_) => Err(format!(
+                "{self} is no multiple of {what}, as {data_type} counts"
+            )),
             _ => Ok(None),
         }
     }
@@ -112,13 +126,20 @@ mod tests {
     fn lengths_count_in_the_ticks_of_the_column() {
         let time = |unit| DataType::Timestamp { unit, utc: false };
         let hour = Bucket::Length(HOUR);
-        assert_eq!(hour.ticks(&time(TimeUnit::Microsecond)), Ok(Some(3_600_000_000)));
+        assert_eq!(
+            hour.ticks(&time(TimeUnit::Microsecond)),
+            Ok(Some(3_600_000_000))
+        );
         assert_eq!(hour.ticks(&time(TimeUnit::Nanosecond)), Ok(Some(HOUR)));
         assert_eq!(Bucket::Length(2 * DAY).ticks(&DataType::Date), Ok(Some(2)));
         assert_eq!(Bucket::Month.ticks(&DataType::Date), Ok(None));
         for (bucket, data_type, expected) in [
             (hour, DataType::Date, "no multiple of a day"),
-            (Bucket::Length(500), time(TimeUnit::Microsecond), "no multiple of a microsecond"),
+            (
+                Bucket::Length(500),
+                time(TimeUnit::Microsecond),
+                "no multiple of a microsecond",
+            ),
             (hour, DataType::Utf8, "only dates and timestamps"),
         ] {
             let message = bucket.ticks(&data_type).unwrap_err();

@@ -86,7 +86,9 @@ impl FromStr for Measured {
         let name = name.trim().to_lowercase();
         let known = { FUNCTIONS.iter() }.find(|(names, _)| names.contains(&name.as_str()));
         let Some((names, spelling)) = known else {
-            let known = FUNCTIONS.iter().flat_map(|(names, _)| names.iter().copied());
+            let known = FUNCTIONS
+                .iter()
+                .flat_map(|(names, _)| names.iter().copied());
             return Err(names::unknown("function", &name, known));
         };
         let arguments = arguments(rest).ok_or_else(|| {
@@ -140,7 +142,9 @@ fn with_argument(name: &str, share: f64) -> Measure {
 fn parse_share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err(format!("`{text}` is no share; write a number from 0 to 1, such as 0.95")),
+        _ => Err(format!(
+            "`{text}` is no share; write a number from 0 to 1, such as 0.95"
+        )),
     }
 }
 
@@ -219,15 +223,30 @@ mod tests {
         for (text, measure, argument) in [
             ("count()", Measure::Rows, None),
             ("count(x)", Measure::Count, Some("x")),
-            ("sum(quantity * amount)", Measure::Sum, Some("quantity * amount")),
+            (
+                "sum(quantity * amount)",
+                Measure::Sum,
+                Some("quantity * amount"),
+            ),
             ("mean(round(a, 2))", Measure::Mean, Some("round(a, 2)")),
             ("median(x)", Measure::Quantile(0.5), Some("x")),
             ("quantile(x, 0.95)", Measure::Quantile(0.95), Some("x")),
-            ("approx_quantile(f(a, b), 0.1)", Measure::ApproxQuantile(0.1), Some("f(a, b)")),
+            (
+                "approx_quantile(f(a, b), 0.1)",
+                Measure::ApproxQuantile(0.1),
+                Some("f(a, b)"),
+            ),
             ("nunique(\"a), (b\")", Measure::Distinct, Some("\"a), (b\"")),
-            ("first(replace(a, ')', ','))", Measure::First, Some("replace(a, ')', ',')")),
+            (
+                "first(replace(a, ')', ','))",
+                Measure::First,
+                Some("replace(a, ')', ',')"),
+            ),
         ] {
-            let expected = Measured { measure, argument: argument.map(str::to_owned) };
+            let expected = Measured {
+                measure,
+                argument: argument.map(str::to_owned),
+            };
             assert_eq!(text.parse(), Ok(expected.clone()), "{text}");
             assert_eq!(expected.to_string(), text);
         }

@@ -142,7 +142,9 @@ impl AggregateSpec {
                 return Err("a measure needs a name".to_owned());
             }
             if !seen.insert(name) {
-                return Err(format!("two of its columns are called `{name}`; rename one"));
+                return Err(format!(
+                    "two of its columns are called `{name}`; rename one"
+                ));
             }
         }
         let Some(pivot) = &self.pivot else {
@@ -241,7 +243,10 @@ impl Aggregate {
     pub fn new(name: &str) -> Self {
         let spec = AggregateSpec::new(&format!("aggregate {name}"));
         Self {
-            spec: AggregateSpec { name: name.to_owned(), ..spec },
+            spec: AggregateSpec {
+                name: name.to_owned(),
+                ..spec
+            },
             format: None,
             error: None,
         }
@@ -334,7 +339,10 @@ mod tests {
     }
 
     fn refusal(aggregate: Aggregate) -> String {
-        let run = Builder::new().input("in.csv").out("lake").aggregate(aggregate);
+        let run = Builder::new()
+            .input("in.csv")
+            .out("lake")
+            .aggregate(aggregate);
         run.build().unwrap_err().to_string()
     }
 
@@ -346,7 +354,10 @@ mod tests {
             "aggregate region: revenue = sum(total) by region, time:1h"
         );
         assert_eq!(spec.format, TableFormat::Csv);
-        assert_eq!(spec.names().collect::<Vec<_>>(), ["region", "time", "revenue"]);
+        assert_eq!(
+            spec.names().collect::<Vec<_>>(),
+            ["region", "time", "revenue"]
+        );
         assert_eq!(spec.by[1].bucket, Some(Bucket::Length(3_600_000_000_000)));
     }
 
@@ -369,12 +380,21 @@ mod tests {
                 region().pivot("regoin", ["revenue"]),
                 "pivot: unknown column of `by` `regoin`; did you mean `region`?",
             ),
-            (region().pivot("region", ["revenues"]), "did you mean `revenue`?"),
+            (
+                region().pivot("region", ["revenues"]),
+                "did you mean `revenue`?",
+            ),
             (region().pivot("region", []), "pivot: lacks its `values`"),
             (region().out("x.txt"), "let it end in .parquet or .csv"),
             (region().format("cvs"), "did you mean `csv`?"),
-            (Aggregate::new("a/b").measure("n", "count()"), "`a/b` names no file"),
-            (Aggregate::new("").measure("n", "count()"), "lacks its `name`"),
+            (
+                Aggregate::new("a/b").measure("n", "count()"),
+                "`a/b` names no file",
+            ),
+            (
+                Aggregate::new("").measure("n", "count()"),
+                "lacks its `name`",
+            ),
             (Aggregate::new("a"), "aggregate a: needs measures"),
         ] {
             let message = refusal(aggregate);
@@ -383,6 +403,9 @@ mod tests {
         let run = Builder::new().input("in.csv").out("lake");
         let run = run.aggregate(region()).aggregate(region());
         let message = run.build().unwrap_err().to_string();
-        assert!(message.contains("another one is called `region`"), "{message}");
+        assert!(
+            message.contains("another one is called `region`"),
+            "{message}"
+        );
     }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args as _, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::aggregate::AggregateSpec;
 use super::choice::{
     Comment, Escape, Infer, OnBadRow, Quote, SkipSpace, TextEncoding, parse_comment,
     parse_delimiter, parse_encoding, parse_escape, parse_quote,
@@ -21,7 +22,6 @@ use super::quantity::{
     parse_size, parse_threads,
 };
 use super::row::{RowStep, parse_derive};
-use super::aggregate::AggregateSpec;
 use super::step::{StepSpec, parse_impute, parse_rolling};
 use crate::base::{Compression, InvalidBytes, LineEnd, Mode, Order, Progress, TooFew, TooMany};
 

@@ -39,7 +39,7 @@ mod table;
 mod texts;
 
 pub use encode::{EncodeOptions, EncodedColumn, Encoder};
-pub use parts::{PartInfo, Parts};
 pub use outside::Outside;
+pub use parts::{PartInfo, Parts};
 pub use staging::Staging;
 pub use table::Table;

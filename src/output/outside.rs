@@ -30,7 +30,10 @@ impl Outside {
                 "out: {shown} is in the lake; leave out `out` for a table in its _aggregates"
             ));
         }
-        match inputs.iter().any(|input| resolved(input).as_ref() == Some(&file)) {
+        match inputs
+            .iter()
+            .any(|input| resolved(input).as_ref() == Some(&file))
+        {
             true => Err(format!("out: {shown} is an input")),
             false => Ok(()),
         }
@@ -50,7 +53,9 @@ impl Outside {
             let source = std::io::ErrorKind::IsADirectory.into();
             return Err(Error::io("write", place, source));
         }
-        let directory = tempfile::Builder::new().prefix(".chunketl-").tempdir_in(parent);
+        let directory = tempfile::Builder::new()
+            .prefix(".chunketl-")
+            .tempdir_in(parent);
         Ok(Self {
             directory: directory.map_err(|source| Error::io("write in", parent, source))?,
             place: place.to_path_buf(),
@@ -103,7 +108,11 @@ mod tests {
         fs::write(at("in.csv"), "").unwrap();
         let check = |name: &str| Outside::check(&at(name), &at("lake"), &[at("in.csv")]);
         assert_eq!(check("lakes/x.csv"), Ok(()));
-        assert!(check("lake/x/y.csv").unwrap_err().contains("is in the lake"));
+        assert!(
+            check("lake/x/y.csv")
+                .unwrap_err()
+                .contains("is in the lake")
+        );
         assert!(check("x/../in.csv").is_ok(), "there is no such directory");
         assert!(check("./in.csv").unwrap_err().contains("is an input"));
     }

@@ -52,7 +52,11 @@ impl Table {
         match format {
             TableFormat::Parquet => {
                 let encoder = Encoder::new(schema, options)?;
-                let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let file = path
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned();
                 Ok(Self(Kind::Parquet {
                     part: Part::begin(&encoder, path.to_path_buf(), file)?,
                     pieces: vec![Vec::new(); encoder.columns()],
@@ -105,7 +109,13 @@ impl Table {
                 let info = part.finish()?;
                 Ok((info.rows, info.bytes))
             }
-            Kind::Csv { path, mut file, rows, bytes, .. } => {
+            Kind::Csv {
+                path,
+                mut file,
+                rows,
+                bytes,
+                ..
+            } => {
                 let flushed = file.flush().and_then(|()| file.get_ref().sync_all());
                 flushed.map_err(|source| Error::io("write", path, source))?;
                 Ok((rows, bytes))
@@ -117,7 +127,13 @@ impl Table {
     fn gather(&mut self, columns: &[ArrayRef], length: usize) -> Result<()> {
         let mut from = 0;
         while from < length {
-            let Kind::Parquet { pieces, rows, row_group_rows, .. } = &mut self.0 else {
+            let Kind::Parquet {
+                pieces,
+                rows,
+                row_group_rows,
+                ..
+            } = &mut self.0
+            else {
                 unreachable!("only Parquet has row groups")
             };
             let taken = (*row_group_rows - *rows).min(length - from);
@@ -134,7 +150,14 @@ impl Table {
     }
 
     fn end_row_group(&mut self) -> Result<()> {
-        let Kind::Parquet { part, encoder, pieces, rows, .. } = &mut self.0 else {
+        let Kind::Parquet {
+            part,
+            encoder,
+            pieces,
+            rows,
+            ..
+        } = &mut self.0
+        else {
             return Ok(());
         };
         if *rows == 0 {
@@ -152,12 +175,18 @@ impl Table {
 
     fn print(&mut self, columns: &[ArrayRef], length: usize) -> Result<()> {
         let refused = |source| encode_error("write a table as CSV", source);
-        let plain = columns.iter().map(without_zone).collect::<Result<Vec<_>, _>>();
+        let plain = columns
+            .iter()
+            .map(without_zone)
+            .collect::<Result<Vec<_>, _>>();
         let plain = plain.map_err(refused)?;
         let options = FormatOptions::default();
-        let printers = plain.iter().map(|column| ArrayFormatter::try_new(column, &options));
+        let printers = plain
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column, &options));
         let printers = printers.collect::<Result<Vec<_>, _>>().map_err(refused)?;
-        let is_utc = |column: &ArrayRef| matches!(column.data_type(), ArrowType::Timestamp(_, Some(_)));
+        let is_utc =
+            |column: &ArrayRef| matches!(column.data_type(), ArrowType::Timestamp(_, Some(_)));
         let mut cell = String::new();
         for row in 0..length {
             let Kind::Csv { line, rows, .. } = &mut self.0 else {
@@ -187,7 +216,14 @@ impl Table {
     }
 
     fn end_line(&mut self) -> Result<()> {
-        let Kind::Csv { path, file, line, bytes, .. } = &mut self.0 else {
+        let Kind::Csv {
+            path,
+            file,
+            line,
+            bytes,
+            ..
+        } = &mut self.0
+        else {
             return Ok(());
         };
         line.push('\n');
@@ -235,7 +271,11 @@ mod tests {
 
     fn schema() -> Schema {
         let unit = TimeUnit::Microsecond;
-        let types = [DataType::Utf8, DataType::Float64, DataType::Timestamp { unit, utc: true }];
+        let types = [
+            DataType::Utf8,
+            DataType::Float64,
+            DataType::Timestamp { unit, utc: true },
+        ];
         let columns = ["a,b", "x", "at"].into_iter().zip(types);
         let columns = columns.map(|(name, data_type)| Column {
             name: name.into(),
@@ -243,11 +283,19 @@ mod tests {
             format: None,
             origin: Origin::Derived,
         });
-        Schema { columns: columns.collect() }
+        Schema {
+            columns: columns.collect(),
+        }
     }
 
     fn columns() -> Vec<ArrayRef> {
-        let texts = [Some("north"), None, Some(""), Some("a \"b\"\nc"), Some("x,y")];
+        let texts = [
+            Some("north"),
+            None,
+            Some(""),
+            Some("a \"b\"\nc"),
+            Some("x,y"),
+        ];
         let floats = [Some(1.5), None, Some(-0.25), Some(1e300), Some(f64::NAN)];
         let times = TimestampMicrosecondArray::from(vec![Some(0), None, Some(1), Some(2), Some(3)]);
         vec![
@@ -261,10 +309,15 @@ mod tests {
     fn write(format: TableFormat, rows: usize) -> (Vec<u8>, (u64, u64)) {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("table");
-        let options = EncodeOptions { row_group_rows: 3, ..EncodeOptions::default() };
+        let options = EncodeOptions {
+            row_group_rows: 3,
+            ..EncodeOptions::default()
+        };
         let mut table = Table::create(&path, format, &schema(), &options).unwrap();
         for from in (0..5).step_by(rows) {
-            let piece = columns().into_iter().map(|it| it.slice(from, rows.min(5 - from)));
+            let piece = columns()
+                .into_iter()
+                .map(|it| it.slice(from, rows.min(5 - from)));
             table.append(&piece.collect::<Vec<_>>()).unwrap();
         }
         let told = table.finish().unwrap();
@@ -293,7 +346,11 @@ mod tests {
         }
         let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap();
         assert_eq!(builder.metadata().num_row_groups(), 2);
-        let rows: usize = builder.build().unwrap().map(|it| it.unwrap().num_rows()).sum();
+        let rows: usize = builder
+            .build()
+            .unwrap()
+            .map(|it| it.unwrap().num_rows())
+            .sum();
         assert_eq!(rows, 5);
     }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::infer::Table;
 use super::plan::Plan;
 use super::settle::Settled;
-use super::tables;
 use super::stages::{self, PassPlan, Steps};
+use super::tables;
 use crate::base::{Batch, Column, Result};
 use crate::config::Config;
 use crate::report::{BudgetTerm, PlanColumn, PlanPass, PlanReceipt, PlanStep};
@@ -84,6 +84,9 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
                 _ => "fitted by key, then by key",
             },
             Prepared::Local(_) => "row by row",
+            Prepared::Keyed(_) if step.makes_table() => {
+                "in groups, into a table of its own; groups that memory has no room for are spilled"
+            }
             Prepared::Keyed(keyed) => match keyed.key_use() {
                 KeyUse::Bounded => {
                     "by key, in file order; keys that memory has no room for are spilled, in one \

@@ -16,10 +16,10 @@ use crate::config::Config;
 use crate::input::{self, Source};
 use crate::output::PartInfo;
 use crate::report::{
-    AggregateReceipt, BudgetTerm, ColumnReceipt, Counters, DialectReceipt, InputReceipt, MemoryReceipt, PartReceipt,
-    PlanInput, Receipt, RejectsReceipt, RepairsReceipt, SkippedLine, SniffColumn, SniffReceipt,
-    SourceCounters, StageLatency, StepReceipt, TableReceipt, Throughput, WorkersReceipt,
-    peak_rss_bytes,
+    AggregateReceipt, BudgetTerm, ColumnReceipt, Counters, DialectReceipt, InputReceipt,
+    MemoryReceipt, PartReceipt, PlanInput, Receipt, RejectsReceipt, RepairsReceipt, SkippedLine,
+    SniffColumn, SniffReceipt, SourceCounters, StageLatency, StepReceipt, TableReceipt, Throughput,
+    WorkersReceipt, peak_rss_bytes,
 };
 use crate::steps::Fitted;
 

@@ -98,7 +98,10 @@ impl<'c> Tables<'c> {
     /// # Errors
     /// A failure to do so.
     pub(super) fn publish(self) -> Result<()> {
-        self.outside.into_iter().flatten().try_for_each(Outside::publish)
+        self.outside
+            .into_iter()
+            .flatten()
+            .try_for_each(Outside::publish)
     }
 }
 

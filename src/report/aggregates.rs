@@ -68,9 +68,10 @@ impl PlanAggregate {
             format!("{} {}", super::printable(name), super::printable(data_type))
         });
         let columns = columns.collect::<Vec<_>>().join(", ");
-        let pivot = self.pivot.as_deref().map(|name| {
-            format!("; a column for each value of {}", super::printable(name))
-        });
+        let pivot = self
+            .pivot
+            .as_deref()
+            .map(|name| format!("; a column for each value of {}", super::printable(name)));
         format!(
             "{}: {columns}{} -> {}",
             super::printable(&self.name),

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::render::{Page, short_name};
-use super::{BudgetTerm, PlanAggregate, ColumnarReceipt, DialectReceipt, printable, units};
+use super::{BudgetTerm, ColumnarReceipt, DialectReceipt, PlanAggregate, printable, units};
 
 /// What a run would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AggregateReceipt, ColumnarReceipt, Counters, DialectReceipt, SourceCounters, StageSummary};
+use super::{
+    AggregateReceipt, ColumnarReceipt, Counters, DialectReceipt, SourceCounters, StageSummary,
+};
 use crate::base::{Error, RepairKind, Result};
 
 /// What a run did.

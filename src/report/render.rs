@@ -28,10 +28,7 @@ impl Receipt {
         self.render_columns(&mut page);
         let steps = self.steps.iter().map(step_line);
         page.list("steps", steps);
-        page.list(
-            "tables",
-            self.aggregates.iter().map(AggregateReceipt::line),
-        );
+        page.list("tables", self.aggregates.iter().map(AggregateReceipt::line));
         page.list(
             "restarts",
             self.restarts.iter().map(|why| printable(why).into_owned()),

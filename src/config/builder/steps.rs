@@ -2,8 +2,8 @@
 
 use super::Builder;
 use crate::base::KeepRow;
-use crate::config::aggregate::Aggregate;
 use crate::config::StepSpec;
+use crate::config::aggregate::Aggregate;
 use crate::config::dedup::DedupSpec;
 use crate::config::row::{CutSpec, RowStep};
 
@@ -92,7 +92,9 @@ impl Builder {
             Ok(spec) => (String::new(), Ok(spec)),
             Err((place, message)) => (place, Err(message)),
         };
-        self.set(place, settled, |options, spec| options.aggregates.push(spec))
+        self.set(place, settled, |options, spec| {
+            options.aggregates.push(spec)
+        })
     }
 
     fn row_step(self, option: String, parsed: Result<RowStep, String>) -> Self {

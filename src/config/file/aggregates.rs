@@ -116,14 +116,35 @@ mod tests {
         let table = |rest: &str| format!("[[aggregate]]\nname = 'a'\n{rest}");
         let count = "measures.n = 'count()'\n";
         for (text, expected) in [
-            (table("measure = 5"), "measure (p.toml:3): unknown key `measure`; did you mean `measures`?"),
-            (table("measures = { n = 'smu(x)' }"), "n (p.toml:3): unknown function `smu`"),
-            (table(&format!("{count}by = ['t:1x']")), "by (p.toml:4): unknown time bucket"),
-            (table(&format!("{count}by = [{{ bucket = '1h' }}]")), "by (p.toml:4): lacks its `column`"),
-            (table(&format!("{count}pivot = {{ column = 'x' }}")), "did you mean `columns`?"),
-            (table(&format!("{count}out = 'x'")), "let it end in .parquet or .csv"),
+            (
+                table("measure = 5"),
+                "measure (p.toml:3): unknown key `measure`; did you mean `measures`?",
+            ),
+            (
+                table("measures = { n = 'smu(x)' }"),
+                "n (p.toml:3): unknown function `smu`",
+            ),
+            (
+                table(&format!("{count}by = ['t:1x']")),
+                "by (p.toml:4): unknown time bucket",
+            ),
+            (
+                table(&format!("{count}by = [{{ bucket = '1h' }}]")),
+                "by (p.toml:4): lacks its `column`",
+            ),
+            (
+                table(&format!("{count}pivot = {{ column = 'x' }}")),
+                "did you mean `columns`?",
+            ),
+            (
+                table(&format!("{count}out = 'x'")),
+                "let it end in .parquet or .csv",
+            ),
             (table(""), "aggregate (p.toml:1): needs measures"),
-            ("[[aggregate]]\nmeasures.n = 'count()'".to_owned(), "lacks its `name`"),
+            (
+                "[[aggregate]]\nmeasures.n = 'count()'".to_owned(),
+                "lacks its `name`",
+            ),
         ] {
             let message = parse(&text, "p.toml").unwrap_err().to_string();
             assert!(message.contains(expected), "{text}: {message}");

@@ -68,7 +68,11 @@ impl Plan {
         });
         let aggregate = Aggregate::new(spec.to_string(), keys, measures, pivot, space);
         let aggregate = aggregate.map_err(|Refusal { place, message }| {
-            let place = if place.is_empty() { &spec.place } else { &place };
+            let place = if place.is_empty() {
+                &spec.place
+            } else {
+                &place
+            };
             Error::usage(place, message)
         })?;
         self.tables.push(PlannedTable {

@@ -81,21 +81,27 @@ pub fn output_type(
     let is_number = argument.is_numeric();
     let wanted = |is_defined: bool, what: &str, data_type: DataType| match is_defined {
         true => Ok(data_type),
-        false => Err(format!("only numbers have {what}; the column is {argument}")),
+        false => Err(format!(
+            "only numbers have {what}; the column is {argument}"
+        )),
     };
     let is_countable = is_number || *argument == DataType::Boolean;
     match measure {
         Measure::Rows | Measure::Count | Measure::Distinct | Measure::ApproxDistinct => {
             Ok(DataType::Int64)
         }
-        Measure::Sum => wanted(is_countable, "a sum", match argument {
-            DataType::Boolean => DataType::Int64,
-            DataType::Decimal { scale, .. } => DataType::Decimal {
-                precision: 38,
-                scale: *scale,
+        Measure::Sum => wanted(
+            is_countable,
+            "a sum",
+            match argument {
+                DataType::Boolean => DataType::Int64,
+                DataType::Decimal { scale, .. } => DataType::Decimal {
+                    precision: 38,
+                    scale: *scale,
+                },
+                other => other.clone(),
             },
-            other => other.clone(),
-        }),
+        ),
         Measure::Mean => wanted(is_countable, "a mean", DataType::Float64),
         Measure::Std | Measure::Var => wanted(is_number, "a spread", DataType::Float64),
         Measure::Quantile(_) | Measure::ApproxQuantile(_) => {

@@ -82,7 +82,9 @@ impl Begin {
     }
 
     fn column<T: ArrowPrimitiveType<Native = i64>>(&self, times: &ArrayRef) -> ArrayRef {
-        let begins = times.as_primitive::<T>().unary::<_, T>(|ticks| self.of(ticks));
+        let begins = times
+            .as_primitive::<T>()
+            .unary::<_, T>(|ticks| self.of(ticks));
         Arc::new(begins.with_data_type(times.data_type().clone()))
     }
 }
@@ -116,7 +118,10 @@ mod tests {
         assert_eq!(date(7).of(19_782), 19_779);
         assert_eq!(date(1).of(-1), -1);
         assert_eq!(date(7).of(ORIGIN_DAYS - 1), ORIGIN_DAYS - 7);
-        let time = DataType::Timestamp { unit: TimeUnit::Microsecond, utc: false };
+        let time = DataType::Timestamp {
+            unit: TimeUnit::Microsecond,
+            utc: false,
+        };
         let hour = 3_600_000_000;
         let hours = TimeBucket::new(String::new(), (0, &time), 1, hour).begin;
         assert_eq!(hours.of(5 * hour + 17), 5 * hour);

@@ -164,7 +164,10 @@ impl<T: Number> Accumulator for Chosen<T> {
             let group = group as usize;
             self.is_there[group].then(|| self.values[group])
         };
-        Ok(T::column(groups.iter().map(cell).collect(), &self.data_type)?)
+        Ok(T::column(
+            groups.iter().map(cell).collect(),
+            &self.data_type,
+        )?)
     }
 
     fn memory_bytes(&self) -> usize {
@@ -232,7 +235,9 @@ impl Accumulator for ChosenTexts {
     }
 
     fn finish(&self, _: Measure, groups: &[u32]) -> Result<ArrayRef, Beyond> {
-        let texts = groups.iter().map(|group| self.texts[*group as usize].as_deref());
+        let texts = groups
+            .iter()
+            .map(|group| self.texts[*group as usize].as_deref());
         Ok(Arc::new(texts.collect::<StringArray>()))
     }
 

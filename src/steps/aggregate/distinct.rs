@@ -251,7 +251,10 @@ impl PerValue for Distinct {
             self.modes.resize(at + 1, None);
         }
         // Values ascend: of several that are as frequent the smallest stays.
-        if self.modes[at].as_ref().is_none_or(|(most, _)| times > *most) {
+        if self.modes[at]
+            .as_ref()
+            .is_none_or(|(most, _)| times > *most)
+        {
             self.modes[at] = Some((times, value.into()));
         }
     }

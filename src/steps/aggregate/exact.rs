@@ -56,7 +56,8 @@ impl<const N: usize> ExactSums<N> {
         if rest.len() >= REST_MAX {
             let mut sum = ExactSum::default();
             sum.add(rest);
-            let mut infinite: Vec<f64> = rest.iter().copied().filter(|it| it.is_infinite()).collect();
+            let mut infinite: Vec<f64> =
+                rest.iter().copied().filter(|it| it.is_infinite()).collect();
             infinite.sort_by(f64::total_cmp);
             infinite.dedup();
             *rest = sum.parts();
@@ -195,7 +196,10 @@ mod tests {
             .flat_map(|cell| [cell * cell, cell.mul_add(*cell, -(cell * cell))])
             .collect();
         let variance = variance(pair::<2>(&cells), pair::<4>(&squares), 1000);
-        assert!((variance - 8.25 * 1000.0 / 999.0).abs() < 1e-12, "{variance}");
+        assert!(
+            (variance - 8.25 * 1000.0 / 999.0).abs() < 1e-12,
+            "{variance}"
+        );
     }
 
     proptest! {

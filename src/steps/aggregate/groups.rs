@@ -180,10 +180,14 @@ mod tests {
         let columns = [(0, DataType::Categorical), (1, DataType::Float64)];
         let coder = KeyCoder::new(&columns).unwrap();
         let mut keys = GroupKeys::default();
-        coder.encode(&batch, &[0, 1, 2, 3, 4], |key| keys.push(key)).unwrap();
+        coder
+            .encode(&batch, &[0, 1, 2, 3, 4], |key| keys.push(key))
+            .unwrap();
         let sorted = keys.sorted();
         assert_eq!(sorted, [4, 2, 3, 0, 1]);
-        let cells = coder.decode(sorted.iter().map(|group| keys.key(*group))).unwrap();
+        let cells = coder
+            .decode(sorted.iter().map(|group| keys.key(*group)))
+            .unwrap();
         let texts = cells[0].as_string::<i32>();
         let texts: Vec<_> = texts.iter().collect();
         assert_eq!(texts, [Some(""), Some("a"), Some("b"), Some("b"), None]);
@@ -193,7 +197,8 @@ mod tests {
 
         let none = KeyCoder::new(&[]).unwrap();
         let mut count = 0;
-        none.encode(&batch, &[0, 1], |key| count += 1 + key.len()).unwrap();
+        none.encode(&batch, &[0, 1], |key| count += 1 + key.len())
+            .unwrap();
         assert_eq!(count, 2);
         assert!(none.decode([&[][..]].into_iter()).unwrap().is_empty());
     }

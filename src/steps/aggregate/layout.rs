@@ -126,11 +126,16 @@ impl Layout {
         for (kind, index) in wanted {
             let column = &columns[index];
             let (slot, data_type) = column.argument.clone().unzip();
-            let answer = kept.iter().position(|it| {
-                it.slot == slot && it.kind.answers(kind, data_type.as_ref())
-            });
+            let answer = kept
+                .iter()
+                .position(|it| it.slot == slot && it.kind.answers(kind, data_type.as_ref()));
             let at = answer.unwrap_or_else(|| {
-                kept.push(Kept { slot, data_type, kind, measures: Vec::new() });
+                kept.push(Kept {
+                    slot,
+                    data_type,
+                    kind,
+                    measures: Vec::new(),
+                });
                 kept.len() - 1
             });
             kept[at].measures.push(column.measure);
@@ -194,7 +199,8 @@ impl Layout {
     /// What is kept, of no row yet.
     pub(super) fn accumulators(&self) -> Vec<Box<dyn Accumulator>> {
         let kept = self.kept.iter();
-        kept.map(|it| it.kind.accumulator(it.data_type.as_ref(), &it.measures)).collect()
+        kept.map(|it| it.kind.accumulator(it.data_type.as_ref(), &it.measures))
+            .collect()
     }
 
     /// The columns of the table before any becomes several.

@@ -38,10 +38,8 @@ pub use layout::{KeyColumn, MeasureColumn, PivotColumns, Refusal};
 pub use table::TableRows;
 
 use crate::base::{Batch, Result};
-use crate::steps::{
-    Effect, Fitted, KeyUse, KeyedState, KeyedStep, Prepared, ShardOutput, Step,
-};
 use crate::spill::TempSpace;
+use crate::steps::{Effect, Fitted, KeyUse, KeyedState, KeyedStep, Prepared, ShardOutput, Step};
 use layout::Layout;
 use state::State;
 

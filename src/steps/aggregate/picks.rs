@@ -124,6 +124,9 @@ mod tests {
         assert_eq!(quantile(1.0, &[1.0, 2.0]), 2.0);
         assert_eq!(quantile(0.3, &[7.0]), 7.0);
         assert_eq!(quantile(0.5, &[1.0, f64::INFINITY]), f64::INFINITY);
-        assert_eq!(quantile(0.5, &[f64::INFINITY, f64::INFINITY]), f64::INFINITY);
+        assert_eq!(
+            quantile(0.5, &[f64::INFINITY, f64::INFINITY]),
+            f64::INFINITY
+        );
     }
 }

@@ -81,16 +81,16 @@ impl Pivot {
             (None, None) => return Ok(None),
             (Some(rows), None) | (None, Some(rows)) => rows,
             (Some(before), Some(rows)) => { before.iter().zip(&rows) }
-                .map(|(before, rows)| Ok(concat(&[before.as_ref(), rows.as_ref()]).map_err(refused)?))
+                .map(|(before, rows)| {
+                    Ok(concat(&[before.as_ref(), rows.as_ref()]).map_err(refused)?)
+                })
                 .collect::<Result<_>>()?,
         };
         let others = self.layout.keys.len() - 1;
         let length = rows[0].len();
         let keys = self.spread().others.keys(&rows[..others], length)?;
         let mut starts: Vec<usize> = (0..length)
-            .filter(|&row| {
-                row == 0 || keys.key(row as u32) != keys.key(row as u32 - 1)
-            })
+            .filter(|&row| row == 0 || keys.key(row as u32) != keys.key(row as u32 - 1))
             .collect();
         let mut end = length;
         if !is_last {
@@ -107,7 +107,10 @@ impl Pivot {
     /// The wide rows of those up to `end`, each of which begins at one of `starts`.
     fn widen(&self, rows: &[ArrayRef], starts: &[usize], end: usize) -> Result<Vec<ArrayRef>> {
         let others = self.layout.keys.len() - 1;
-        let values = self.spread().coder.keys(&rows[others..=others], rows[0].len())?;
+        let values = self
+            .spread()
+            .coder
+            .keys(&rows[others..=others], rows[0].len())?;
         let mut found = vec![vec![None; starts.len()]; self.places.len()];
         let mut wide = 0;
         for row in 0..end {
@@ -121,7 +124,10 @@ impl Pivot {
         let pick = |cells: &ArrayRef, rows: &UInt32Array| -> Result<ArrayRef> {
             Ok(take(cells, rows, None).map_err(refused)?)
         };
-        let mut columns = rows[..others].iter().map(|it| pick(it, &firsts)).collect::<Result<Vec<_>>>()?;
+        let mut columns = rows[..others]
+            .iter()
+            .map(|it| pick(it, &firsts))
+            .collect::<Result<Vec<_>>>()?;
         for found in found {
             let found = UInt32Array::from(found);
             for measure in &self.spread().values {

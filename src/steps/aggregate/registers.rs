@@ -88,7 +88,9 @@ impl Registers {
             }
             Sketch::All(ranks) => {
                 let ranks = (0..).zip(ranks.iter()).filter(|(_, rank)| **rank > 0);
-                ranks.map(|(index, rank)| index << 8 | u32::from(*rank)).collect()
+                ranks
+                    .map(|(index, rank)| index << 8 | u32::from(*rank))
+                    .collect()
             }
         }
     }
@@ -157,7 +159,8 @@ fn tau(mut x: f64) -> f64 {
 
 impl Accumulator for Registers {
     fn grow(&mut self, groups: usize) {
-        self.groups.resize_with(groups, || Sketch::Listed(Vec::new()));
+        self.groups
+            .resize_with(groups, || Sketch::Listed(Vec::new()));
     }
 
     fn update(&mut self, cells: &Cells, rows: Rows<'_>) {

@@ -49,7 +49,12 @@ impl Groups {
             }
         }
         let (order, at) = (keys.sorted(), 0);
-        Self::Held { keys, kept, order, at }
+        Self::Held {
+            keys,
+            kept,
+            order,
+            at,
+        }
     }
 
     /// Groups that were written to `runs`, and values of theirs.
@@ -91,7 +96,12 @@ impl Shard {
     /// The next groups.
     pub(super) fn next(&mut self) -> Result<Option<Piece>> {
         match &mut self.groups {
-            Groups::Held { keys, kept, order, at } => {
+            Groups::Held {
+                keys,
+                kept,
+                order,
+                at,
+            } => {
                 let end = (*at + PIECE_GROUPS).min(order.len());
                 let groups = &order[*at..end];
                 *at = end;
@@ -121,7 +131,9 @@ fn piece(
     kept: &[Box<dyn Accumulator>],
     groups: &[u32],
 ) -> Result<Piece> {
-    let mut columns = layout.coder.decode((0..keys.len() as u32).map(|group| keys.key(group)))?;
+    let mut columns = layout
+        .coder
+        .decode((0..keys.len() as u32).map(|group| keys.key(group)))?;
     for measuring in &layout.measures {
         let finished = kept[measuring.kept].finish(measuring.column.measure, groups);
         let column = finished.map_err(|beyond| match beyond {
@@ -146,7 +158,9 @@ fn beyond_type(
 ) -> Error {
     let names = layout.keys.iter().zip(keys);
     let cells = names.map(|(key, cells)| {
-        let cell = at.map(|at| super::pivot::text(&super::cells::zoneless(cells), at)).unwrap_or_default();
+        let cell = at
+            .map(|at| super::pivot::text(&super::cells::zoneless(cells), at))
+            .unwrap_or_default();
         format!("{} = {cell}", key.name)
     });
     let group = cells.collect::<Vec<_>>().join(", ");

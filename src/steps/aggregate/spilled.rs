@@ -112,7 +112,10 @@ impl Pieces {
 
     pub(super) fn memory_bytes(&self) -> usize {
         let values = self.values.iter().flatten();
-        self.groups.memory_bytes() + values.map(|values| values.merge.memory_bytes()).sum::<usize>()
+        self.groups.memory_bytes()
+            + values
+                .map(|values| values.merge.memory_bytes())
+                .sum::<usize>()
     }
 
     /// The next groups and what is kept of them; no groups at the end.
@@ -124,7 +127,8 @@ impl Pieces {
         kept.iter_mut().for_each(|kept| kept.grow(PIECE_GROUPS));
         let mut merge = |group: usize, payload: &[u8]| {
             let mut taker = Taker(payload);
-            kept.iter_mut().for_each(|kept| kept.merge(group as u32, &mut taker));
+            kept.iter_mut()
+                .for_each(|kept| kept.merge(group as u32, &mut taker));
         };
         if let Some((key, payload)) = self.waiting.take() {
             keys.push(&key);
@@ -148,7 +152,8 @@ impl Pieces {
             };
             for group in 0..keys.len() as u32 {
                 let key = keys.key(group);
-                while let Some(value) = values.value.strip_prefix(key).filter(|_| values.times > 0) {
+                while let Some(value) = values.value.strip_prefix(key).filter(|_| values.times > 0)
+                {
                     kept.item(group, value, values.times);
                     values.advance()?;
                 }

@@ -47,11 +47,15 @@ impl Accumulator for FloatSums {
 
     fn update(&mut self, cells: &Cells, rows: Rows<'_>) {
         let floats = cells.floats();
-        rows.visit(floats.values(), arrow::array::Array::nulls(&*floats), |group, cell| {
-            if !cell.is_nan() {
-                self.add(group, cell);
-            }
-        });
+        rows.visit(
+            floats.values(),
+            arrow::array::Array::nulls(&*floats),
+            |group, cell| {
+                if !cell.is_nan() {
+                    self.add(group, cell);
+                }
+            },
+        );
     }
 
     fn write(&self, group: u32, out: &mut Vec<u8>) {
@@ -217,7 +221,10 @@ impl Accumulator for WholeSums {
         match self.data_type {
             DataType::Decimal { scale, .. } => {
                 let precision = 38;
-                Ok(decimal_column(sums, &DataType::Decimal { precision, scale }))
+                Ok(decimal_column(
+                    sums,
+                    &DataType::Decimal { precision, scale },
+                ))
             }
             _ => {
                 let sums = sums.into_iter().map(|sum| sum.map(|sum| sum as i64));

@@ -46,7 +46,9 @@ impl TableRows {
         });
         let mut shards: Vec<Shard> = shards.collect();
         let rows_seen = shards.iter().map(|shard| shard.rows).sum();
-        let values = shards.iter_mut().flat_map(|it| std::mem::take(&mut it.spread));
+        let values = shards
+            .iter_mut()
+            .flat_map(|it| std::mem::take(&mut it.spread));
         let values: BTreeSet<Box<[u8]>> = values.collect();
         if values.len() > PIVOT_VALUES_MAX {
             return Err(too_many_values(layout).into());
@@ -66,10 +68,14 @@ impl TableRows {
             origin: Origin::Derived,
         });
         let spilled_bytes = shards.iter().map(Shard::spilled_bytes).sum();
-        let pieces = shards.iter_mut().map(|shard| Ok(shard.next()?.map(|piece| (piece, 0))));
+        let pieces = shards
+            .iter_mut()
+            .map(|shard| Ok(shard.next()?.map(|piece| (piece, 0))));
         let pieces = pieces.collect::<Result<_>>()?;
         Ok(Self {
-            schema: Schema { columns: columns.collect() },
+            schema: Schema {
+                columns: columns.collect(),
+            },
             groups: Groups { shards, pieces },
             pivot,
             rows_seen,
@@ -157,7 +163,9 @@ impl Groups {
         }
         let columns = in_hand[0].1.columns.len();
         let merged = (0..columns).map(|column| {
-            let pieces = in_hand.iter().map(|(_, piece)| piece.columns[column].as_ref());
+            let pieces = in_hand
+                .iter()
+                .map(|(_, piece)| piece.columns[column].as_ref());
             let pieces: Vec<&dyn Array> = pieces.collect();
             Ok(interleave(&pieces, &taken).map_err(refused)?)
         });

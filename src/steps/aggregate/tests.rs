@@ -82,7 +82,10 @@ fn try_table(layout: Layout, columns: &[ArrayRef], cut: Cut) -> Result<Vec<Vec<S
                 source: 0,
                 rows: length,
                 records: None,
-                columns: columns.iter().map(|it| Some(it.slice(from, length))).collect(),
+                columns: columns
+                    .iter()
+                    .map(|it| Some(it.slice(from, length)))
+                    .collect(),
             };
             let keys = spec.partition(&batch);
             let mut ids = Vec::new();
@@ -115,7 +118,9 @@ fn try_table(layout: Layout, columns: &[ArrayRef], cut: Cut) -> Result<Vec<Vec<S
         }
         let options = FormatOptions::new().with_null("-");
         let columns: Vec<ArrayRef> = columns.iter().map(cells::zoneless).collect();
-        let cells = columns.iter().map(|it| ArrayFormatter::try_new(it, &options).unwrap());
+        let cells = columns
+            .iter()
+            .map(|it| ArrayFormatter::try_new(it, &options).unwrap());
         let cells: Vec<_> = cells.collect();
         for row in 0..columns[0].len() {
             table.push(cells.iter().map(|it| it.value(row).to_string()).collect());
@@ -151,23 +156,35 @@ fn all(slot: usize, data_type: &DataType) -> Vec<(Measure, Option<(usize, DataTy
         Measure::ApproxDistinct,
         Measure::ApproxQuantile(0.5),
     ];
-    measures.map(|it| (it, Some((slot, data_type.clone())))).to_vec()
+    measures
+        .map(|it| (it, Some((slot, data_type.clone()))))
+        .to_vec()
 }
 
 #[test]
 fn every_type_has_its_measures() {
-    let decimal = DataType::Decimal { precision: 9, scale: 2 };
-    let time = DataType::Timestamp { unit: TimeUnit::Microsecond, utc: true };
+    let decimal = DataType::Decimal {
+        precision: 9,
+        scale: 2,
+    };
+    let time = DataType::Timestamp {
+        unit: TimeUnit::Microsecond,
+        utc: true,
+    };
     let cells = [Some(3), Some(1), None, Some(3), Some(2)];
     let texts = [Some("b"), Some("a"), None, Some("b"), Some("c")];
     let times = cells.map(|cell| cell.map(|cell| cell * 3_600_000_000));
     let dictionary: arrow::array::DictionaryArray<Int32Type> = texts.into_iter().collect();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from(vec![1; 5])),
-        Arc::new(Decimal128Array::from(cells.map(|it| it.map(i128::from)).to_vec())
-            .with_precision_and_scale(9, 2)
-            .unwrap()),
-        Arc::new(BooleanArray::from(cells.map(|it| it.map(|it| it == 3)).to_vec())),
+        Arc::new(
+            Decimal128Array::from(cells.map(|it| it.map(i128::from)).to_vec())
+                .with_precision_and_scale(9, 2)
+                .unwrap(),
+        ),
+        Arc::new(BooleanArray::from(
+            cells.map(|it| it.map(|it| it == 3)).to_vec(),
+        )),
         Arc::new(dictionary),
         Arc::new(TimestampMicrosecondArray::from(times.to_vec()).with_timezone("UTC")),
     ];
@@ -190,7 +207,14 @@ fn every_type_has_its_measures() {
             measures.push((measure, Some((slot, data_type.clone()))));
         }
     }
-    for cut in [WHOLE, Cut { batch_rows: 2, shards: 2, groups_max: 0 }] {
+    for cut in [
+        WHOLE,
+        Cut {
+            batch_rows: 2,
+            shards: 2,
+            groups_max: 0,
+        },
+    ] {
         let found = table(layout(&[(0, DataType::Int64)], &measures), &columns, cut);
         assert_eq!(
             found[1][..15].join(" "),
@@ -213,7 +237,11 @@ fn groups_are_in_order_and_null_is_one_of_them() {
     let sum = [(Measure::Sum, Some((1, DataType::Int64)))];
     for shards in [1, 2, 8] {
         let layout = layout(&[(0, DataType::Utf8)], &sum);
-        let cut = Cut { batch_rows: 4, shards, groups_max: 1 };
+        let cut = Cut {
+            batch_rows: 4,
+            shards,
+            groups_max: 1,
+        };
         let found = lines(&table(layout, &columns, cut));
         assert_eq!(found, ["k0 m0", " 6", "a 3", "b 5", "- 7"]);
     }
@@ -231,8 +259,15 @@ fn without_a_key_there_is_one_group_even_of_no_rows() {
     for groups_max in [0, 9] {
         for (cells, expected) in [(vec![], "0 - - - 0"), (vec![Some(5), None], "2 5 5 5.0 1")] {
             let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(cells))];
-            let cut = Cut { batch_rows: 1, shards: 1, groups_max };
-            assert_eq!(lines(&table(layout(&[], &measures), &columns, cut))[1..], [expected]);
+            let cut = Cut {
+                batch_rows: 1,
+                shards: 1,
+                groups_max,
+            };
+            assert_eq!(
+                lines(&table(layout(&[], &measures), &columns, cut))[1..],
+                [expected]
+            );
         }
     }
 }
@@ -245,7 +280,11 @@ fn a_sum_beyond_its_type_names_the_group() {
     ];
     let sum = [(Measure::Sum, Some((1, DataType::Int64)))];
     for groups_max in [0, 9] {
-        let cut = Cut { batch_rows: 1, shards: 1, groups_max };
+        let cut = Cut {
+            batch_rows: 1,
+            shards: 1,
+            groups_max,
+        };
         let error = try_table(layout(&[(0, DataType::Utf8)], &sum), &columns, cut);
         let message = error.unwrap_err().to_string();
         assert!(
@@ -259,8 +298,20 @@ fn a_sum_beyond_its_type_names_the_group() {
 #[test]
 fn a_pivot_makes_columns_of_values() {
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(Int64Array::from(vec![Some(2), Some(1), None, Some(10), Some(2)])),
-        Arc::new(StringArray::from(vec![Some("x"), Some("y"), Some("x"), None, Some("x")])),
+        Arc::new(Int64Array::from(vec![
+            Some(2),
+            Some(1),
+            None,
+            Some(10),
+            Some(2),
+        ])),
+        Arc::new(StringArray::from(vec![
+            Some("x"),
+            Some("y"),
+            Some("x"),
+            None,
+            Some("x"),
+        ])),
         Arc::new(Int64Array::from(vec![1, 2, 3, 4, 5])),
     ];
     let keys = [(0, DataType::Int64), (1, DataType::Utf8)];
@@ -269,22 +320,49 @@ fn a_pivot_makes_columns_of_values() {
         (Measure::Rows, None),
     ];
     for (batch_rows, shards, groups_max) in [(9, 1, 9), (1, 4, 0), (2, 2, 1)] {
-        let cut = Cut { batch_rows, shards, groups_max };
-        let pivot = |values: &[usize]| {
-            let pivot = PivotColumns { key: 0, values: values.to_vec() };
-            lines(&table(pivoted(&keys, &measures, Some(pivot)), &columns, cut))
+        let cut = Cut {
+            batch_rows,
+            shards,
+            groups_max,
         };
-        assert_eq!(pivot(&[0]), ["k1 1 2 10 null", "x - 6 - 3", "y 2 - - -", "- - - 4 -"]);
+        let pivot = |values: &[usize]| {
+            let pivot = PivotColumns {
+                key: 0,
+                values: values.to_vec(),
+            };
+            lines(&table(
+                pivoted(&keys, &measures, Some(pivot)),
+                &columns,
+                cut,
+            ))
+        };
+        assert_eq!(
+            pivot(&[0]),
+            ["k1 1 2 10 null", "x - 6 - 3", "y 2 - - -", "- - - 4 -"]
+        );
         assert_eq!(
             pivot(&[1, 0])[..2],
-            ["k1 m1_1 m0_1 m1_2 m0_2 m1_10 m0_10 m1_null m0_null", "x - - 2 6 - - 1 3"]
+            [
+                "k1 m1_1 m0_1 m1_2 m0_2 m1_10 m0_10 m1_null m0_null",
+                "x - - 2 6 - - 1 3"
+            ]
         );
     }
     let many: ArrayRef = Arc::new(Int64Array::from_iter_values(0..1001));
-    let pivot = PivotColumns { key: 0, values: vec![0] };
-    let layout = pivoted(&[(0, DataType::Int64)], &[(Measure::Rows, None)], Some(pivot));
+    let pivot = PivotColumns {
+        key: 0,
+        values: vec![0],
+    };
+    let layout = pivoted(
+        &[(0, DataType::Int64)],
+        &[(Measure::Rows, None)],
+        Some(pivot),
+    );
     let message = try_table(layout, &[many], WHOLE).unwrap_err().to_string();
-    assert!(message.contains("`k0` has more than 1000 values"), "{message}");
+    assert!(
+        message.contains("`k0` has more than 1000 values"),
+        "{message}"
+    );
 }
 
 /// A row of a test: a key, a whole number, a float and a text.
@@ -301,7 +379,10 @@ fn row() -> impl Strategy<Value = Row> {
         prop::option::weighted(0.9, 0..6_u8),
         prop::option::weighted(0.9, prop_oneof![-9..9_i64, Just(i64::MAX / 1000)]),
         prop::option::weighted(0.9, float),
-        prop::option::weighted(0.9, prop::sample::select(vec!["", "a", "b", "a longer text"])),
+        prop::option::weighted(
+            0.9,
+            prop::sample::select(vec!["", "a", "b", "a longer text"]),
+        ),
     )
 }
 
@@ -328,8 +409,15 @@ fn everything() -> Vec<(Measure, Option<(usize, DataType)>)> {
 /// The quantile of sorted values.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let exact = (sorted.len() - 1) as f64 * share;
-    let (below, above) = (sorted[exact.floor() as usize], sorted[exact.ceil() as usize]);
-    if below == above { below } else { below + (above - below) * exact.fract() }
+    let (below, above) = (
+        sorted[exact.floor() as usize],
+        sorted[exact.ceil() as usize],
+    );
+    if below == above {
+        below
+    } else {
+        below + (above - below) * exact.fract()
+    }
 }
 
 proptest! {

@@ -51,7 +51,11 @@ impl Values {
     #[cold]
     fn begin_block(&mut self, group: u32, value: f64) {
         // The first one grows, so that few values take little room.
-        let room = if self.blocks.is_empty() { 0 } else { BLOCK_VALUES };
+        let room = if self.blocks.is_empty() {
+            0
+        } else {
+            BLOCK_VALUES
+        };
         let mut block = Block {
             groups: Vec::with_capacity(room),
             values: Vec::with_capacity(room),
@@ -158,8 +162,7 @@ impl PerValue for Values {
             }
             for index in 0..self.picks.shares().len() {
                 let ([below, above], _) = place(self.picks.shares()[index], values.len() as u64);
-                let (_, low, rest) =
-                    values.select_nth_unstable_by(below as usize, f64::total_cmp);
+                let (_, low, rest) = values.select_nth_unstable_by(below as usize, f64::total_cmp);
                 let low = *low + 0.0;
                 let high = match above > below {
                     true => rest.iter().copied().min_by(f64::total_cmp).unwrap_or(low),

@@ -119,15 +119,35 @@ mod tests {
 
     #[test]
     fn bytes_sort_as_values_do() {
-        let floats = [f64::NEG_INFINITY, -1.5, -5e-324, 0.0, 5e-324, 1.0, f64::INFINITY];
+        let floats = [
+            f64::NEG_INFINITY,
+            -1.5,
+            -5e-324,
+            0.0,
+            5e-324,
+            1.0,
+            f64::INFINITY,
+        ];
         assert!(floats.map(float_word).is_sorted());
-        assert!(floats.iter().all(|&float| word_float(float_word(float)) == float));
+        assert!(
+            floats
+                .iter()
+                .all(|&float| word_float(float_word(float)) == float)
+        );
         assert_eq!(float_word(-0.0), float_word(0.0));
         let integers = [i64::MIN, -1, 0, 1, i64::MAX];
         assert!(integers.map(integer_word).is_sorted());
-        assert!(integers.iter().all(|&it| word_integer(integer_word(it)) == it));
+        assert!(
+            integers
+                .iter()
+                .all(|&it| word_integer(integer_word(it)) == it)
+        );
         let decimals = [i128::MIN, -1, 0, 1, i128::MAX];
         assert!(decimals.map(decimal_bytes).is_sorted());
-        assert!(decimals.iter().all(|&it| bytes_decimal(&decimal_bytes(it)) == it));
+        assert!(
+            decimals
+                .iter()
+                .all(|&it| bytes_decimal(&decimal_bytes(it)) == it)
+        );
     }
 }
