@@ -213,8 +213,8 @@ fn what_is_wrong_is_said_before_the_first_row_is_read() {
             "a (run.toml:5): only numbers have a sum; the column is utf8",
         ),
         (
-            table("measures = { a = 'smu(amount)' }"),
-            "a (run.toml:5): unknown function `smu`; did you mean `sum`?",
+            table("measures = { a = 'summ(amount)' }"),
+            "a (run.toml:5): unknown function `summ`; did you mean `sum`?",
         ),
         (
             table(&format!("{count}by = ['amount:1h']")),

@@ -238,6 +238,7 @@ fn options(config: &Config) -> serde_json::Value {
         .iter()
         .map(ToString::to_string)
         .collect::<Vec<_>>();
+    let aggregates = config.aggregates.iter().map(ToString::to_string);
     serde_json::json!({
         "input": config.input,
         "files_from": config.files_from,
@@ -256,6 +257,7 @@ fn options(config: &Config) -> serde_json::Value {
         "key": config.key,
         "time": config.time,
         "steps": steps,
+        "aggregates": aggregates.collect::<Vec<_>>(),
         "compression": config.compression.to_string(),
         "threads": config.threads,
         "memory_limit": config.memory_limit,
