@@ -5,6 +5,7 @@ mod made;
 mod program;
 mod rolling;
 
+mod aggregate;
 mod belt;
 mod checks;
 mod cli;

@@ -260,7 +260,7 @@ mod tests {
     fn what_is_no_measure_says_what_to_write() {
         for (text, expected) in [
             ("sum", "write FUNCTION(COLUMN)"),
-            ("smu(x)", "unknown function `smu`; did you mean `sum`?"),
+            ("summ(x)", "unknown function `summ`; did you mean `sum`?"),
             ("total(x)", "choose from: count, sum"),
             ("sum()", "sum(COLUMN)"),
             ("sum(a, b)", "sum(COLUMN)"),

@@ -386,7 +386,10 @@ mod tests {
             ),
             (region().pivot("region", []), "pivot: lacks its `values`"),
             (region().out("x.txt"), "let it end in .parquet or .csv"),
-            (region().format("cvs"), "did you mean `csv`?"),
+            (
+                region().format("cvs"),
+                "unknown format `cvs`; choose from: parquet, csv",
+            ),
             (
                 Aggregate::new("a/b").measure("n", "count()"),
                 "`a/b` names no file",

@@ -100,6 +100,9 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
             },
             Prepared::Check(_) => "looks at the rows that are about to be written",
             Prepared::Local(_) => "row by row",
+            Prepared::Keyed(_) if step.makes_table() => {
+                "in groups, into a table of its own; groups that memory has no room for are spilled"
+            }
             Prepared::Keyed(keyed) => match keyed.key_use() {
                 KeyUse::Bounded => {
                     "by key, in file order; keys that memory has no room for are spilled, in one \

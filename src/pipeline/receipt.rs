@@ -247,6 +247,7 @@ fn options(config: &Config) -> serde_json::Value {
         .iter()
         .map(ToString::to_string)
         .collect::<Vec<_>>();
+    let aggregates = config.aggregates.iter().map(ToString::to_string);
     serde_json::json!({
         "input": config.input,
         "files_from": config.files_from,
@@ -266,6 +267,7 @@ fn options(config: &Config) -> serde_json::Value {
         "time": config.time,
         "steps": steps,
         "checks": config.checks.iter().map(|check| &check.name).collect::<Vec<_>>(),
+        "aggregates": aggregates.collect::<Vec<_>>(),
         "compression": config.compression.to_string(),
         "threads": config.threads,
         "memory_limit": config.memory_limit,

@@ -135,7 +135,15 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         has,
         budget,
     } = attempt;
-    let aggregates = tables.write(&plan.tables, shards, &staging, &options, &mut counters)?;
+    let go_on = || run.check_interrupted();
+    let aggregates = tables.write(
+        &plan.tables,
+        shards,
+        &staging,
+        &options,
+        &mut counters,
+        go_on,
+    )?;
     let rejects_file = staging.lake_rejects_path().display().to_string();
     let repairs_file = staging.lake_repairs_path().display().to_string();
     let outcome = Outcome {

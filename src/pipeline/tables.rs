@@ -53,7 +53,8 @@ impl<'c> Tables<'c> {
         Ok(Self { specs, outside })
     }
 
-    /// Writes each table of what the shards of its step have left behind.
+    /// Writes each table of what the shards of its step have left behind; `go_on` is asked now and
+    /// then.
     ///
     /// # Errors
     /// The first cell beyond its type, or a failure to write.
@@ -64,6 +65,7 @@ impl<'c> Tables<'c> {
         staging: &Staging,
         options: &EncodeOptions,
         counters: &mut Counters,
+        go_on: impl Fn() -> Result<()>,
     ) -> Result<Vec<AggregateReceipt>> {
         let planned = planned.iter().zip(shards);
         let tables = self.specs.iter().zip(&self.outside).zip(planned);
@@ -76,6 +78,7 @@ impl<'c> Tables<'c> {
             let mut table = Table::create(&path, spec.format, rows.schema(), options)?;
             while let Some(columns) = rows.next()? {
                 table.append(&columns)?;
+                go_on()?;
             }
             let (rows_written, bytes) = table.finish()?;
             let counts = &mut counters.steps[planned.step];

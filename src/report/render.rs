@@ -444,6 +444,9 @@ text that looks like a null token
 steps
   impute amount=mean: 51.25, filled in as 51, 120,001 cells filled, 37,990 duplicates removed, 3.0 MiB spilled
 
+tables
+  region: 5 groups of 1,000,000 rows in _aggregates/region.parquet, 2.0 KiB spilled on the way
+
 restarts
   amount widened
 
