@@ -5,6 +5,7 @@
 
 mod look;
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use super::passed::PassedOver;
 use super::plan::{self, Plan};
 use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
-use super::settle::Settled;
+use super::settle::{Circumstances, Settled};
 use super::sink::Sink;
 use super::stages::{self, PassPlan, Stage};
 use super::tally::{Kept, Totals};
@@ -56,6 +57,8 @@ struct Run<'c> {
     formats: Formats,
     nulls: NullTokens,
     limit_bytes: usize,
+    /// What the program took before the first pass, where the system tells.
+    program_bytes: OnceCell<Option<usize>>,
     shards: usize,
     progress: Progress,
     state: Arc<ProgressState>,
@@ -177,6 +180,7 @@ fn open<'c>(
     let nulls = plan::null_tokens(config, &formats.columns.names);
     let run = Run {
         limit_bytes: room.limit_bytes,
+        program_bytes: OnceCell::new(),
         formats,
         shards: config.threads.next_power_of_two().min(64),
         progress,
@@ -397,8 +401,15 @@ impl Run<'_> {
 
     /// What a run over the columns of `table` is made of.
     fn settle(&self, table: &Table) -> Result<Settled> {
-        let (limit_bytes, expressions) = (self.limit_bytes, self.expressions);
-        Settled::new(self.config, table, limit_bytes, expressions, &self.outgrown)
+        // What an attempt before this one has freed may still be resident: that is not the program.
+        let program_bytes = || report::rss_bytes().map(|bytes| bytes as usize);
+        let circumstances = Circumstances {
+            limit_bytes: self.limit_bytes,
+            program_bytes: *self.program_bytes.get_or_init(program_bytes),
+            expressions: self.expressions,
+            outgrown: &self.outgrown,
+        };
+        Settled::new(self.config, table, circumstances)
     }
 
     fn belt_parts(
