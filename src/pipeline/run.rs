@@ -7,6 +7,7 @@ mod learnt;
 mod look;
 mod types;
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,6 +65,8 @@ struct Run<'c> {
     sides: Sides,
     nulls: NullTokens,
     limit_bytes: usize,
+    /// What the program took before the first pass, where the system tells.
+    program_bytes: OnceCell<Option<usize>>,
     shards: usize,
     progress: Progress,
     state: Arc<ProgressState>,
@@ -205,6 +208,7 @@ fn open<'c>(
     let nulls = plan::null_tokens(config, &formats.columns.names);
     let run = Run {
         limit_bytes: room.limit_bytes,
+        program_bytes: OnceCell::new(),
         formats,
         sides,
         shards: config.threads.next_power_of_two().min(64),

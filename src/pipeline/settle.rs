@@ -12,7 +12,15 @@ use super::layout::{Layout, LayoutRequest};
 use super::plan::{Plan, Request};
 use crate::base::Result;
 use crate::config::Config;
-use crate::report;
+
+/// What memory there is for a run.
+#[derive(Clone, Copy)]
+pub(super) struct Memory {
+    /// The limit on the resident set, in bytes.
+    pub(super) limit_bytes: usize,
+    /// What the program took before the first pass, where the system tells.
+    pub(super) program_bytes: Option<usize>,
+}
 
 /// What a run is made of.
 pub(super) struct Settled {
@@ -22,14 +30,18 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// A run over the columns of `table` within `limit_bytes`, as far as it can be planned with what
-    /// is `learnt`.
+    /// A run over the columns of `table` within `memory`, as far as it can be planned with what is
+    /// `learnt`.
     pub(super) fn new(
         config: &Config,
         table: &Table,
-        limit_bytes: usize,
+        memory: Memory,
         request: Request<'_>,
     ) -> Result<Self> {
+        let Memory {
+            limit_bytes,
+            program_bytes,
+        } = memory;
         let plan = Plan::new(config, &table.columns, request)?;
         let cells = plan.schema.columns.iter();
         let row_bytes: usize = cells
@@ -44,8 +56,7 @@ impl Settled {
         let rows = layout.row_group_rows.min(1 << 17);
         let working = 3 * layout.chunk_bytes_max + rows * row_bytes + layout.footer_bytes_max;
         let (tables_bytes, largest) = request.sides.held();
-        let program = report::rss_bytes();
-        let program = program.map(|bytes| (bytes as usize).saturating_sub(tables_bytes));
+        let program = program_bytes.map(|bytes| bytes.saturating_sub(tables_bytes));
         let budget = Budget::new(limit_bytes, config.threads, program, rows, working)?;
         let budget = budget.with_tables(tables_bytes, &largest)?;
         Ok(Self {

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use super::super::fitting::{Known, learn};
 use super::super::open::{check, pool};
 use super::super::plan::Request;
-use super::super::settle::Settled;
+use super::super::settle::{Memory, Settled};
 use super::super::stages;
 use super::{CalledOff, Run, Table};
 use crate::base::Result;
-use crate::config;
 use crate::steps::{Categories, Fit, Fitted};
+use crate::{config, report};
 
 /// What an attempt begins with.
 pub(super) struct Start {
@@ -37,7 +37,13 @@ impl Run<'_> {
             space: &self.space,
             learnt,
         };
-        Settled::new(self.config, table, self.limit_bytes, request)
+        // What an attempt before this one has freed may still be resident: that is not the program.
+        let program_bytes = || report::rss_bytes().map(|bytes| bytes as usize);
+        let memory = Memory {
+            limit_bytes: self.limit_bytes,
+            program_bytes: *self.program_bytes.get_or_init(program_bytes),
+        };
+        Settled::new(self.config, table, memory, request)
     }
 
     /// What this attempt is made of.
