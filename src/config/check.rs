@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::slice;
 
 use super::columns::{choose_columns, left_out};
-use super::{Config, RowStep, StepSpec};
+use super::{Config, JoinSpec, RowStep, SeriesStep, StepSpec};
 use crate::base::{Error, Result};
 
 /// Checks every column that `config` names against the input's columns, `header`, of which some may
@@ -78,9 +78,14 @@ pub fn check_learnt(config: &Config, header: &[String], learnt: &[Vec<String>]) 
                     columns.find(column, || place.clone())?;
                 }
             }
+            StepSpec::Join { join, place } => columns.join(join, place)?,
+            StepSpec::Series { step, place } => columns.with(step, place)?,
             StepSpec::Row { step, place } => columns.after(step, place)?,
             StepSpec::Fitted { step, place } => columns.after_fitted(step, place)?,
         }
+    }
+    for by in config.aggregates.iter().flat_map(|aggregate| &aggregate.by) {
+        columns.find(&by.column, || by.place.clone())?;
     }
     Ok(())
 }
@@ -114,6 +119,44 @@ impl<'a> Columns<'a> {
         if self.known.insert(name) {
             self.columns.push(name);
         }
+    }
+
+    /// The columns behind `join`, which was asked for at `place`.
+    fn join(&mut self, join: &'a JoinSpec, place: &str) -> Result<()> {
+        let keys = join.on.iter().map(|(main, _)| main);
+        let time = join.asof.iter().map(|asof| &asof.time);
+        for column in keys.chain(time) {
+            self.find(column, || place.to_owned())?;
+        }
+        for (column, name) in &join.added {
+            if self.known.contains(name.as_str()) {
+                let message = format!(
+                    "there is a column `{name}` already; call the one of {} otherwise: rename = \
+                     {{ {column} = \"…\" }}, or all of them: prefix = \"…\"",
+                    join.with
+                );
+                return Err(Error::usage(place, message));
+            }
+            self.add(name);
+        }
+        Ok(())
+    }
+
+    /// The columns and the one that `step`, which was asked for at `place`, makes.
+    fn with(&mut self, step: &'a SeriesStep, place: &str) -> Result<()> {
+        if let Some(column) = &step.column {
+            self.find(column, || place.to_owned())?;
+        }
+        if self.known.contains(step.name.as_str()) {
+            let message = format!(
+                "there is a column `{}` already; give another `name`",
+                step.name
+            );
+            return Err(Error::usage(place, message));
+        }
+        self.is_free(&step.name, place)?;
+        self.add(&step.name);
+        Ok(())
     }
 
     /// The columns behind `step`, which was asked for at `place`.

@@ -5,26 +5,32 @@
 //! Whoever holds a `Config` need not check it again, except against the columns of the input once
 //! its header is known ([`check_columns`]). This room opens no file but the one `--config` names.
 
+mod aggregate;
 mod args;
 mod builder;
 mod check;
 mod choice;
 mod columns;
 mod dedup;
+mod dialect;
 mod dtype;
 mod expect;
 mod file;
 mod fitted;
+mod join;
 mod layout;
 mod names;
 mod nulls;
 mod quantity;
 mod resolve;
 mod row;
+mod schema;
+mod series;
 mod step;
 
 use std::path::PathBuf;
 
+pub use aggregate::{Aggregate, AggregateSpec, BySpec, MeasureSpec, PivotSpec};
 pub use args::{Args, Command, Options, SniffArgs, completions};
 pub use builder::Builder;
 pub use check::{check_columns, check_learnt};
@@ -35,14 +41,17 @@ pub use dtype::DtypeSpec;
 use encoding_rs::Encoding;
 pub use expect::{CheckKind, CheckSpec, Severity};
 pub use fitted::{FittedStep, OneHotSpec, QcutSpec};
+pub use join::{AsofSpec, JoinSpec};
 pub use nulls::NullValues;
 pub use quantity::RejectsMax;
 pub use row::{CutSpec, RowStep};
+pub use schema::schema;
+pub use series::SeriesStep;
 pub use step::StepSpec;
 
 pub use crate::base::{
-    Beyond, Compression, InvalidBytes, KeepRow, LineEnd, Mode, Order, Progress, SchemaDrift,
-    TooFew, TooMany,
+    Beyond, Compression, Direction, Duplicates, InvalidBytes, JoinHow, KeepRow, LineEnd, Mode,
+    Order, Progress, SchemaDrift, TooFew, TooMany,
 };
 use crate::base::{Dialect, Known, Repair, Result};
 
@@ -116,6 +125,8 @@ pub struct Config {
     pub steps: Vec<StepSpec>,
     /// Whether the rows that filters drop are kept beside the lake.
     pub keep_filtered: bool,
+    /// The tables beside the lake, each with a name of its own.
+    pub aggregates: Vec<AggregateSpec>,
     /// What the rows that are about to be written are held against.
     pub checks: Vec<CheckSpec>,
     /// Values a window must hold to have a result; no row window is smaller. `None` for the

@@ -6,8 +6,10 @@ use std::fmt;
 
 use super::dedup::DedupSpec;
 use super::fitted::FittedStep;
+use super::join::JoinSpec;
 use super::names;
 use super::row::RowStep;
+use super::series::SeriesStep;
 use crate::base::{Function, Method, Window};
 
 /// One step, in the user's order.
@@ -38,6 +40,20 @@ pub enum StepSpec {
         /// Where it was asked for: a flag, or a key and its line.
         place: String,
     },
+    /// Look rows up in a small table.
+    Join {
+        /// Which table, and how.
+        join: Box<JoinSpec>,
+        /// Where it was asked for: a flag, or a key and its line.
+        place: String,
+    },
+    /// Make a new column along the rows of each key.
+    Series {
+        /// What.
+        step: SeriesStep,
+        /// Where it was asked for: a key and its line, or a call.
+        place: String,
+    },
     /// Something done row by row.
     Row {
         /// What.
@@ -63,6 +79,18 @@ impl StepSpec {
             other => other.to_string(),
         };
         Self::Row { step, place }
+    }
+
+    /// A join asked for at `place`.
+    pub(super) fn join(join: JoinSpec, place: String) -> Self {
+        let join = Box::new(join);
+        Self::Join { join, place }
+    }
+
+    /// A step along the rows of each key that a call asks for.
+    pub(super) fn series(step: SeriesStep) -> Self {
+        let place = step.to_string();
+        Self::Series { step, place }
     }
 
     /// An impute step, its method still as text.
@@ -146,6 +174,9 @@ impl fmt::Display for StepSpec {
                 write!(f, ":{name}")
             }
             Self::Dedup { dedup, .. } => write!(f, "--{dedup}"),
+            Self::Join { join, .. } if join.is_plain() => write!(f, "--{join}"),
+            Self::Join { join, .. } => join.fmt(f),
+            Self::Series { step, .. } => step.fmt(f),
             Self::Row { step, .. } => match step {
                 RowStep::Filter(_) | RowStep::Derive { .. } => write!(f, "--{step}"),
                 step => step.fmt(f),

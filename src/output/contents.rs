@@ -1,9 +1,10 @@
 //! A lake directory -> which of its entries are this program's, and the next free numbers.
 //!
 //! Ours are `part-00000.parquet`, `_receipt.json`, `_receipt-00000.json` (of earlier runs), in
-//! `_filtered` parts of dropped rows and, in `_rejects`, the rejects (`fed-00000.csv` once they were
-//! fed in again), what it takes to feed them in, and the repairs. Everything else is somebody else's
-//! and stays.
+//! `_aggregates` tables in Parquet or CSV (`NAME-00000.parquet` of earlier runs), in `_filtered` parts
+//! of rows that filters have dropped, and in `_rejects` the
+//! rejects (`fed-00000.csv` once they were fed in again), what it takes to feed them in, and the
+//! repairs. Everything else is somebody else's and stays.
 
 use std::fs;
 use std::io;
@@ -17,6 +18,10 @@ pub(super) const RECEIPT: &str = "_receipt.json";
 pub(super) const REJECTS: &str = "_rejects";
 /// The directory of rows that filters have dropped.
 pub(super) const FILTERED: &str = "_filtered";
+/// The directory of tables that were made of all rows.
+pub(super) const AGGREGATES: &str = "_aggregates";
+/// All directories of ours.
+pub(super) const DIRECTORIES: [&str; 3] = [REJECTS, AGGREGATES, FILTERED];
 /// The journal of a commit that moves files one by one.
 pub(super) const JOURNAL: &str = "_commit.json";
 /// How the name of a staging directory inside a lake begins.
@@ -30,6 +35,11 @@ pub(super) fn part_name(index: usize) -> String {
 /// The name of the receipt of an earlier run.
 pub(super) fn old_receipt_name(index: usize) -> String {
     format!("_receipt-{index:05}.json")
+}
+
+/// The path within the lake of the table called `name`, in files that end in `extension`.
+pub(super) fn table_path(name: &str, extension: &str) -> PathBuf {
+    Path::new(AGGREGATES).join(format!("{name}.{extension}"))
 }
 
 /// The path of the list of a run's repairs within the lake.
@@ -88,7 +98,7 @@ impl Contents {
             if text == JOURNAL || text.starts_with(STAGING_PREFIX) {
                 continue;
             }
-            if [REJECTS, FILTERED].contains(&text) && is_real_directory(text) {
+            if DIRECTORIES.contains(&text) && is_real_directory(text) {
                 entries.extend(within(lake, text)?);
                 continue;
             }
@@ -148,6 +158,14 @@ impl Contents {
         self.next_index(REPAIRS_FILE)
     }
 
+    /// The path under which the table at `path` is kept once a later run has made it anew.
+    pub(super) fn old_table_path(&self, path: &Path) -> Option<PathBuf> {
+        let (stem, extension) = (path.file_stem()?.to_str()?, path.extension()?.to_str()?);
+        let (prefix, suffix) = (format!("{AGGREGATES}/{stem}-"), format!(".{extension}"));
+        let index = self.next_index((&prefix, &suffix));
+        Some(table_path(&format!("{stem}-{index:05}"), extension))
+    }
+
     /// One more than the highest index of an earlier run's receipt.
     pub(super) fn next_old_receipt_index(&self) -> usize {
         self.next_index(OLD_RECEIPT)
@@ -169,7 +187,10 @@ const FED_FILE: (&str, &str) = ("_rejects/fed-", ".csv");
 
 fn is_our_name(path: &str) -> bool {
     let path_buf = Path::new(path);
+    let is_table = |ending| path.starts_with("_aggregates/") && path.ends_with(ending);
     path == RECEIPT
+        || is_table(".parquet")
+        || is_table(".csv")
         || [
             PART,
             FILTERED_PART,
@@ -240,7 +261,10 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let lake = home.path();
         fs::create_dir(lake.join(REJECTS)).unwrap();
+        fs::create_dir(lake.join(AGGREGATES)).unwrap();
         let ours = [
+            "_aggregates/region-00004.csv",
+            "_aggregates/region.csv",
             "_receipt-00003.json",
             "_receipt.json",
             "_rejects/fed-00007.csv",
@@ -251,6 +275,7 @@ mod tests {
             "part-100000.parquet",
         ];
         let theirs = [
+            "_aggregates/README",
             "_rejects/note.csv",
             "part-0001.parquet",
             "part-000001.parquet",
@@ -275,6 +300,8 @@ mod tests {
         assert_eq!(contents.next_rejects_index(), 8);
         assert_eq!(contents.next_repairs_index(), 5);
         assert_eq!(contents.next_old_receipt_index(), 4);
+        let old = contents.old_table_path(Path::new("_aggregates/region.csv"));
+        assert_eq!(old, Some("_aggregates/region-00005.csv".into()));
         assert!(!contents.has_foreign_directory());
 
         fs::create_dir(lake.join("part-00010.parquet")).unwrap();

@@ -11,8 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::contents::{
-    Contents, FILTERED, RECEIPT, REJECTS, fed_path, old_receipt_name, part_name, refeed_path,
-    refeed_path_for, rejects_path, repairs_path, staged_files,
+    AGGREGATES, Contents, DIRECTORIES, FILTERED, RECEIPT, fed_path, old_receipt_name, part_name,
+    refeed_path, refeed_path_for, rejects_path, repairs_path, staged_files, table_path,
 };
 use super::exchange::exchange;
 use super::journal::{self, Journal, sync_directory};
@@ -23,7 +23,8 @@ use crate::base::{Error, Mode, Result, Schema};
 
 /// A run's files before they are published. Dropped without [`Staging::commit`], it removes them.
 ///
-/// A commit publishes every file of the staging directory and of `_rejects` and `_filtered` in it.
+/// A commit publishes every file of the staging directory and of `_rejects`, `_aggregates` and
+/// `_filtered` in it.
 #[derive(Debug)]
 pub struct Staging {
     directory: PathBuf,
@@ -83,7 +84,7 @@ impl Staging {
             retired: Vec::new(),
             _lock: lock,
         };
-        for name in [REJECTS, FILTERED] {
+        for name in DIRECTORIES {
             let directory = staging.directory.join(name);
             fs::create_dir(&directory).map_err(|source| Error::io("create", directory, source))?;
         }
@@ -184,6 +185,13 @@ impl Staging {
         })
     }
 
+    /// Where the table called `name` goes, whose file ends in `extension`, and where it will be within
+    /// the lake. That of the run before is kept under a number when appending.
+    pub fn table_paths(&self, name: &str, extension: &str) -> (PathBuf, PathBuf) {
+        let within = table_path(name, extension);
+        (self.directory.join(&within), within)
+    }
+
     /// Where this run's receipt goes. The receipt of the run before is kept under a number when
     /// appending.
     pub fn receipt_path(&self) -> PathBuf {
@@ -223,6 +231,7 @@ impl Staging {
     /// does so.
     pub fn commit(mut self) -> Result<()> {
         self.keep_old_receipt()?;
+        self.keep_old_tables()?;
         self.sync_files()?;
         if !self.is_inside {
             if self.publish_beside()? {
@@ -244,15 +253,29 @@ impl Staging {
         Ok(())
     }
 
+    /// Keeps the tables of earlier runs that this one has made anew.
+    fn keep_old_tables(&self) -> Result<()> {
+        let staged = staged_files(&self.directory)?.into_iter();
+        let is_old = |path: &PathBuf| path.starts_with(AGGREGATES) && self.contents.has(path);
+        for path in staged.filter(|path| self.mode == Mode::Append && is_old(path)) {
+            let old = self.place.lake.join(&path);
+            if let Some(kept) = self.contents.old_table_path(&path) {
+                let copied = fs::copy(&old, self.directory.join(kept));
+                copied.map_err(|source| Error::io("copy", old, source))?;
+            }
+        }
+        Ok(())
+    }
+
     fn sync_files(&self) -> Result<()> {
         for file in staged_files(&self.directory)? {
             let path = self.directory.join(file);
             let synced = File::open(&path).and_then(|file| file.sync_all());
             synced.map_err(|source| Error::io("write", path, source))?;
         }
-        for name in [REJECTS, FILTERED] {
+        for name in DIRECTORIES {
             let directory = self.directory.join(name);
-            // Empty: there are no rejects, or no rows were kept. Otherwise it stays.
+            // Empty: there is nothing of its kind. Otherwise it stays.
             if fs::remove_dir(&directory).is_err() {
                 let synced = sync_directory(&directory);
                 synced.map_err(|source| Error::io("write", directory, source))?;
@@ -300,6 +323,7 @@ impl Staging {
             .filter(|entry| !self.retired.contains(&entry.path))
             .map(|entry| entry.path.as_path())
             .filter(|path| *path != Path::new(RECEIPT) || !self.receipt_path().exists())
+            .filter(|path| !path.starts_with(AGGREGATES) || !self.directory.join(path).exists())
             .collect();
         let mut linked = Vec::new();
         let exchange_with = || -> io::Result<()> {
@@ -312,7 +336,7 @@ impl Staging {
                 linked.push(target);
             }
             fs::set_permissions(&self.directory, fs::metadata(lake)?.permissions())?;
-            for name in [REJECTS, FILTERED] {
+            for name in DIRECTORIES {
                 let directory = self.directory.join(name);
                 if directory.exists() {
                     sync_directory(&directory)?;
@@ -451,6 +475,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
+    use super::super::contents::REJECTS;
     use super::*;
     use crate::base::ErrorKind;
 

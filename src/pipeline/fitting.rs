@@ -2,6 +2,7 @@
 
 use super::belt::BeltStage;
 use super::budget::Budget;
+use super::lanes::Left;
 use super::stages::Inline;
 use crate::base::Result;
 use crate::report::Counters;
@@ -55,22 +56,27 @@ pub(crate) fn learn(
     Ok(())
 }
 
-/// Ends the pass that writes: adds up what the shards of rolling steps had to leave out, and what
-/// was spilled.
-pub(crate) fn count_left(
+/// Ends the pass that writes: what the shards of keyed steps have left behind. `go_on` is asked now
+/// and then.
+pub(crate) fn leave(
     stages: Vec<BeltStage>,
     budget: &Budget,
     go_on: &(dyn Fn() -> Result<()> + Sync),
-    counters: &mut Counters,
-) -> Result<()> {
+) -> Result<Vec<Left>> {
+    let mut left = Vec::new();
     for lanes in stages.into_iter().filter_map(|stage| stage.lanes) {
-        for left in lanes.finish(budget, go_on)? {
-            let shards = left.shards.iter();
-            let skipped = shards.filter_map(|shard| shard.downcast_ref::<Skipped>());
-            let counts = &mut counters.steps[left.step];
-            counts.rows_without_time += skipped.map(|skipped| skipped.null_times).sum::<u64>();
-            counts.spilled_bytes += left.spilled_bytes;
-        }
+        left.extend(lanes.finish(budget, go_on)?);
     }
-    Ok(())
+    Ok(left)
+}
+
+/// Adds up what the shards of rolling steps had to leave out, and what was spilled.
+pub(crate) fn count_left(left: &[Left], counters: &mut Counters) {
+    for left in left {
+        let shards = left.shards.iter();
+        let skipped = shards.filter_map(|shard| shard.downcast_ref::<Skipped>());
+        let counts = &mut counters.steps[left.step];
+        counts.rows_without_time += skipped.map(|skipped| skipped.null_times).sum::<u64>();
+        counts.spilled_bytes += left.spilled_bytes;
+    }
 }

@@ -9,6 +9,7 @@ use super::infer::Table;
 use super::plan::Plan;
 use super::settle::Settled;
 use super::stages::{self, PassPlan, Steps};
+use super::tables;
 use crate::base::{Batch, Column, DataType, Result};
 use crate::config::Config;
 use crate::report::{BudgetTerm, PlanColumn, PlanPass, PlanReceipt, PlanStep};
@@ -46,6 +47,7 @@ pub(super) fn preview(config: &Config, table: &Table, settled: &Settled) -> Resu
             })
             .chain(flags(plan))
             .collect(),
+        aggregates: tables::previews(config, &plan.tables),
         passes: passes(settled, config.keep_filtered)?,
         key: config.key.clone(),
         threads: config.threads,
@@ -90,14 +92,17 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
                 "fitted, then planned anew with its columns, row by row"
             }
             Prepared::Fit(_) => "fitted, then row by row",
-            Prepared::Check(_) => "looks at the rows that are about to be written",
             Prepared::FitKeyed(keyed) => match keyed.key_use() {
                 KeyUse::Spilt => {
                     "fitted by key, then by key; keys that memory has no room for are spilled"
                 }
                 _ => "fitted by key, then by key",
             },
+            Prepared::Check(_) => "looks at the rows that are about to be written",
             Prepared::Local(_) => "row by row",
+            Prepared::Keyed(_) if step.makes_table() => {
+                "in groups, into a table of its own; groups that memory has no room for are spilled"
+            }
             Prepared::Keyed(keyed) => match keyed.key_use() {
                 KeyUse::Bounded => {
                     "by key, in file order; keys that memory has no room for are spilled, in one \
@@ -111,7 +116,9 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
             how: how.to_owned(),
             reads: step.reads().iter().map(name).collect(),
             writes: made.map(|column| planned(column, step.label())).collect(),
+            table: plan.table(index).cloned(),
             drops_rows: step.drops_rows(),
+            adds_rows: step.adds_rows(),
             is_needed,
         })
     });
@@ -196,6 +203,10 @@ impl Step for Sketch {
 
     fn key(&self) -> Option<&[usize]> {
         self.0.key()
+    }
+
+    fn adds_rows(&self) -> bool {
+        self.0.adds_rows()
     }
 
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared> {

@@ -11,15 +11,16 @@ use super::columnar;
 use super::dialect::{Formats, SourceFormat};
 use super::infer::Table;
 use super::plan::Plan;
+use super::sink::Written;
 use crate::base::{Column, DataType, Result, TimeUnit, Value};
 use crate::config::Config;
 use crate::input::{self, Source};
 use crate::output::PartInfo;
 use crate::report::{
-    BudgetTerm, CheckReceipt, ColumnReceipt, Counters, DialectReceipt, InputReceipt, MemoryReceipt,
-    PartReceipt, PlanInput, Receipt, RejectsReceipt, RepairsReceipt, SkippedLine, SniffColumn,
-    SniffReceipt, SourceCounters, StageLatency, StepReceipt, TableReceipt, Throughput,
-    WorkersReceipt, peak_rss_bytes,
+    AggregateReceipt, BudgetTerm, CheckReceipt, ColumnReceipt, Counters, DialectReceipt,
+    InputReceipt, MemoryReceipt, PartReceipt, PlanInput, Receipt, RejectsReceipt, RepairsReceipt,
+    SkippedLine, SniffColumn, SniffReceipt, SourceCounters, StageLatency, StepReceipt,
+    TableReceipt, Throughput, WorkersReceipt, peak_rss_bytes,
 };
 use crate::steps::Fitted;
 
@@ -31,9 +32,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) table: &'a Table,
     pub(crate) plan: &'a Plan,
     pub(crate) fitted: &'a [Option<Fitted>],
-    pub(crate) parts: Vec<PartInfo>,
-    /// Parts of rows that were dropped.
-    pub(crate) filtered: Vec<PartInfo>,
+    pub(crate) parts: Written,
+    pub(crate) aggregates: Vec<AggregateReceipt>,
     pub(crate) counters: &'a Counters,
     pub(crate) rejects_file: Option<String>,
     pub(crate) repairs_file: Option<String>,
@@ -88,15 +88,16 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         totals: totals.into(),
         columns: columns(&outcome),
         steps: steps(&outcome),
+        aggregates: outcome.aggregates,
         checks: outcome.checks,
         rejects: RejectsReceipt::new(counters, outcome.rejects_file),
         repaired: RepairsReceipt {
             counts: totals.repaired.into(),
             file: outcome.repairs_file,
         },
-        output_bytes: outcome.parts.iter().map(|part| part.bytes).sum(),
-        parts: parts(outcome.parts),
-        filtered: parts(outcome.filtered),
+        output_bytes: outcome.parts.lake.iter().map(|part| part.bytes).sum(),
+        parts: parts(outcome.parts.lake),
+        filtered: parts(outcome.parts.filtered),
         restarts: outcome.restarts,
         passes: outcome.passes as u32,
         stages: outcome.latency.summary(),
@@ -154,13 +155,20 @@ fn input(source: &Source, counters: &SourceCounters) -> InputReceipt {
 /// What was understood of `source`.
 fn dialect(source: &Source, format: &SourceFormat) -> DialectReceipt {
     const LINES_MAX: usize = 20;
-    let bytes = source.bytes();
+    let (bytes, line_end) = (source.bytes(), format.dialect.line_end);
     let mut skipped = Vec::new();
     let mut lines = 0;
     for part in &format.skipped {
-        let first = input::line_number(source, part.range.start as u64);
-        let texts = bytes[part.range.clone()].split_inclusive(|byte| *byte == b'\n');
-        for (number, text) in (first..).zip(texts) {
+        let first = input::line_number(source, line_end, part.range.start as u64);
+        let part_bytes = &bytes[part.range.clone()];
+        let mut start = 0;
+        let ends = line_end.ends(part_bytes).chain([part_bytes.len()]);
+        for (number, end) in (first..).zip(ends) {
+            let text = &part_bytes[start..end];
+            if text.is_empty() {
+                break;
+            }
+            start = end;
             lines += 1;
             if skipped.len() < LINES_MAX {
                 skipped.push(SkippedLine::new(number, part.what.in_words(), text));
@@ -168,7 +176,7 @@ fn dialect(source: &Source, format: &SourceFormat) -> DialectReceipt {
         }
     }
     let tables = format.tables.iter().map(|table| TableReceipt {
-        line: input::line_number(source, table.range.start as u64),
+        line: input::line_number(source, line_end, table.range.start as u64),
         columns: table.fields,
         records: table.records,
         loaded: table.is_chosen,
@@ -243,6 +251,7 @@ fn options(config: &Config) -> serde_json::Value {
         .iter()
         .map(ToString::to_string)
         .collect::<Vec<_>>();
+    let aggregates = config.aggregates.iter().map(ToString::to_string);
     serde_json::json!({
         "input": config.input,
         "files_from": config.files_from,
@@ -263,6 +272,7 @@ fn options(config: &Config) -> serde_json::Value {
         "steps": steps,
         "keep_filtered": config.keep_filtered,
         "checks": config.checks.iter().map(|check| &check.name).collect::<Vec<_>>(),
+        "aggregates": aggregates.collect::<Vec<_>>(),
         "compression": config.compression.to_string(),
         "threads": config.threads,
         "memory_limit": config.memory_limit,
@@ -348,8 +358,7 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
     steps
         .enumerate()
         .filter(|(index, _)| !plan.is_check(*index))
-        .map(|(_, step)| step)
-        .map(|(((step, fitted), counts), (fills, live))| {
+        .map(|(index, (((step, fitted), counts), (fills, live)))| {
             let (exact, value) = match fitted {
                 Some(Fitted::Statistic { exact, value }) => (Some(exact.clone()), value.as_ref()),
                 Some(Fitted::Numbers { exact, .. } | Fitted::Categories { exact, .. }) => {
@@ -367,6 +376,10 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
                 cells_filled: counts.cells_filled,
                 rows_dropped: counts.rows_dropped,
                 rows_duplicate: counts.rows_duplicate,
+                table: plan.table(index).cloned(),
+                rows_added: counts.rows_added,
+                rows_matched: counts.rows_matched,
+                rows_unmatched: counts.rows_unmatched,
                 rows_without_time: counts.rows_without_time,
                 spilled_bytes: counts.spilled_bytes,
                 overflows: counts.flaws.overflows,

@@ -4,8 +4,10 @@
 //! that is as it was. Invariant: nothing is published before every row is accounted for.
 
 mod learnt;
+mod look;
 mod types;
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
 use super::filtered::{FilteredColumns, FilteredRows};
-use super::fitting::{Known, count_left, learn};
+use super::fitting::{Known, count_left, learn, leave};
 use super::gate::Gates;
 use super::infer::Table;
 use super::lanes::{Lanes, Share};
@@ -28,12 +30,13 @@ use super::layout::Layout;
 use super::open::{self, Room, check, pool};
 use super::passed::PassedOver;
 use super::plan::{self, Plan};
-use super::preview;
 use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
 use super::settle::Settled;
-use super::sink::Sink;
+use super::side::Sides;
+use super::sink::{Sink, Written};
 use super::stages::{self, PassPlan, Stage};
+use super::tables::{self, Shards, Tables};
 use super::tally::{Kept, Totals};
 use super::travel::Place;
 use super::worker::Timed;
@@ -41,13 +44,14 @@ use crate::base::{DataType, Error, Result};
 use crate::config::{self, Config, OnBadRow};
 use crate::decode::{NullTokens, Widen};
 use crate::input::{Chunks, Outline, Source, SplitLimits};
-use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
-use crate::report::{
-    self, Counters, PlanReceipt, Progress, ProgressState, Receipt, SniffReceipt, StageLatency,
-};
+use crate::output::{EncodeOptions, Encoder, Parts, Staging};
+use crate::report::{self, Counters, Progress, ProgressState, Receipt, StageLatency};
 use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
 use crate::steps::{Fit, Fitted, KeyUse};
+use learnt::Start;
+
+pub(super) use look::{plan, sniff};
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -58,8 +62,12 @@ struct Run<'c> {
     sources: Vec<Arc<Source>>,
     paths: Vec<PathBuf>,
     formats: Formats,
+    /// The tables of joins.
+    sides: Sides,
     nulls: NullTokens,
     limit_bytes: usize,
+    /// What the program took before the first pass, where the system tells.
+    program_bytes: OnceCell<Option<usize>>,
     shards: usize,
     progress: Progress,
     state: Arc<ProgressState>,
@@ -81,9 +89,10 @@ struct Run<'c> {
 struct Attempt {
     plan: Plan,
     fitted: Vec<Option<Fitted>>,
-    parts: Vec<PartInfo>,
-    /// Parts of rows that were dropped.
-    filtered: Vec<PartInfo>,
+    parts: Written,
+    /// For each table, what the shards of its step have left behind.
+    shards: Vec<Shards>,
+    options: EncodeOptions,
     counters: Counters,
     has: Kept,
     budget: Arc<Budget>,
@@ -93,16 +102,18 @@ struct Attempt {
 pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Receipt> {
     let started = Instant::now();
     let paths = open::discover(config)?;
-    let adapted = refeed::adapt(config, &paths)?;
-    let config = &*adapted.config;
-    let mut run = open(&adapted, &paths, None, interrupted)?;
+    let mut adapted = refeed::adapt(config, &paths)?;
+    let sides = Sides::open(&mut adapted, interrupted)?;
+    let (config, read) = (&*adapted.config, sides.beside(&paths));
+    let mut run = open(&adapted, &paths, sides, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
     let stage = || -> Result<Staging> {
-        let mut staging = Staging::begin(&config.out, config.mode, &paths)?;
+        let mut staging = Staging::begin(&config.out, config.mode, &read)?;
         staging.retire(&paths)?;
         Ok(staging)
     };
     let mut staging = stage()?;
+    let tables = Tables::begin(config, &paths)?;
     let mut table = run.infer()?;
     let mut restarts = Vec::new();
     let attempt = loop {
@@ -122,11 +133,21 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         plan,
         fitted,
         parts,
-        filtered,
-        counters,
+        shards,
+        options,
+        mut counters,
         has,
         budget,
     } = attempt;
+    let go_on = || run.check_interrupted();
+    let aggregates = tables.write(
+        &plan.tables,
+        shards,
+        &staging,
+        &options,
+        &mut counters,
+        go_on,
+    )?;
     let rejects_file = staging.lake_rejects_path().display().to_string();
     let repairs_file = staging.lake_repairs_path().display().to_string();
     let outcome = Outcome {
@@ -137,7 +158,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         plan: &plan,
         fitted: &fitted,
         parts,
-        filtered,
+        aggregates,
         counters: &counters,
         rejects_file: has.rejects.then_some(rejects_file),
         repairs_file: has.repairs.then_some(repairs_file),
@@ -159,49 +180,15 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     run.check_interrupted()?;
     receipt.write(&staging.receipt_path())?;
     staging.commit()?;
+    tables.publish()?;
     run.progress.finish();
     Ok(receipt)
-}
-
-/// Opens the sources and finds out what is in them, column by column, without a run.
-pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Vec<SniffReceipt>> {
-    let mut sniffed = Vec::new();
-    for path in open::discover(config)? {
-        let paths = [path];
-        let adapted = refeed::adapt(config, &paths)?;
-        let run = open(&adapted, &paths, Some(open::SNIFFED_BYTES), interrupted)?;
-        let table = run.infer()?;
-        for (index, source) in run.sources.iter().enumerate() {
-            sniffed.push(receipt::sniffed(index, source, &run.formats, &table)?);
-        }
-    }
-    Ok(sniffed)
-}
-
-/// Finds out what a run would do, without doing it.
-pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<PlanReceipt> {
-    let paths = open::discover(config)?;
-    let adapted = refeed::adapt(config, &paths)?;
-    let config = &*adapted.config;
-    let run = open(&adapted, &paths, None, interrupted)?;
-    columnar::check_taken(&run.sources, &run.formats.columns)?;
-    let table = run.infer()?;
-    let settled = run.settle(&table, &[])?;
-    let schema = settled.plan.output_schema();
-    let inputs = run.sources.iter().zip(&run.formats.sources);
-    let in_the_way = Staging::in_the_way(&config.out, config.mode, &paths, &schema);
-    Ok(PlanReceipt {
-        inputs: inputs
-            .map(|(source, format)| receipt::understood(source, format))
-            .collect(),
-        in_the_way: in_the_way.err().map(|error| error.to_string()),
-        ..preview::preview(config, &table, &settled)?
-    })
 }
 
 fn open<'c>(
     adapted: &'c Adapted<'_>,
     paths: &[PathBuf],
+    sides: Sides,
     beginning: Option<u64>,
     interrupted: &Arc<AtomicBool>,
 ) -> Result<Run<'c>> {
@@ -222,7 +209,9 @@ fn open<'c>(
     let nulls = plan::null_tokens(config, &formats.columns.names);
     let run = Run {
         limit_bytes: room.limit_bytes,
+        program_bytes: OnceCell::new(),
         formats,
+        sides,
         shards: config.threads.next_power_of_two().min(64),
         progress,
         state: Arc::default(),
@@ -251,7 +240,7 @@ fn open<'c>(
 }
 
 /// Fails if a source has changed, which explains whatever else went wrong.
-fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
+pub(super) fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
     sources.iter().try_for_each(|source| source.check())
 }
 
@@ -282,11 +271,7 @@ impl Run<'_> {
         match called_off {
             CalledOff::Failed(error) => Err(error),
             CalledOff::Widen(widen, place) => Ok(widen_column(table, &widen, &place)),
-            CalledOff::Outgrown(step) => {
-                // As far as it can be planned before categories are learnt.
-                let steps = self.settle(table, &[])?.plan.steps;
-                let label = steps.get(step).map(|step| step.label());
-                let label = label.unwrap_or_else(|| format!("step {}", step + 1));
+            CalledOff::Outgrown(step, label) => {
                 self.outgrown.insert(step);
                 Ok(format!(
                     "the keys of `{}` take more memory than it has a share in; one more pass finds \
@@ -309,7 +294,11 @@ impl Run<'_> {
 
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
     fn attempt(&mut self, table: &Table, staging: &Staging) -> Result<Attempt, CalledOff> {
-        let (settled, mut fitted) = self.prepare(table)?;
+        let Start {
+            settled,
+            mut fitted,
+            mut spilled,
+        } = self.settle(table)?;
         let Settled {
             plan,
             layout,
@@ -319,7 +308,6 @@ impl Run<'_> {
             self.progress.note(&budget.describe());
         }
         let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
-        let mut spilled = vec![0; plan.steps.len()];
         let interrupted = Arc::clone(&self.interrupted);
         let go_on = || check(&interrupted);
         let pool = pool(self.config.threads)?;
@@ -334,9 +322,11 @@ impl Run<'_> {
             let parts = self.pass(chunks, parts)?;
             match parts.sink {
                 Some(sink) => {
-                    let (files, filtered, totals) = sink.finish()?;
+                    let (files, totals) = sink.finish()?;
                     let (mut counters, has) = totals.finish(&self.paths)?;
-                    pool.install(|| count_left(parts.stages, &budget, &go_on, &mut counters))?;
+                    let left = pool.install(|| leave(parts.stages, &budget, &go_on))?;
+                    count_left(&left, &mut counters);
+                    let shards = tables::shards_of(&plan.tables, left);
                     for (step, spilled) in counters.steps.iter_mut().zip(spilled) {
                         step.spilled_bytes += spilled;
                     }
@@ -344,7 +334,8 @@ impl Run<'_> {
                         plan,
                         fitted,
                         parts: files,
-                        filtered,
+                        shards,
+                        options: self.encode_options(layout),
                         counters,
                         has,
                         budget,
@@ -371,16 +362,7 @@ impl Run<'_> {
     ) -> Result<Sink> {
         let schema = plan.output_schema();
         staging.check_append_schema(&schema)?;
-        let options = EncodeOptions {
-            compression: self.config.compression,
-            row_group_rows: layout.row_group_rows,
-            footer_bytes_max: layout.footer_bytes_max,
-            ..EncodeOptions::default()
-        };
-        let options = EncodeOptions {
-            part_bytes_max: self.config.part_bytes.unwrap_or(options.part_bytes_max),
-            ..options
-        };
+        let options = self.encode_options(layout);
         let encoder = Arc::new(Encoder::new(&schema, &options)?);
         let parts = Parts::new(Arc::clone(&encoder), staging);
         let totals = Totals::new(
@@ -403,6 +385,17 @@ impl Run<'_> {
         Ok(Sink::new(
             layout, output, encoder, parts, totals, filtered, budget,
         ))
+    }
+
+    fn encode_options(&self, layout: Layout) -> EncodeOptions {
+        let options = EncodeOptions::default();
+        EncodeOptions {
+            compression: self.config.compression,
+            row_group_rows: layout.row_group_rows,
+            footer_bytes_max: layout.footer_bytes_max,
+            part_bytes_max: self.config.part_bytes.unwrap_or(options.part_bytes_max),
+            ..options
+        }
     }
 
     fn belt_parts(

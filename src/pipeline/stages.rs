@@ -38,6 +38,8 @@ pub(crate) struct Work<T> {
 /// A keyed step; in a fit pass for `fits`, its states are asked what they learnt.
 pub(crate) struct Keyed {
     pub(crate) step: Arc<dyn KeyedStep>,
+    /// What the user calls it.
+    pub(crate) label: String,
     pub(crate) fits: bool,
 }
 
@@ -81,6 +83,7 @@ struct Item {
     step: usize,
     reads: BTreeSet<usize>,
     writes: BTreeSet<usize>,
+    /// Whether there are other rows behind it, fewer or more.
     drops_rows: bool,
     label: String,
     prepared: Prepared,
@@ -194,7 +197,7 @@ fn runnable(
         };
         reads.extend(grouping.iter().flat_map(|grouping| &grouping.key));
         let writes: BTreeSet<usize> = step.writes().into_iter().collect();
-        let drops_rows = step.drops_rows();
+        let drops_rows = step.drops_rows() || step.adds_rows();
         if !reads.is_disjoint(&blocked) || !writes.is_disjoint(&blocked) {
             if drops_rows {
                 break;
@@ -275,8 +278,13 @@ fn stages(items: Vec<Item>) -> Vec<Stage> {
     for (stage, item) in placed {
         let step = item.step;
         let stage = &mut stages[stage];
-        let mut keyed = |work, fits| {
-            let work = Keyed { step: work, fits };
+        let label = item.label.clone();
+        let keyed = |work, fits| {
+            let work = Keyed {
+                step: work,
+                label,
+                fits,
+            };
             stage.keyed.push(Work { step, work });
         };
         match item.prepared {

@@ -48,7 +48,7 @@ fn positions(chunk: &Chunk, offsets: &[usize]) -> Vec<Position> {
     let bytes = chunk.bytes();
     let (mut line, mut counted) = (chunk.first_line, 0);
     let place = |&offset: &usize| {
-        line += memchr::memchr_iter(b'\n', &bytes[counted..offset]).count() as u64;
+        line += chunk.line_end.count(bytes, counted..offset);
         counted = offset;
         Position {
             line: Some(line),
@@ -96,6 +96,12 @@ impl Tally {
         self.effects.push((step, effect));
     }
 
+    /// The place of the first reject, and what is wrong there.
+    pub(crate) fn first_bad(&self, schema: &Schema) -> Option<(Position, String)> {
+        let first = self.rejects.first()?;
+        Some((first.position.clone(), first.what(schema)))
+    }
+
     /// Adds rows that are rejected after all, in file order.
     pub(crate) fn reject(&mut self, rejected: impl Iterator<Item = Rejected>) {
         self.rejects.extend(rejected);
@@ -133,31 +139,29 @@ impl Rejected {
 
     /// What is wrong where, on one line.
     fn describe(&self, schema: &Schema) -> String {
+        format!("{}: {}", self.position, self.what(schema))
+    }
+
+    /// What is wrong, on one line.
+    fn what(&self, schema: &Schema) -> String {
         const SHOWN_BYTES: usize = 80;
-        let Self {
-            position,
-            reject,
-            check,
-        } = self;
+        let Self { reject, check, .. } = self;
         let raw = encode_raw(&reject.raw[..reject.raw.len().min(SHOWN_BYTES)])
             .escape_debug()
             .to_string();
         match reject.slot {
             _ if let Some(check) = check => {
-                format!(
-                    "{position}: the row fails {}: `{raw}`",
-                    check.escape_debug()
-                )
+                format!("the row fails {}: `{raw}`", check.escape_debug())
             }
             Some(slot) => {
                 let column = &schema.columns[slot];
                 let (name, wanted) = (column.name.escape_debug(), &column.data_type);
                 format!(
-                    "{position}: column `{name}`: `{raw}` is no {wanted} ({})",
+                    "column `{name}`: `{raw}` is no {wanted} ({})",
                     reject.reason
                 )
             }
-            None => format!("{position}: bad record ({}): `{raw}`", reject.reason),
+            None => format!("bad record ({}): `{raw}`", reject.reason),
         }
     }
 }
@@ -221,11 +225,15 @@ impl Totals {
         for (step, effect) in tally.effects {
             rows.filtered += effect.rows_dropped;
             rows.duplicate += effect.rows_duplicate;
+            rows.added += effect.rows_added;
             let step_counters = &mut self.counters.steps[step];
             step_counters.cells_filled += effect.cells_filled;
             step_counters.rows_dropped += effect.rows_dropped;
-            step_counters.outliers += effect.outliers;
             step_counters.rows_duplicate += effect.rows_duplicate;
+            step_counters.rows_added += effect.rows_added;
+            step_counters.rows_matched += effect.rows_matched;
+            step_counters.rows_unmatched += effect.rows_unmatched;
+            step_counters.outliers += effect.outliers;
             step_counters.flaws += effect.flaws;
             if let Some(slot) = self.fills[step] {
                 self.counters.columns[slot].filled += effect.cells_filled;

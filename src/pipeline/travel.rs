@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::budget::Permit;
+use super::budget::{Permit, Term};
 use super::filtered::Dropped;
 use super::keys::Keys;
 use super::tally::Tally;
-use crate::base::{Batch, Error, ErrorKind, Position};
+use crate::base::{Batch, Error, ErrorKind, LineEnd, Position};
 use crate::input::{Chunk, RecordSplit, Source, SplitLimits};
 use crate::steps::Effect;
 
@@ -33,7 +33,9 @@ impl Place {
     /// The position `chunk_offset` bytes into the chunk.
     pub(crate) fn position_at(&self, chunk_offset: usize) -> Position {
         let offset = self.offset + chunk_offset as u64;
-        let line = crate::input::line_number(&self.source, offset);
+        let splitter = self.splitter.as_ref();
+        let line_end = splitter.map_or(LineEnd::default(), |splitter| splitter.line_end());
+        let line = crate::input::line_number(&self.source, line_end, offset);
         Position {
             line: Some(line),
             ..self.source.position(offset)
@@ -81,7 +83,7 @@ impl Place {
     }
 
     /// The position of the chunk's record `record`.
-    fn position_of(&self, record: usize) -> Position {
+    pub(crate) fn position_of(&self, record: usize) -> Position {
         let Some(splitter) = &self.splitter else {
             return Position {
                 line: Some(self.first_line + record as u64),
@@ -99,10 +101,14 @@ impl Place {
             0 => None,
             _ => Some(splitter.split(bytes, start, &limits, &mut |_| {})),
         };
+        let (end, newlines) = split.map_or((start, 0), |split| (split.end, split.newlines));
+        let is_line_end = |byte: &&u8| matches!(byte, b'\n' | b'\r');
+        let blank = bytes[end..].iter().take_while(is_line_end);
+        let blank_lines = blank.clone().filter(|byte| **byte == b'\n').count();
         Position {
             path: self.source.path().to_path_buf(),
-            byte_offset: split.as_ref().map_or(self.offset, |split| split.end as u64),
-            line: Some(self.first_line + split.map_or(0, |split| split.newlines)),
+            byte_offset: (end + blank.count()) as u64,
+            line: Some(self.first_line + newlines + blank_lines as u64),
         }
     }
 }
@@ -122,7 +128,16 @@ pub(crate) struct Travel {
 }
 
 impl Travel {
+    /// Memory held by its rows, those that were dropped included, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let dropped = self.dropped.iter().map(Dropped::memory_bytes);
+        self.batch.memory_bytes() + dropped.sum::<usize>()
+    }
+
     pub(crate) fn note_effect(&mut self, step: usize, effect: Effect) {
+        if effect.rows_added > 0 {
+            self.permit.resize(Term::Batches, self.batch.memory_bytes());
+        }
         if effect != Effect::default() {
             self.tally.effects.push((step, effect));
         }

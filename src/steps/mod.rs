@@ -5,20 +5,27 @@
 //! for one more forward pass over the columns it reads. Steps know no threads: the pipeline calls
 //! each shard's state in `seq` order and lands the outputs in the rows they came from.
 
+pub mod aggregate;
 pub mod check;
 pub mod dedup;
 pub mod expr;
 mod fit;
 pub mod fitted;
+#[macro_use]
 pub mod impute;
+pub mod join;
 pub mod key;
+mod landing;
 pub mod rolling;
 pub mod row;
+pub mod series;
 
 use std::any::Any;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray};
+
+pub(crate) use landing::{floats, land};
 
 use crate::base::{Batch, Comparison, Flaws, Result, Value};
 use crate::spill::Runs;
@@ -34,6 +41,14 @@ pub trait Step: Send + Sync {
     fn writes(&self) -> Vec<usize>;
     /// Whether it removes rows.
     fn drops_rows(&self) -> bool {
+        false
+    }
+    /// Whether it makes a table of its own, beside the rows.
+    fn makes_table(&self) -> bool {
+        false
+    }
+    /// Whether it makes several rows of one.
+    fn adds_rows(&self) -> bool {
         false
     }
     /// If all that it does is to keep rows, each by itself: what the cells of single columns are in
@@ -129,10 +144,16 @@ pub struct Effect {
     pub cells_filled: u64,
     /// Rows removed.
     pub rows_dropped: u64,
-    /// Numbers that lay too far out.
-    pub outliers: u64,
     /// Rows removed because there is another of the same key; they are not among `rows_dropped`.
     pub rows_duplicate: u64,
+    /// Rows more than there were, where several were made of one.
+    pub rows_added: u64,
+    /// Rows that found their match in a joined table.
+    pub rows_matched: u64,
+    /// Rows that looked for one and found none.
+    pub rows_unmatched: u64,
+    /// Numbers that lay too far out.
+    pub outliers: u64,
     /// Cells that became null because something was wrong with them.
     pub flaws: Flaws,
 }
@@ -245,6 +266,8 @@ pub enum ShardColumns {
     None,
     /// For each output column a value for each of the shard's rows; NaN stands for null.
     Dense(Vec<Vec<f64>>),
+    /// For each output column an array with a cell for each of the shard's rows.
+    Typed(Vec<ArrayRef>),
     /// New values for some rows of the batch: `rows[i]` (a row index of the batch, ascending)
     /// takes cell `i` of `values`.
     Sparse {

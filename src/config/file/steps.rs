@@ -2,17 +2,19 @@
 //! Keeps: nothing in a step is ignored; an error names the key and its line.
 
 use super::fitted;
+use super::joins;
 use super::node::Node;
+use super::series;
 use crate::base::{KeepRow, Result};
 use crate::config::columns;
 use crate::config::dedup::{DedupSpec, parse_dedup};
 use crate::config::row::{CutSpec, RowStep, parse_derive};
 use crate::config::step::{StepSpec, parse_impute, parse_rolling};
 
-/// What a step may be, beside those of [`fitted::KINDS`].
-const KINDS: [&str; 12] = [
+/// What a step may be.
+const KINDS: [&str; 13] = [
     "filter", "dedup", "derive", "impute", "rolling", "select", "drop", "rename", "cast", "cut",
-    "clip", "fill",
+    "clip", "fill", "join",
 ];
 
 /// One `[[step]]`: its keys in the order they are written.
@@ -44,10 +46,12 @@ pub(super) fn read(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
             }
             "clip" => clips(kind, steps)?,
             "fill" => fills(kind, steps)?,
+            "join" => joins::read(kind, steps)?,
+            key if series::KINDS.contains(&key) => series::read(kind, steps)?,
             key if fitted::KINDS.contains(&key) => fitted::read(kind, steps)?,
             key => {
-                let known = KINDS.into_iter().chain(fitted::KINDS);
-                return Err(kind.error(crate::base::unknown("step", key, known)));
+                let kinds = KINDS.into_iter().chain(series::KINDS).chain(fitted::KINDS);
+                return Err(kind.error(crate::base::unknown("step", key, kinds)));
             }
         }
     }

@@ -8,43 +8,61 @@ use std::sync::Arc;
 
 use super::super::fitting::{Known, learn};
 use super::super::open::{check, pool};
-use super::super::settle::Settled;
+use super::super::plan::Request;
+use super::super::settle::{Memory, Settled};
 use super::super::stages;
 use super::{CalledOff, Run, Table};
 use crate::base::Result;
-use crate::config;
 use crate::steps::{Categories, Fit, Fitted};
+use crate::{config, report};
+
+/// What an attempt begins with.
+pub(super) struct Start {
+    pub(super) settled: Settled,
+    /// What each step has learnt already.
+    pub(super) fitted: Vec<Option<Fitted>>,
+    /// What each step has spilled on the way, in bytes.
+    pub(super) spilled: Vec<u64>,
+}
 
 impl Run<'_> {
-    /// What a run over the columns of `table` is made of, as far as it can be planned with what is
-    /// `learnt`.
-    pub(super) fn settle(&self, table: &Table, learnt: &[Categories]) -> Result<Settled> {
-        let (limit_bytes, expressions) = (self.limit_bytes, self.expressions);
-        let outgrown = &self.outgrown;
-        Settled::new(
-            self.config,
-            table,
-            limit_bytes,
-            expressions,
+    /// What a run over the columns of `table` is made of, where the categories `learnt` are known.
+    pub(super) fn settled(&self, table: &Table, learnt: &[Categories]) -> Result<Settled> {
+        let request = Request {
+            fit_bytes_max: self.limit_bytes / 4,
+            batch_bytes_max: (self.limit_bytes / 16).min(1 << 30),
+            expressions: self.expressions,
+            outgrown: &self.outgrown,
+            sides: &self.sides,
+            space: &self.space,
             learnt,
-            outgrown,
-        )
+        };
+        // What an attempt before this one has freed may still be resident: that is not the program.
+        let program_bytes = || report::rss_bytes().map(|bytes| bytes as usize);
+        let memory = Memory {
+            limit_bytes: self.limit_bytes,
+            program_bytes: *self.program_bytes.get_or_init(program_bytes),
+        };
+        Settled::new(self.config, table, memory, request)
     }
 
-    /// What this attempt is made of, and what its steps have learnt already.
-    pub(super) fn prepare(
-        &mut self,
-        table: &Table,
-    ) -> Result<(Settled, Vec<Option<Fitted>>), CalledOff> {
+    /// What this attempt is made of.
+    pub(super) fn settle(&mut self, table: &Table) -> Result<Start, CalledOff> {
         let mut learnt: Vec<Categories> = Vec::new();
         let mut known: Vec<Option<Fitted>> = Vec::new();
+        let mut spilled: Vec<u64> = Vec::new();
         loop {
-            let settled = self.settle(table, &learnt)?;
+            let settled = self.settled(table, &learnt)?;
             known.resize_with(settled.plan.steps.len(), || None);
+            spilled.resize(settled.plan.steps.len(), 0);
             if settled.plan.asked.steps.is_empty() {
-                return Ok((settled, known));
+                return Ok(Start {
+                    settled,
+                    fitted: known,
+                    spilled,
+                });
             }
-            self.learn_asked(&settled, &mut known)?;
+            self.learn_asked(&settled, &mut known, &mut spilled)?;
             let asked = settled.plan.asked.steps.iter();
             learnt.extend(asked.map(|&step| match &known[step] {
                 Some(Fitted::Categories { categories, .. }) => categories.clone(),
@@ -66,6 +84,7 @@ impl Run<'_> {
         &mut self,
         settled: &Settled,
         fitted: &mut [Option<Fitted>],
+        spilled: &mut [u64],
     ) -> Result<(), CalledOff> {
         let Settled {
             plan,
@@ -73,7 +92,6 @@ impl Run<'_> {
             budget,
         } = settled;
         let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
-        let mut spilled = vec![0; plan.steps.len()];
         let interrupted = Arc::clone(&self.interrupted);
         let go_on = || check(&interrupted);
         let pool = pool(self.config.threads)?;
@@ -81,14 +99,12 @@ impl Run<'_> {
             let pass = stages::next_pass(plan.steps(), fitted, &mut again)?;
             let parts = self.belt_parts(plan, pass, *layout, budget, None);
             let parts = self.pass(self.chunks(*layout), parts)?;
-            pool.install(|| {
-                let known = Known {
-                    fitted,
-                    again: &mut again,
-                    spilled: &mut spilled,
-                };
-                learn(parts.stages, budget, known, &go_on)
-            })?;
+            let known = Known {
+                fitted: &mut *fitted,
+                again: &mut again,
+                spilled: &mut *spilled,
+            };
+            pool.install(|| learn(parts.stages, budget, known, &go_on))?;
         }
         Ok(())
     }

@@ -1,34 +1,14 @@
 //! What the columns of a run's sources hold.
 
-use std::sync::Arc;
-
 use super::super::infer::{self, Looking};
 use super::super::open::pool;
 use super::{Run, Table, check_sources};
 use crate::base::Result;
-use crate::decode::Declared;
 
 impl Run<'_> {
     /// The columns and their types, as far as they are not declared.
     pub(super) fn infer(&self) -> Result<Table> {
-        let names = self.formats.columns.names.iter();
-        let names: Vec<Arc<str>> = names.map(|name| name.as_str().into()).collect();
-        let declared: Vec<Option<Declared>> = names
-            .iter()
-            .map(|name| {
-                let spec = self
-                    .config
-                    .dtypes
-                    .iter()
-                    .find(|(column, _)| **column == **name);
-                spec.map(|(_, spec)| {
-                    (
-                        spec.data_type.clone(),
-                        spec.format.as_deref().map(Arc::from),
-                    )
-                })
-            })
-            .collect();
+        let (names, declared) = infer::declared(self.config, &self.formats.columns.names);
         let pool = pool(self.config.threads)?;
         let Self {
             sources,

@@ -104,20 +104,57 @@ impl ExactSum {
         if whole.count == 0 {
             return None;
         }
-        let mut digits = whole.digits;
-        carry(&mut digits);
-        let negative = digits[DIGITS - 1] < 0;
-        if negative {
-            digits.iter_mut().for_each(|digit| *digit = -*digit);
-            carry(&mut digits);
-        }
-        let mut limbs = [0u64; DIGITS / 2];
-        for (limb, pair) in limbs.iter_mut().zip(digits.as_chunks::<2>().0) {
-            *limb = pair[0] as u64 | (pair[1] as u64) << 32;
-        }
-        let magnitude = quotient_to_f64(&limbs, -1074, whole.count);
-        Some(if negative { -magnitude } else { magnitude })
+        Some(quotient(whole.digits, whole.count))
     }
+
+    /// The sum of the finite cells, rounded once, and what that leaves, rounded once.
+    pub(in crate::steps) fn pair(&self) -> (f64, f64) {
+        let mut digits = self.all_digits();
+        let high = quotient(digits, 1);
+        if high.is_infinite() {
+            return (high, 0.0);
+        }
+        add_finite(&mut digits, &[-high]);
+        (high, quotient(digits, 1))
+    }
+
+    /// As few floats as add up to exactly the sum of the finite cells.
+    pub(in crate::steps) fn parts(&self) -> Vec<f64> {
+        let mut digits = self.all_digits();
+        let mut parts = Vec::new();
+        loop {
+            let part = quotient(digits, 1).clamp(-f64::MAX, f64::MAX);
+            if part == 0.0 {
+                return parts;
+            }
+            parts.push(part);
+            carry(&mut digits);
+            add_finite(&mut digits, &[-part]);
+        }
+    }
+
+    fn all_digits(&self) -> [i64; DIGITS] {
+        let mut digits = self.digits;
+        carry(&mut digits);
+        add_finite(&mut digits, &self.waiting[..self.waiting_len]);
+        digits
+    }
+}
+
+/// The sum in `digits` over `count`, rounded once.
+fn quotient(mut digits: [i64; DIGITS], count: u64) -> f64 {
+    carry(&mut digits);
+    let negative = digits[DIGITS - 1] < 0;
+    if negative {
+        digits.iter_mut().for_each(|digit| *digit = -*digit);
+        carry(&mut digits);
+    }
+    let mut limbs = [0u64; DIGITS / 2];
+    for (limb, pair) in limbs.iter_mut().zip(digits.as_chunks::<2>().0) {
+        *limb = pair[0] as u64 | (pair[1] as u64) << 32;
+    }
+    let magnitude = quotient_to_f64(&limbs, -1074, count);
+    if negative { -magnitude } else { magnitude }
 }
 
 /// Two floats that sum up to exactly the sum of the block, if two cuts leave nothing.
@@ -307,6 +344,33 @@ mod tests {
             assert_eq!(mean(&[1.0, down]), Some(down));
             assert!(mean(&[up, down]).unwrap().is_nan());
         }
+    }
+
+    #[test]
+    fn a_sum_is_taken_apart_into_floats() {
+        for cells in [
+            vec![1e300, 1.0, -1e300, 1e-300],
+            vec![f64::MAX, f64::MAX, 3.0],
+            vec![0.1; 1000],
+            vec![-5e-324, 1e16, 1.0],
+            vec![1.0, -1.0],
+        ] {
+            let mut sum = ExactSum::default();
+            sum.add(&cells);
+            let mut rest = sum.clone();
+            for part in sum.parts() {
+                rest.add(&[-part]);
+            }
+            assert!(rest.parts().is_empty(), "{cells:?}");
+            if sum.parts().len() <= 2 && sum.pair().0.is_finite() {
+                let (high, low) = sum.pair();
+                let parts = [high, low].into_iter().filter(|part| *part != 0.0);
+                assert_eq!(parts.collect::<Vec<_>>(), sum.parts());
+            }
+        }
+        let mut sum = ExactSum::default();
+        sum.add(&[f64::MAX, f64::MAX]);
+        assert_eq!(sum.pair(), (f64::INFINITY, 0.0));
     }
 
     #[test]

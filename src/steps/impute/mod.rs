@@ -33,6 +33,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 pub use constant::parse_value;
+pub(in crate::steps) use table::{CellTable, FixedTable, TextTable};
 
 use crate::base::{Column, DataType, Error, Method, Result, Statistic, Value};
 use crate::steps::fit::{cells, counts, float_sum, interner, ranks, ratio};
@@ -48,7 +49,6 @@ use linear::{LinearFill, LinearFit};
 use mean::{KeyedMeanFit, MeanFit};
 use median::MedianFit;
 use mode::{ModeFit, TextModeFit};
-use table::{FixedTable, TextTable};
 
 /// How nulls are filled: a [`Method`] whose constant was read as the column's type.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,7 +11,7 @@ use crate::base::Result;
 pub(super) use crate::steps::fit::TextColumn;
 
 /// A growing table of cells of one column.
-pub(super) trait CellTable: Default + Send + Sync + 'static {
+pub(in crate::steps) trait CellTable: Default + Send + Sync + 'static {
     /// Adds absent entries until there are `len`.
     fn extend_to(&mut self, len: usize);
     /// Sets entry `entry` to the cell in row `row` of `array`, for each pair.
@@ -25,7 +25,7 @@ pub(super) trait CellTable: Default + Send + Sync + 'static {
 }
 
 /// A table of fixed-width cells.
-pub(super) struct FixedTable<T> {
+pub(in crate::steps) struct FixedTable<T> {
     cells: Vec<T>,
     present: Vec<u64>,
 }
@@ -78,7 +78,7 @@ impl<T: Cell> CellTable for FixedTable<T> {
 
 /// A table of texts, each distinct text kept once.
 #[derive(Default)]
-pub(super) struct TextTable {
+pub(in crate::steps) struct TextTable {
     texts: Interner,
     /// The text's id plus 1; 0 for an absent entry.
     ids: Vec<u32>,
