@@ -177,3 +177,17 @@ fn freshness(kind: &Node<'_>) -> Result<CheckSpec> {
     let check = CheckSpec::freshness(&column, &max_age, &kind.place());
     check.map_err(|message| kind.error(message))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::schema::schema;
+
+    #[test]
+    fn editors_know_every_key() {
+        let schema = schema();
+        for key in KINDS.into_iter().chain(SETTINGS) {
+            assert!(schema["$defs"]["check"]["properties"][key].is_object(), "{key}");
+        }
+    }
+}
