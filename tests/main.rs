@@ -23,6 +23,7 @@ mod parquet_input;
 mod plan;
 mod refeed;
 mod sniff;
+mod sort;
 mod sources;
 mod steps;
 mod strict;

@@ -43,6 +43,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("steps::key", &["base", "steps"]),
     ("steps::rolling", &["base", "steps"]),
     ("steps::row", &["base", "steps", "steps::expr"]),
+    ("steps::sort", &["base", "steps"]),
     ("output", &["base"]),
     ("report", &["base"]),
 ];

@@ -58,6 +58,11 @@ pub fn check_columns(config: &Config, header: &[String]) -> Result<()> {
                 }
                 columns.add(name);
             }
+            StepSpec::Sort { spec, place } => {
+                for (column, _) in &spec.by {
+                    columns.find(column, || place.clone())?;
+                }
+            }
             StepSpec::Row { step, place } => columns.after(step, place)?,
         }
     }

@@ -18,6 +18,7 @@ mod nulls;
 mod quantity;
 mod resolve;
 mod row;
+mod sort;
 mod step;
 
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ use encoding_rs::Encoding;
 pub use nulls::NullValues;
 pub use quantity::RejectsMax;
 pub use row::{CutSpec, RowStep};
+pub use sort::SortSpec;
 pub use step::StepSpec;
 
 pub use crate::base::{

@@ -12,7 +12,7 @@ use super::nulls::NullValues;
 use super::step::StepSpec;
 use super::{Config, OnBadRow, RejectsMax, file};
 use crate::base::{Dialect, Error, Known, Repair, Result};
-use crate::base::{Method, Window};
+use crate::base::{Method, Order, Window};
 
 const RECORD_BYTES_MAX: usize = 16 << 20;
 /// Every file stays mapped, and Linux lets a process have 65,530 maps.
@@ -31,7 +31,7 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
     let dialect = dialect(&options)?;
     let known = known(&options)?;
     let out = lake(&options)?;
-    let steps = steps(&mut options);
+    let steps = steps(&mut options)?;
     let config = Config {
         input: options.input,
         files_from: options.files_from,
@@ -135,6 +135,7 @@ impl Options {
             impute: self.impute,
             derive: self.derive,
             rolling: self.rolling,
+            sort: self.sort,
             min_samples: self.min_samples.or(file.min_samples),
             out: self.out.or(file.out),
             mode: self.mode.or(file.mode),
@@ -156,13 +157,17 @@ impl Options {
 }
 
 /// The steps of the file, then those of the flags in a fixed order.
-fn steps(options: &mut Options) -> Vec<StepSpec> {
+fn steps(options: &mut Options) -> Result<Vec<StepSpec>> {
     let mut steps = std::mem::take(&mut options.steps);
     steps.extend(options.filter.drain(..).map(StepSpec::row));
     steps.append(&mut options.impute);
     steps.extend(options.derive.drain(..).map(StepSpec::row));
     steps.append(&mut options.rolling);
-    steps
+    if !options.sort.is_empty() {
+        let sort = StepSpec::sort(&options.sort);
+        steps.push(sort.map_err(|message| Error::usage("--sort", message))?);
+    }
+    Ok(steps)
 }
 
 /// The lake to write.
@@ -324,6 +329,11 @@ fn check(config: &Config) -> Result<()> {
         let message = "with --on-bad-row fail the first reject ends the run; drop one of the two";
         return Err(Error::usage("--max-rejects", message));
     }
+    if config.time.is_none() && matches!(config.order, Order::Sort | Order::Allow(_)) {
+        let option = format!("--order {}", config.order);
+        let message = "rows are put in the order of the event time; name its column: --time COL";
+        return Err(Error::usage(option, message));
+    }
     if config.quiet && config.verbose {
         let message = "contradicts --verbose; drop one of the two";
         return Err(Error::usage("--quiet", message));
@@ -391,14 +401,14 @@ fn check_step(config: &Config, step: &StepSpec) -> Result<()> {
             )),
             _ => Ok(()),
         },
-        StepSpec::Row { .. } => Ok(()),
+        StepSpec::Sort { .. } | StepSpec::Row { .. } => Ok(()),
     }
 }
 
 fn check_new_names(config: &Config) -> Result<()> {
     let rolling = config.steps.iter().filter_map(|step| match step {
         StepSpec::Rolling { name, .. } => Some((step, name)),
-        StepSpec::Impute { .. } | StepSpec::Row { .. } => None,
+        StepSpec::Impute { .. } | StepSpec::Sort { .. } | StepSpec::Row { .. } => None,
     });
     match duplicate(rolling, |(_, name)| name) {
         None => Ok(()),

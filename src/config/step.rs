@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::names;
 use super::row::RowStep;
+use super::sort::SortSpec;
 use crate::base::{Function, Method, Window};
 
 /// One step, in the user's order.
@@ -29,6 +30,13 @@ pub enum StepSpec {
         /// The new column's name.
         name: String,
     },
+    /// Put all rows in another order.
+    Sort {
+        /// Which.
+        spec: SortSpec,
+        /// Where it was asked for: a flag, or a key and its line.
+        place: String,
+    },
     /// Something done row by row.
     Row {
         /// What.
@@ -47,6 +55,13 @@ impl StepSpec {
             other => other.to_string(),
         };
         Self::Row { step, place }
+    }
+
+    /// A sort by columns as `--sort` takes them.
+    pub(super) fn sort(columns: &[String]) -> Result<Self, String> {
+        let spec = SortSpec::parse(columns)?;
+        let place = format!("--sort {}", columns.join(","));
+        Ok(Self::Sort { spec, place })
     }
 
     /// An impute step, its method still as text.
@@ -129,6 +144,7 @@ impl fmt::Display for StepSpec {
                 }
                 write!(f, ":{name}")
             }
+            Self::Sort { spec, .. } => spec.fmt(f),
             Self::Row { step, .. } => match step {
                 RowStep::Filter(_) | RowStep::Derive { .. } => write!(f, "--{step}"),
                 step => step.fmt(f),

@@ -28,6 +28,9 @@ pub(crate) fn learn(
             // A fit that goes on is counted afresh from its next batch on.
             budget.state_changed("", observer.counted_bytes, 0)?;
         }
+        if let Some(reordering) = stage.reorder {
+            reordering.finish(budget);
+        }
         if let Some(lanes) = stage.lanes {
             for left in lanes.finish(budget).into_iter().filter(|left| left.is_fit) {
                 fitted[left.step] = Some(Fitted::Shards(left.shards));
@@ -37,8 +40,13 @@ pub(crate) fn learn(
     Ok(())
 }
 
-/// Adds up what the shards of rolling steps had to leave out.
-pub(crate) fn count_skipped(stages: Vec<BeltStage>, budget: &Budget, counters: &mut Counters) {
+/// Adds up what the shards of rolling steps had to leave out, and the rows that came late where some
+/// may.
+pub(crate) fn count_skipped(mut stages: Vec<BeltStage>, budget: &Budget, counters: &mut Counters) {
+    for reordering in stages.iter_mut().filter_map(|stage| stage.reorder.take()) {
+        let (step, late) = reordering.finish(budget);
+        counters.steps[step].rows_late += late;
+    }
     let lanes = stages.into_iter().filter_map(|stage| stage.lanes);
     for left in lanes.flat_map(|lanes| lanes.finish(budget)) {
         let shards = left.shards.iter();

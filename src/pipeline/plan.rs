@@ -19,6 +19,7 @@ use crate::steps::impute::Impute;
 use crate::steps::rolling::{Rolling, RollingSpec};
 
 mod row;
+mod sort;
 
 /// The run, resolved against the input's columns.
 pub(crate) struct Plan {
@@ -97,9 +98,11 @@ impl Plan {
                     }
                     plan.add_rolling(config, &group, time)?;
                 }
+                StepSpec::Sort { spec, .. } => plan.add_sort(spec),
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
             }
         }
+        plan.put_in_order(config.order, time)?;
         plan.find_live();
         Ok(plan)
     }
@@ -200,6 +203,7 @@ impl Plan {
     pub(crate) fn steps(&self) -> Steps<'_> {
         Steps {
             steps: &self.steps,
+            range: 0..self.steps.len(),
             live: &self.live,
             key: &self.key,
             input_columns: self.input_columns,
@@ -214,12 +218,13 @@ impl Plan {
     }
 
     /// Finds the steps that the lake needs: what they write is in it or is read by one that is
-    /// needed, or they remove rows.
+    /// needed, or they remove or move rows.
     fn find_live(&mut self) {
         let mut needed: BTreeSet<usize> = self.output.iter().copied().collect();
         self.live = vec![false; self.steps.len()];
         for (index, step) in self.steps.iter().enumerate().rev() {
-            if step.drops_rows() || step.writes().iter().any(|slot| needed.contains(slot)) {
+            let is_seen = step.drops_rows() || step.moves_rows();
+            if is_seen || step.writes().iter().any(|slot| needed.contains(slot)) {
                 needed.extend(step.reads());
                 self.live[index] = true;
             }

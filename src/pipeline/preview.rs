@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use super::infer::Table;
 use super::plan::Plan;
+use super::segment::segments;
 use super::settle::Settled;
-use super::stages::{self, PassPlan, Steps};
+use super::stages::{PassPlan, Steps};
 use crate::base::{Batch, Column, Result};
 use crate::config::Config;
 use crate::report::{BudgetTerm, PlanColumn, PlanPass, PlanReceipt, PlanStep};
 use crate::steps::{
-    Effect, Fitted, KeyedState, KeyedStep, LocalStep, Prepared, ShardColumns, ShardOutput, Step,
+    Effect, Fitted, KeyedState, KeyedStep, LocalStep, Prepared, ShardColumns, ShardOutput,
+    SortOrder, Step,
 };
 
 /// What a run of `config` over `table` would do; the inputs are not told yet.
@@ -72,11 +74,15 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
         let name = |slot: &usize| columns[*slot].name.to_string();
         let made = step.writes();
         let made = made.iter().map(|slot| &columns[*slot]);
-        let how = match step.prepare(None)? {
-            Prepared::Fit(_) => "fitted, then row by row",
-            Prepared::FitKeyed(_) => "fitted by key, then by key",
-            Prepared::Local(_) => "row by row",
-            Prepared::Keyed(_) => "by key, in file order",
+        let how = match step.sorts() {
+            Some(_) => "all rows sorted, by temporary files where they do not fit into memory",
+            None => match step.prepare(None)? {
+                Prepared::Fit(_) => "fitted, then row by row",
+                Prepared::FitKeyed(_) => "fitted by key, then by key",
+                Prepared::Local(_) => "row by row",
+                Prepared::Keyed(_) => "by key, in file order",
+                Prepared::Reorder(_) => "rows held back and let go in order, as far as asked for",
+            },
         };
         Ok(PlanStep {
             label: step.label(),
@@ -99,20 +105,31 @@ fn passes(settled: &Settled) -> Result<Vec<PlanPass>> {
     let mut fitted: Vec<Option<Fitted>> = sketches.iter().map(|_| None).collect();
     let mut again: Vec<_> = sketches.iter().map(|_| None).collect();
     let mut passes = Vec::new();
-    loop {
-        let steps = Steps {
-            steps: &sketches,
-            ..plan.steps()
-        };
-        let pass = stages::next_pass(steps, &fitted, &mut again)?;
-        passes.push(told(&pass, settled));
-        if !pass.fits {
-            return Ok(passes);
+    let mut sorted = None;
+    for segment in segments(plan)? {
+        let sort = { segment.sort.as_ref() }.map(|sort| plan.steps[sort.step].label());
+        loop {
+            let steps = Steps {
+                steps: &sketches,
+                ..plan.steps()
+            };
+            let pass = segment.next_pass(steps, &fitted, &mut again)?;
+            passes.push(PlanPass {
+                writes: !pass.fits && sort.is_none(),
+                sorts: sort.clone().filter(|_| !pass.fits),
+                reads_sorted: sorted.clone(),
+                ..told(&pass, settled)
+            });
+            if !pass.fits {
+                break;
+            }
+            for step in pass.fitted_steps() {
+                fitted[step] = Some(Fitted::Shards(Vec::new()));
+            }
         }
-        for step in pass.fitted_steps() {
-            fitted[step] = Some(Fitted::Shards(Vec::new()));
-        }
+        sorted = sort;
     }
+    Ok(passes)
 }
 
 fn told(pass: &PassPlan, settled: &Settled) -> PlanPass {
@@ -121,16 +138,17 @@ fn told(pass: &PassPlan, settled: &Settled) -> PlanPass {
     let stages = pass.stages.iter().map(|stage| {
         let steps = stage.inline.iter().map(|work| work.step);
         let steps = steps.chain(stage.keyed.iter().map(|work| work.step));
+        let steps = steps.chain(stage.reorder.iter().map(|work| work.step));
         let label = |step: usize| settled.plan.steps[step].label();
         steps.map(label).collect()
     });
     PlanPass {
-        writes: !pass.fits,
         fits: { pass.fitted_steps() }
             .map(|step| settled.plan.steps[step].label())
             .collect(),
         columns: columns.map(|(column, _)| column.name.to_string()).collect(),
         stages: stages.collect(),
+        ..PlanPass::default()
     }
 }
 
@@ -152,6 +170,14 @@ impl Step for Sketch {
 
     fn drops_rows(&self) -> bool {
         self.0.drops_rows()
+    }
+
+    fn sorts(&self) -> Option<&SortOrder> {
+        self.0.sorts()
+    }
+
+    fn moves_rows(&self) -> bool {
+        self.0.moves_rows()
     }
 
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared> {

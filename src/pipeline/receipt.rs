@@ -18,8 +18,8 @@ use crate::output::PartInfo;
 use crate::report::{
     BudgetTerm, ColumnReceipt, Counters, DialectReceipt, InputReceipt, MemoryReceipt, PartReceipt,
     PlanInput, Receipt, RejectsReceipt, RepairsReceipt, SkippedLine, SniffColumn, SniffReceipt,
-    SourceCounters, StageLatency, StepReceipt, TableReceipt, Throughput, WorkersReceipt,
-    peak_rss_bytes,
+    SourceCounters, SpillReceipt, StageLatency, StepReceipt, TableReceipt, Throughput,
+    WorkersReceipt, peak_rss_bytes,
 };
 use crate::steps::Fitted;
 
@@ -41,6 +41,7 @@ pub(crate) struct Outcome<'a> {
     pub(crate) busy: Duration,
     pub(crate) waiting: Duration,
     pub(crate) budget: &'a Budget,
+    pub(crate) spills: Vec<SpillReceipt>,
     pub(crate) started: String,
     pub(crate) elapsed: Duration,
 }
@@ -111,6 +112,7 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
                 .map(|(name, bytes)| BudgetTerm { name, bytes })
                 .collect(),
         },
+        spills: outcome.spills,
         throughput: Throughput::new(input_bytes, totals.read, seconds),
         started: outcome.started,
     }
@@ -253,6 +255,7 @@ fn options(config: &Config) -> serde_json::Value {
         "too_many": choice(&config.repair.too_many),
         "key": config.key,
         "time": config.time,
+        "order": config.order.to_string(),
         "steps": steps,
         "compression": config.compression.to_string(),
         "threads": config.threads,
@@ -352,6 +355,7 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
                 cells_filled: counts.cells_filled,
                 rows_dropped: counts.rows_dropped,
                 rows_without_time: counts.rows_without_time,
+                rows_late: counts.rows_late,
                 overflows: counts.flaws.overflows,
                 divisions_by_zero: counts.flaws.divisions_by_zero,
                 bad_arguments: counts.flaws.bad_arguments,

@@ -14,6 +14,7 @@ use super::cancel::CalledOff;
 use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
+use super::feed::Feed;
 use super::fitting::{count_skipped, learn};
 use super::gate::Gates;
 use super::infer::{self, Looking, Table};
@@ -25,22 +26,30 @@ use super::plan::{self, Plan};
 use super::preview;
 use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
+use super::reorder::Reordering;
+use super::segment::segments;
 use super::settle::Settled;
 use super::sink::Sink;
-use super::stages::{self, PassPlan};
+use super::stages::PassPlan;
 use super::tally::{Kept, Totals};
-use super::travel::Place;
 use super::worker::Timed;
 use crate::base::{DataType, Error, Result};
 use crate::config::{self, Config, OnBadRow};
-use crate::decode::{Declared, NullTokens, Widen};
+use crate::decode::{Declared, NullTokens};
 use crate::input::{Chunks, Outline, Source, SplitLimits};
 use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
 use crate::report::{
-    self, Counters, PlanReceipt, Progress, ProgressState, Receipt, SniffReceipt, StageLatency,
+    self, Counters, PlanReceipt, Progress, ProgressState, Receipt, SniffReceipt, SpillReceipt,
+    StageLatency,
 };
+use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
 use crate::steps::{Fit, Fitted};
+
+mod restart;
+mod sorts;
+
+use sorts::Sorts;
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -64,6 +73,8 @@ struct Run<'c> {
     /// Where the last pass found its chunks.
     outline: Option<Outline>,
     expressions: Settings,
+    /// Where temporary files go.
+    space: Arc<TempSpace>,
 }
 
 /// What one attempt comes to.
@@ -74,6 +85,7 @@ struct Attempt {
     counters: Counters,
     has: Kept,
     budget: Arc<Budget>,
+    spills: Vec<SpillReceipt>,
 }
 
 /// Does what `config` says; `interrupted` calls the run off from outside.
@@ -112,6 +124,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         counters,
         has,
         budget,
+        spills,
     } = attempt;
     let rejects_file = staging.lake_rejects_path().display().to_string();
     let repairs_file = staging.lake_repairs_path().display().to_string();
@@ -132,6 +145,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         busy: run.busy,
         waiting: run.waiting,
         budget: &budget,
+        spills,
         started: report::rfc3339(run.expressions.now),
         elapsed: started.elapsed(),
     };
@@ -206,6 +220,7 @@ fn open<'c>(
     let nulls = plan::null_tokens(config, &formats.columns.names);
     let run = Run {
         limit_bytes: room.limit_bytes,
+        space: room.space,
         formats,
         shards: config.threads.next_power_of_two().min(64),
         progress,
@@ -237,44 +252,9 @@ fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
     sources.iter().try_for_each(|source| source.check())
 }
 
-/// Makes the column wider; returns what happened, in words.
-fn widen_column(table: &mut Table, widen: &Widen, place: &Place) -> String {
-    let column = &mut table.columns[widen.slot];
-    let text = format!(
-        "column `{}` widened from {} to {} by `{}` at {}",
-        column.name.escape_debug(),
-        column.data_type,
-        widen.to,
-        String::from_utf8_lossy(&widen.raw).escape_debug(),
-        place.position_at(widen.chunk_offset)
-    );
-    column.data_type = widen.to.clone();
-    table.why[widen.slot] = text.clone();
-    format!("{text}; starting over")
-}
-
 impl Run<'_> {
     fn check_interrupted(&self) -> Result<()> {
         check(&self.interrupted)
-    }
-
-    /// Changes `table`, and how sources are read, so that the next attempt gets further; returns
-    /// what happened, in words.
-    fn learn_from(&mut self, called_off: CalledOff, table: &mut Table) -> Result<String> {
-        match called_off {
-            CalledOff::Failed(error) => Err(error),
-            CalledOff::Widen(widen, place) => Ok(widen_column(table, &widen, &place)),
-            CalledOff::Behind(chunk_offset, place) => {
-                self.formats.keep_last_fields(&self.sources, self.config)?;
-                config::check_columns(self.config, &self.formats.columns.header)?;
-                self.nulls = plan::null_tokens(self.config, &self.formats.columns.names);
-                *table = self.infer()?;
-                let place = place.position_at(chunk_offset);
-                Ok(format!(
-                    "the last column is kept for the value at {place}; starting over"
-                ))
-            }
-        }
     }
 
     fn infer(&self) -> Result<Table> {
@@ -335,32 +315,65 @@ impl Run<'_> {
         }
         let mut fitted: Vec<Option<Fitted>> = plan.steps.iter().map(|_| None).collect();
         let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
-        loop {
-            let pass = stages::next_pass(plan.steps(), &fitted, &mut again)?;
-            let sink = match pass.fits {
-                true => None,
-                false => Some(self.sink(&plan, layout, &budget, staging)?),
-            };
-            let chunks = self.chunks(layout);
-            let parts = self.belt_parts(&plan, pass, layout, &budget, sink);
-            let parts = self.pass(chunks, parts)?;
-            match parts.sink {
-                Some(sink) => {
-                    let (files, totals) = sink.finish()?;
-                    let (mut counters, has) = totals.finish(&self.paths)?;
-                    count_skipped(parts.stages, &budget, &mut counters);
-                    return Ok(Attempt {
-                        plan,
-                        fitted,
-                        parts: files,
-                        counters,
-                        has,
-                        budget,
-                    });
+        let mut totals = self.totals(&plan, staging);
+        let mut sorts = Sorts::default();
+        for segment in segments(&plan)? {
+            let pass = loop {
+                let pass = segment.next_pass(plan.steps(), &fitted, &mut again)?;
+                if !pass.fits {
+                    break pass;
                 }
-                None => learn(parts.stages, &budget, &mut fitted, &mut again)?,
-            }
+                let feed = self.feed(&mut sorts, layout)?;
+                let parts = self.belt_parts(&plan, pass, layout, &budget, None);
+                let parts = self.pass(feed, parts)?;
+                learn(parts.stages, &budget, &mut fitted, &mut again)?;
+            };
+            let feed = self.feed(&mut sorts, layout)?;
+            let Some(sort) = segment.sort else {
+                let sink = self.sink(&plan, layout, &budget, staging, totals)?;
+                let parts = self.belt_parts(&plan, pass, layout, &budget, Some(sink));
+                let parts = self.pass(feed, parts)?;
+                let sink = parts.sink.expect("a pass keeps its parts");
+                let (files, totals) = sink.finish()?;
+                let (mut counters, has) = totals.finish(&self.paths)?;
+                count_skipped(parts.stages, &budget, &mut counters);
+                return Ok(Attempt {
+                    plan,
+                    fitted,
+                    parts: files,
+                    counters,
+                    has,
+                    budget,
+                    spills: sorts.spills,
+                });
+            };
+            let sorting = self.sorting(&plan, &sort, layout, &budget, totals);
+            let parts = self.belt_parts(&plan, pass, layout, &budget, None);
+            let parts = BeltParts {
+                sorting: Some(sorting),
+                ..parts
+            };
+            let parts = self.pass(feed, parts)?;
+            let sorting = parts.sorting.expect("a pass keeps its parts");
+            totals = sorts.end(sorting, plan.steps[sort.step].label());
+            count_skipped(parts.stages, &budget, totals.counters());
         }
+        unreachable!("behind the last segment there is no sort")
+    }
+
+    /// Nothing counted yet.
+    fn totals(&self, plan: &Plan, staging: &Staging) -> Totals {
+        Totals::new(
+            self.sources.len(),
+            plan.schema.clone(),
+            plan.fills.clone(),
+            [staging.rejects_path(), staging.repairs_path()],
+            Gates::new(
+                self.config.rejects_max,
+                self.config.rejects_per_file_max,
+                self.sources.len(),
+            ),
+        )
     }
 
     fn sink(
@@ -369,6 +382,7 @@ impl Run<'_> {
         layout: Layout,
         budget: &Arc<Budget>,
         staging: &Staging,
+        totals: Totals,
     ) -> Result<Sink> {
         let schema = plan.output_schema();
         staging.check_append_schema(&schema)?;
@@ -384,17 +398,6 @@ impl Run<'_> {
         };
         let encoder = Arc::new(Encoder::new(&schema, &options)?);
         let parts = Parts::new(Arc::clone(&encoder), staging);
-        let totals = Totals::new(
-            self.sources.len(),
-            plan.schema.clone(),
-            plan.fills.clone(),
-            [staging.rejects_path(), staging.repairs_path()],
-            Gates::new(
-                self.config.rejects_max,
-                self.config.rejects_per_file_max,
-                self.sources.len(),
-            ),
-        );
         let output = plan.output.clone();
         Ok(Sink::new(layout, output, encoder, parts, totals, budget))
     }
@@ -409,15 +412,20 @@ impl Run<'_> {
     ) -> BeltParts {
         let row_cost = RowCost::new(plan, &pass);
         let schema = Arc::new(plan.schema.clone());
-        let mut formats = self.formats.readers(&schema, &pass.needed, &self.nulls);
+        let of_files = &pass.needed[..plan.input_columns];
+        let mut formats = self.formats.readers(&schema, of_files, &self.nulls);
         formats.passed_over = PassedOver::new(plan, &self.formats, &self.sources);
         let records = self.formats.records(&self.sources).into_iter();
+        let several = self.sources.len() > 1;
         let stages = pass.stages.into_iter().map(|stage| BeltStage {
             inline: stage.inline,
+            reorder: { stage.reorder }.map(|work| Reordering::new(work.step, &work.work, several)),
             lanes: (!stage.keyed.is_empty())
                 .then(|| Lanes::new(stage.keyed, &plan.key, self.shards, stage.new_keys)),
         });
         BeltParts {
+            needed: pass.needed,
+            sorting: None,
             formats: Arc::new(formats),
             splitters: records.map(|records| records.splitter).collect(),
             schema,
@@ -446,13 +454,14 @@ impl Run<'_> {
     }
 
     /// Runs one pass to its end.
-    fn pass(&mut self, chunks: Chunks, parts: BeltParts) -> Result<BeltParts, CalledOff> {
+    fn pass(&mut self, feed: Feed, parts: BeltParts) -> Result<BeltParts, CalledOff> {
         self.passes += 1;
         let bytes = self.sources.iter().map(|source| source.length()).sum();
         let passes = self.passes + usize::from(parts.sink.is_none());
         self.state
             .begin_pass(self.passes as u32, passes as u32, bytes);
-        let belt = Belt::new(chunks, parts);
+        let is_of_files = matches!(feed, Feed::Files(_));
+        let belt = Belt::new(feed, parts);
         let interrupted = Arc::clone(&self.interrupted);
         let (progress, state) = (&mut self.progress, &self.state);
         let times = belt.run(|| {
@@ -466,7 +475,9 @@ impl Run<'_> {
         }
         check_sources(&self.sources)?;
         let (parts, outline) = belt.into_parts()?;
-        self.outline = outline;
+        if is_of_files {
+            self.outline = outline;
+        }
         Ok(parts)
     }
 }

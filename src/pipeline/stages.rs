@@ -6,10 +6,11 @@
 //! depends on, so the result is that of running the steps one after the other.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use crate::base::Result;
-use crate::steps::{Fit, Fitted, KeyedStep, LocalStep, Prepared, Step};
+use crate::steps::{Fit, Fitted, KeyedStep, LocalStep, Prepared, ReorderStep, Step};
 
 /// Row-local work of a stage, in order.
 pub(crate) enum Inline {
@@ -42,6 +43,8 @@ pub(crate) struct Keyed {
 pub(crate) struct Stage {
     pub(crate) inline: Vec<Work<Inline>>,
     pub(crate) keyed: Vec<Work<Keyed>>,
+    /// In place of keyed work, a step that moves rows.
+    pub(crate) reorder: Option<Work<Arc<dyn ReorderStep>>>,
     /// Whether the rows or their keys differ from those of the keyed stage before this one.
     pub(crate) new_keys: bool,
 }
@@ -73,6 +76,7 @@ struct Item {
     step: usize,
     reads: BTreeSet<usize>,
     writes: BTreeSet<usize>,
+    /// Whether it removes rows, or moves them: nothing passes it then.
     drops_rows: bool,
     prepared: Prepared,
 }
@@ -82,8 +86,12 @@ impl Item {
         matches!(self.prepared, Prepared::Fit(_) | Prepared::FitKeyed(_))
     }
 
+    /// Whether it ends its stage, so that what depends on it runs in a later one.
     fn is_keyed(&self) -> bool {
-        matches!(self.prepared, Prepared::Keyed(_) | Prepared::FitKeyed(_))
+        matches!(
+            self.prepared,
+            Prepared::Keyed(_) | Prepared::FitKeyed(_) | Prepared::Reorder(_)
+        )
     }
 
     /// Whether `later` must stay behind this item.
@@ -97,9 +105,11 @@ impl Item {
 }
 
 /// The steps of a plan, and what is around them.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Steps<'a> {
     pub(crate) steps: &'a [Arc<dyn Step>],
+    /// Which of them are planned for; none of those sorts.
+    pub(crate) range: Range<usize>,
     /// For each step, whether the lake needs it; the others never run.
     pub(crate) live: &'a [bool],
     /// The slots of the partition key.
@@ -117,7 +127,7 @@ pub(crate) fn next_pass(
     fitted: &[Option<Fitted>],
     again: &mut [Option<Box<dyn Fit>>],
 ) -> Result<PassPlan> {
-    let mut items = filters_first(runnable(steps, fitted, again)?);
+    let mut items = filters_first(runnable(&steps, fitted, again)?);
     let fits = items.iter().any(Item::is_fit);
     let mut needed_slots: BTreeSet<usize> = if fits {
         BTreeSet::new()
@@ -141,14 +151,15 @@ pub(crate) fn next_pass(
 
 /// The steps that can run in this pass: all but those behind an unfitted step they depend on.
 fn runnable(
-    steps: Steps<'_>,
+    steps: &Steps<'_>,
     fitted: &[Option<Fitted>],
     again: &mut [Option<Box<dyn Fit>>],
 ) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     let mut blocked: BTreeSet<usize> = BTreeSet::new();
     let live = steps.steps.iter().zip(steps.live).enumerate();
-    for (index, (step, _)) in live.filter(|(_, (_, live))| **live) {
+    let live = live.filter(|(index, (_, live))| **live && steps.range.contains(index));
+    for (index, (step, _)) in live {
         let prepared = match again[index].take() {
             Some(fit) => Prepared::Fit(fit),
             None => step.prepare(fitted[index].as_ref())?,
@@ -158,7 +169,7 @@ fn runnable(
             reads.extend(steps.key);
         }
         let writes: BTreeSet<usize> = step.writes().into_iter().collect();
-        let drops_rows = step.drops_rows();
+        let drops_rows = step.drops_rows() || step.moves_rows();
         if !reads.is_disjoint(&blocked) || !writes.is_disjoint(&blocked) {
             if drops_rows {
                 break;
@@ -261,6 +272,7 @@ fn stages(items: Vec<Item>, key: &[usize]) -> Vec<Stage> {
                 }));
                 stage.inline.push(Work { step, work });
             }
+            Prepared::Reorder(work) => stage.reorder = Some(Work { step, work }),
             Prepared::Local(work) => stage.inline.push(Work {
                 step,
                 work: Inline::Apply(work),
@@ -433,6 +445,7 @@ mod tests {
         loop {
             let plan = Steps {
                 steps: &steps,
+                range: 0..steps.len(),
                 live: &vec![true; steps.len()],
                 key: &[0],
                 input_columns: 4,
@@ -570,6 +583,7 @@ mod tests {
         let mut again: Vec<Option<Box<dyn Fit>>> = vec![Some(Box::new(Nothing))];
         let plan = Steps {
             steps: &steps,
+            range: 0..1,
             live: &[true],
             key: &[0],
             input_columns: 4,

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use super::gate::Gates;
-use crate::base::{Batch, Error, ErrorKind, Position, Reject, Repaired, Result, Schema};
+use crate::base::{Error, ErrorKind, Position, Reject, Repaired, Result, Schema};
 use crate::decode::{ColumnCounts, Decoded};
 use crate::input::Chunk;
 use crate::report::{Counters, RejectRow, RejectsFile, RepairsFile, encode_raw};
@@ -20,14 +20,19 @@ pub(crate) struct Rejected {
 }
 
 /// What happened to the rows of one chunk so far.
+#[derive(Default)]
 pub(crate) struct Tally {
+    /// The source of the chunk.
+    source: u32,
     /// Records the splitter counted.
     read: u64,
     /// Rows that the sample left out.
     left_out: u64,
     columns: Vec<ColumnCounts>,
-    /// Per step that did something.
-    pub(crate) effects: Vec<(usize, Effect)>,
+    /// Per step that did something, and the source of the rows that it removed.
+    pub(crate) effects: Vec<(usize, u32, Effect)>,
+    /// Rows that reach the lake, by source.
+    pub(crate) written: Vec<(u32, u64)>,
     /// Rejected records and cells, in file order.
     rejects: Vec<Rejected>,
     /// Repaired records and their places, in file order.
@@ -76,10 +81,12 @@ impl Tally {
             });
         }
         Self {
+            source: chunk.source_index,
             read: u64::from(chunk.records),
             left_out,
             columns: std::mem::take(&mut decoded.columns),
             effects: Vec::new(),
+            written: Vec::new(),
             rejects,
             repaired: repaired.collect(),
         }
@@ -91,7 +98,7 @@ impl Tally {
             rows_dropped: self.read,
             ..Effect::default()
         };
-        self.effects.push((step, effect));
+        self.effects.push((step, self.source, effect));
     }
 
     /// The first reject, as the error that it is where none are allowed.
@@ -168,19 +175,21 @@ impl Totals {
         }
     }
 
-    /// Adds the next batch in file order, with what was tallied on its way.
-    pub(crate) fn add(&mut self, batch: &Batch, tally: Tally) -> Result<()> {
-        let rows = &mut self.counters.sources[batch.source as usize];
+    /// Adds what was tallied on the way of the next batch in order.
+    pub(crate) fn add(&mut self, tally: Tally) -> Result<()> {
+        let rows = &mut self.counters.sources[tally.source as usize];
         rows.read += tally.read;
-        rows.written += batch.rows as u64;
         let records = tally
             .rejects
             .iter()
             .filter(|rejected| rejected.reject.slot.is_none());
         rows.rejected += records.count() as u64;
         rows.filtered += tally.left_out;
-        for (step, effect) in tally.effects {
-            rows.filtered += effect.rows_dropped;
+        for (source, written) in tally.written {
+            self.counters.sources[source as usize].written += written;
+        }
+        for (step, source, effect) in tally.effects {
+            self.counters.sources[source as usize].filtered += effect.rows_dropped;
             let step_counters = &mut self.counters.steps[step];
             step_counters.cells_filled += effect.cells_filled;
             step_counters.rows_dropped += effect.rows_dropped;
@@ -195,14 +204,19 @@ impl Totals {
             sum.null_lookalikes += counts.null_lookalikes;
         }
         for (_, record) in &tally.repaired {
-            self.counters.sources[batch.source as usize].count_repair(record.kind);
+            self.counters.sources[tally.source as usize].count_repair(record.kind);
         }
-        let source = batch.source as usize;
+        let source = tally.source as usize;
         for rejected in &tally.rejects {
             self.keep(source, rejected)?;
         }
         self.list(&tally.repaired)?;
         self.gates.check_numbers(source)
+    }
+
+    /// What is counted, to be added to.
+    pub(crate) fn counters(&mut self) -> &mut Counters {
+        &mut self.counters
     }
 
     fn keep(&mut self, source: usize, rejected: &Rejected) -> Result<()> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::budget::Permit;
 use super::keys::Keys;
+use super::origins::Origins;
 use super::tally::Tally;
 use crate::base::{Batch, Error, ErrorKind, Position};
 use crate::input::{Chunk, RecordSplit, Source, SplitLimits};
@@ -69,20 +70,50 @@ impl Place {
 /// A batch and its companions.
 pub(crate) struct Travel {
     pub(crate) batch: Batch,
-    pub(crate) place: Place,
+    /// Where its rows were read; `None` once they are in another order.
+    pub(crate) place: Option<Place>,
     pub(crate) tally: Tally,
+    /// Where its rows came from, if not all from its source.
+    pub(crate) origins: Option<Origins>,
     /// Rows by shard, from the last keyed stage whose keys still hold.
     pub(crate) keys: Option<Arc<Keys>>,
     pub(crate) permit: Permit,
     /// The stage it enters next.
     pub(crate) stage: usize,
+    /// Whether it only says that no other comes behind it; it has no rows of its own.
+    pub(crate) is_last: bool,
 }
 
 impl Travel {
     pub(crate) fn note_effect(&mut self, step: usize, effect: Effect) {
-        if effect != Effect::default() {
-            self.tally.effects.push((step, effect));
+        if effect == Effect::default() {
+            return;
         }
+        let source = self.batch.source;
+        let Some(origins) = self.origins.as_mut().filter(|_| effect.rows_dropped > 0) else {
+            self.tally.effects.push((step, source, effect));
+            return;
+        };
+        let cells = Effect {
+            rows_dropped: 0,
+            ..effect
+        };
+        self.tally.effects.push((step, source, cells));
+        for (source, rows_dropped) in origins.gone(&self.batch) {
+            let rows = Effect {
+                rows_dropped,
+                ..Effect::default()
+            };
+            self.tally.effects.push((step, source, rows));
+        }
+    }
+
+    /// Counts its rows as written.
+    pub(crate) fn count_written(&mut self) {
+        self.tally.written = match &self.origins {
+            Some(origins) => origins.there().collect(),
+            None => vec![(self.batch.source, self.batch.rows as u64)],
+        };
     }
 
     /// Adds the place to an error that knows only the row.
@@ -90,7 +121,8 @@ impl Travel {
         if let ErrorKind::OutOfOrder { row, position, .. } | ErrorKind::Row { row, position, .. } =
             error.kind_mut()
         {
-            *position = Some(self.place.position_of(self.batch.record(*row)));
+            let place = self.place.as_ref();
+            *position = place.map(|place| place.position_of(self.batch.record(*row)));
         }
         error
     }

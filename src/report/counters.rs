@@ -60,6 +60,8 @@ pub struct StepCounters {
     pub rows_dropped: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
+    /// Rows that came behind one of a later time, where they are put in order.
+    pub rows_late: u64,
     /// Cells that it nulled because something was wrong with them.
     pub flaws: Flaws,
 }
@@ -189,6 +191,7 @@ impl AddAssign for StepCounters {
         self.cells_filled += other.cells_filled;
         self.rows_dropped += other.rows_dropped;
         self.rows_without_time += other.rows_without_time;
+        self.rows_late += other.rows_late;
         self.flaws += other.flaws;
     }
 }
@@ -222,6 +225,7 @@ mod tests {
             cells_filled: 3,
             rows_dropped: 3,
             rows_without_time: 0,
+            rows_late: 5,
             flaws: Flaws {
                 overflows: 1,
                 divisions_by_zero: 2,
@@ -257,6 +261,7 @@ mod tests {
             (two.steps[0].cells_filled, two.steps[0].rows_dropped),
             (6, 6)
         );
+        assert_eq!(two.steps[0].rows_late, 10);
         let reasons: Vec<_> = two.rejects_by_reason().collect();
         assert_eq!(
             reasons,

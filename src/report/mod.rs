@@ -31,7 +31,8 @@ pub use planned::{PlanColumn, PlanInput, PlanPass, PlanReceipt, PlanStep};
 pub use progress::{Progress, ProgressState, wants_color};
 pub use receipt::{
     BudgetTerm, ColumnReceipt, InputReceipt, MemoryReceipt, PartReceipt, Receipt, RejectsReceipt,
-    RepairCounts, RepairsReceipt, StepReceipt, Throughput, Totals, WorkersReceipt, now_us, rfc3339,
+    RepairCounts, RepairsReceipt, SpillReceipt, StepReceipt, Throughput, Totals, WorkersReceipt,
+    now_us, rfc3339,
 };
 pub use refeed::{KeptReject, Refeed, RefeedColumn, RefeedSource};
 pub use rejects::{RejectRow, RejectsFile, RejectsWriter};

@@ -53,6 +53,8 @@ pub struct Receipt {
     pub workers: WorkersReceipt,
     /// Where the memory went.
     pub memory: MemoryReceipt,
+    /// What steps have, or had room to have, written to temporary files.
+    pub spills: Vec<SpillReceipt>,
     /// How fast the run was.
     pub throughput: Throughput,
     /// Length of all parts, in bytes.
@@ -193,6 +195,8 @@ pub struct StepReceipt {
     pub rows_dropped: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
+    /// Rows that came behind one of a later time, and were put in order.
+    pub rows_late: u64,
     /// Cells that became null because a whole number, decimal or time did not fit its type.
     pub overflows: u64,
     /// Cells that became null by a division by zero.
@@ -249,6 +253,20 @@ pub struct BudgetTerm {
     /// What for.
     pub name: String,
     /// How much.
+    pub bytes: u64,
+}
+
+/// What a step has written to temporary files because it did not fit into memory.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SpillReceipt {
+    /// What the user calls the step.
+    pub step: String,
+    /// Rows written; none where all fitted into memory.
+    pub rows: u64,
+    /// Sorted runs that they were written as.
+    pub runs: u64,
+    /// Bytes written, compressed; what is merged in several rounds is written once more in each.
     pub bytes: u64,
 }
 
@@ -514,6 +532,12 @@ pub(super) mod tests {
                     bytes: 100 << 20,
                 }],
             },
+            spills: vec![SpillReceipt {
+                step: "sort \x1bat".into(),
+                rows: 9_500_000,
+                runs: 12,
+                bytes: 800 << 20,
+            }],
             throughput: Throughput::new(5 << 30, 10_000_000, 12.5),
             output_bytes: 1 << 30,
         }

@@ -3,7 +3,7 @@
 //! Invariant: one screen, whatever the input: long lists are cut and say so, and names from files
 //! cannot break a line or drive the terminal.
 
-use super::receipt::{ColumnReceipt, InputReceipt, Receipt, StepReceipt};
+use super::receipt::{ColumnReceipt, InputReceipt, Receipt, SpillReceipt, StepReceipt};
 use super::{StageSummary, printable, units};
 
 const COLUMNS_MAX: usize = 24;
@@ -28,6 +28,8 @@ impl Receipt {
         self.render_columns(&mut page);
         let steps = self.steps.iter().map(step_line);
         page.list("steps", steps);
+        let spilled = self.spills.iter().filter(|spill| spill.bytes > 0);
+        page.list("spilled to temporary files", spilled.map(spill_line));
         page.list(
             "restarts",
             self.restarts.iter().map(|why| printable(why).into_owned()),
@@ -258,6 +260,16 @@ fn drift_line(input: &InputReceipt) -> Option<String> {
     (!words.is_empty()).then(|| format!("{}: {}", short_name(&input.path), words.join("; ")))
 }
 
+fn spill_line(spill: &SpillReceipt) -> String {
+    format!(
+        "{}: {} rows in {} runs, {}",
+        printable(&spill.step),
+        units::count(spill.rows),
+        units::count(spill.runs),
+        units::bytes(spill.bytes)
+    )
+}
+
 fn step_line(step: &StepReceipt) -> String {
     let mut line = printable(&step.label).into_owned();
     if let Some(fitted) = &step.fitted {
@@ -279,6 +291,10 @@ fn step_line(step: &StepReceipt) -> String {
     if step.rows_without_time > 0 {
         let rows = units::count(step.rows_without_time);
         line += &format!(", {rows} rows without a time in no time window");
+    }
+    if step.rows_late > 0 {
+        let rows = units::count(step.rows_late);
+        line += &format!(", {rows} rows came late and were put in order");
     }
     for (count, what) in [
         (step.overflows, "overflows"),
@@ -401,6 +417,9 @@ text that looks like a null token
 
 steps
   impute amount=mean: 51.25, filled in as 51, 120,001 cells filled
+
+spilled to temporary files
+  sort \\u{1b}at: 9,500,000 rows in 12 runs, 800 MiB
 
 restarts
   amount widened

@@ -10,13 +10,14 @@ pub mod impute;
 pub mod key;
 pub mod rolling;
 pub mod row;
+pub mod sort;
 
 use std::any::Any;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 
-use crate::base::{Batch, Comparison, Flaws, Result, Value};
+use crate::base::{Batch, Comparison, DataType, Flaws, Result, Value};
 
 /// A planned step: which slots it reads and writes, and how it runs.
 pub trait Step: Send + Sync {
@@ -35,8 +36,37 @@ pub trait Step: Send + Sync {
     fn keeps(&self) -> Option<Vec<(usize, Comparison)>> {
         None
     }
+    /// How it orders all rows, if that is what it does: it then is never prepared, and passes end
+    /// before it.
+    fn sorts(&self) -> Option<&SortOrder> {
+        None
+    }
+    /// Whether rows leave it in another order than they came.
+    fn moves_rows(&self) -> bool {
+        self.sorts().is_some()
+    }
     /// What to do next: fit, or run with what was fitted. `fitted` is `None` at first.
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared>;
+}
+
+/// How rows are ordered: by the first key, then by the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SortOrder {
+    /// The keys.
+    pub keys: Vec<SortKey>,
+    /// Whether null comes before every value, and not behind.
+    pub nulls_first: bool,
+}
+
+/// One column that rows are sorted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SortKey {
+    /// Its slot.
+    pub slot: usize,
+    /// Its type.
+    pub data_type: DataType,
+    /// Whether large values come first.
+    pub descending: bool,
 }
 
 /// What a step needs now.
@@ -50,6 +80,8 @@ pub enum Prepared {
     Local(Arc<dyn LocalStep>),
     /// Ready: key by key.
     Keyed(Arc<dyn KeyedStep>),
+    /// Ready: rows leave in another order than they came.
+    Reorder(Arc<dyn ReorderStep>),
 }
 
 /// What a fit pass learnt, handed back to [`Step::prepare`].
@@ -121,6 +153,37 @@ pub trait KeyedState: Send {
     }
     /// Memory held, in bytes. Called after every batch: must be cheap.
     fn memory_bytes(&self) -> usize;
+}
+
+/// A step that lets rows go in another order than they came.
+pub trait ReorderStep: Send + Sync {
+    /// Its state before the first batch.
+    fn state(&self) -> Box<dyn ReorderState>;
+}
+
+/// The rows that a step holds back.
+pub trait ReorderState: Send {
+    /// Takes in the rows of the next batch in `seq` order, of which `sources` says where each came
+    /// from if not all from that of the batch; returns the rows that may go now, and all that are
+    /// left if it is the last.
+    fn advance(
+        &mut self,
+        batch: &Batch,
+        sources: Option<&[u32]>,
+        is_last: bool,
+    ) -> Result<Released>;
+    /// Rows so far that came behind one they belong before.
+    fn late_rows(&self) -> u64;
+    /// Memory held, in bytes.
+    fn memory_bytes(&self) -> usize;
+}
+
+/// Rows that a step lets go, in their order.
+pub struct Released {
+    /// Their cells, by slot, as in the batches they came in.
+    pub columns: Vec<Option<ArrayRef>>,
+    /// The source of each row.
+    pub sources: Vec<u32>,
 }
 
 /// What one shard made of its rows.

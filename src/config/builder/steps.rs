@@ -75,6 +75,14 @@ impl Builder {
         self.row_step(format!("clip {column}"), step)
     }
 
+    /// Adds a step that sorts all rows by `columns`, with a minus before those whose large values
+    /// come first. Rows of equal values keep their order; missing values come last.
+    pub fn sort<T: Into<String>>(self, columns: impl IntoIterator<Item = T>) -> Self {
+        let columns: Vec<String> = columns.into_iter().map(Into::into).collect();
+        let option = format!("sort {}", columns.join(","));
+        self.step(option, StepSpec::sort(&columns))
+    }
+
     fn row_step(self, option: String, parsed: Result<RowStep, String>) -> Self {
         self.step(option, parsed.map(StepSpec::row))
     }

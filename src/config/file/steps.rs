@@ -8,9 +8,9 @@ use crate::config::row::{CutSpec, RowStep, parse_derive};
 use crate::config::step::{StepSpec, parse_impute, parse_rolling};
 
 /// What a step may be.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "filter", "derive", "impute", "rolling", "select", "drop", "rename", "cast", "cut", "clip",
-    "fill",
+    "fill", "sort",
 ];
 
 /// One `[[step]]`: its keys in the order they are written.
@@ -41,6 +41,7 @@ pub(super) fn read(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
             }
             "clip" => clips(kind, steps)?,
             "fill" => fills(kind, steps)?,
+            "sort" => super::sort::read(kind, steps)?,
             key => {
                 return Err(kind.error(crate::base::unknown("step", key, KINDS.into_iter())));
             }
