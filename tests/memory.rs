@@ -106,6 +106,17 @@ fn a_tiny_limit_and_many_row_groups() {
 }
 
 #[test]
+fn rows_sorted_by_temporary_files() {
+    let home = write(Shape::Transactions, 140_000_000, 50_000);
+    check(&home, 64, "-t 2 --sort=customer_id,-amount");
+    check(
+        &home,
+        128,
+        "-t 4 --key customer_id --impute amount=mean --time timestamp --order sort",
+    );
+}
+
+#[test]
 fn many_keys_with_fills_and_windows() {
     let home = write(Shape::Transactions, 140_000_000, 50_000);
     check(&home, 64, "-t 1 --key customer_id --impute amount=ffill");

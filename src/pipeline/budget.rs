@@ -147,6 +147,11 @@ impl Budget {
         rss_bytes + more_bytes + self.reserve_bytes / 2 <= self.limit_bytes
     }
 
+    /// What chunks, row groups and all state may take together, in bytes.
+    pub(crate) fn free_bytes(&self) -> usize {
+        self.limit_bytes - self.fixed_bytes()
+    }
+
     fn fixed_bytes(&self) -> usize {
         self.program_bytes + self.workers_bytes + self.reserve_bytes
     }

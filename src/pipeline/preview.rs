@@ -113,7 +113,7 @@ fn passes(settled: &Settled) -> Result<Vec<PlanPass>> {
                 steps: &sketches,
                 ..plan.steps()
             };
-            let pass = segment.next_pass(steps, &fitted, &mut again)?;
+            let pass = segment.next_pass(&steps, &fitted, &mut again)?;
             passes.push(PlanPass {
                 writes: !pass.fits && sort.is_none(),
                 sorts: sort.clone().filter(|_| !pass.fits),

@@ -126,8 +126,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         budget,
         spills,
     } = attempt;
-    let rejects_file = staging.lake_rejects_path().display().to_string();
-    let repairs_file = staging.lake_repairs_path().display().to_string();
+    let shown = |path: PathBuf| path.display().to_string();
     let outcome = Outcome {
         config,
         sources: &run.sources,
@@ -137,8 +136,8 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         fitted: &fitted,
         parts,
         counters: &counters,
-        rejects_file: has.rejects.then_some(rejects_file),
-        repairs_file: has.repairs.then_some(repairs_file),
+        rejects_file: has.rejects.then(|| shown(staging.lake_rejects_path())),
+        repairs_file: has.repairs.then(|| shown(staging.lake_repairs_path())),
         restarts,
         passes: run.passes,
         latency: &run.latency,
@@ -319,7 +318,7 @@ impl Run<'_> {
         let mut sorts = Sorts::default();
         for segment in segments(&plan)? {
             let pass = loop {
-                let pass = segment.next_pass(plan.steps(), &fitted, &mut again)?;
+                let pass = segment.next_pass(&plan.steps(), &fitted, &mut again)?;
                 if !pass.fits {
                     break pass;
                 }

@@ -94,7 +94,7 @@ impl Segment {
     /// [`stages::next_pass`].
     pub(crate) fn next_pass(
         &self,
-        steps: Steps<'_>,
+        steps: &Steps<'_>,
         fitted: &[Option<Fitted>],
         again: &mut [Option<Box<dyn Fit>>],
     ) -> Result<PassPlan> {
@@ -103,9 +103,9 @@ impl Segment {
             range: self.steps.clone(),
             input_columns: arriving.map_or(steps.input_columns, Vec::len),
             output: &self.leaving,
-            ..steps
+            ..steps.clone()
         };
-        let mut pass = stages::next_pass(steps, fitted, again)?;
+        let mut pass = stages::next_pass(&steps, fitted, again)?;
         for (needed, arrives) in pass.needed.iter_mut().zip(arriving.into_iter().flatten()) {
             *needed &= arrives;
         }

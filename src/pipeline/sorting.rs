@@ -30,15 +30,16 @@ pub(crate) struct SortSizes {
 }
 
 impl SortSizes {
-    /// Sizes for chunks and a limit as in `layout`; where chunks are small, runs are.
-    pub(crate) fn new(layout: &Layout, limit_bytes: usize) -> Self {
+    /// Sizes for chunks as in `layout`, where the belt has `free_bytes` for its rows; where chunks
+    /// are small, runs are.
+    pub(crate) fn new(layout: &Layout, free_bytes: usize) -> Self {
         const CHUNKS: usize = 64;
         const MIB: usize = 1 << 20;
         Self {
             run_rows_max: layout.chunk_rows.saturating_mul(CHUNKS),
-            run_bytes_max: (limit_bytes / 8).clamp(MIB, 512 * MIB),
+            run_bytes_max: (free_bytes / 6).clamp(MIB, 512 * MIB),
             merging: Sizes {
-                merge_bytes_max: (limit_bytes / 16).clamp(MIB, 64 * MIB),
+                merge_bytes_max: (free_bytes / 8).clamp(MIB, 64 * MIB),
                 ..Sizes::default()
             },
         }

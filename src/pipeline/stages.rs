@@ -123,11 +123,11 @@ pub(crate) struct Steps<'a> {
 /// The next pass of `steps`, given what each step has `fitted` so far; fits that asked for one more
 /// pass stand in `again`.
 pub(crate) fn next_pass(
-    steps: Steps<'_>,
+    steps: &Steps<'_>,
     fitted: &[Option<Fitted>],
     again: &mut [Option<Box<dyn Fit>>],
 ) -> Result<PassPlan> {
-    let mut items = filters_first(runnable(&steps, fitted, again)?);
+    let mut items = filters_first(runnable(steps, fitted, again)?);
     let fits = items.iter().any(Item::is_fit);
     let mut needed_slots: BTreeSet<usize> = if fits {
         BTreeSet::new()
@@ -451,7 +451,7 @@ mod tests {
                 input_columns: 4,
                 output: &[0, 1, 2, 3],
             };
-            let pass = next_pass(plan, &fitted, &mut again).expect("a plan");
+            let pass = next_pass(&plan, &fitted, &mut again).expect("a plan");
             for stage in &pass.stages {
                 let observed = stage.inline.iter().filter_map(|work| match work.work {
                     Inline::Observe(_) => Some(work.step),
@@ -589,7 +589,7 @@ mod tests {
             input_columns: 4,
             output: &[0, 1, 2, 3],
         };
-        let pass = next_pass(plan, &[None], &mut again).expect("a plan");
+        let pass = next_pass(&plan, &[None], &mut again).expect("a plan");
         assert!(pass.fits && again[0].is_none());
     }
 

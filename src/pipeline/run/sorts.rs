@@ -69,7 +69,7 @@ impl Run<'_> {
         let carried = sort.carried.iter();
         let carried = carried.map(|&slot| (slot, columns[slot].data_type.clone()));
         let rows = RowLayout::new(carried, self.sources.len() > 1);
-        let sizes = SortSizes::new(&layout, self.limit_bytes);
+        let sizes = SortSizes::new(&layout, budget.free_bytes());
         Sorting::new(order, rows, sizes, &self.space, totals, budget)
     }
 }
