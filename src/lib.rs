@@ -10,7 +10,7 @@
 //!
 //! What does not fit into memory goes through `spill`, which stands beside `base`, below the rooms.
 //!
-//! Files of CSV go this way; the typed rows of a Parquet file go from `input` straight to `decode`.
+//! Steps may make tables of their own beside the lake. Files of CSV go this way; the typed rows of a Parquet file go from `input` straight to `decode`.
 
 pub mod base;
 pub mod config;

@@ -41,10 +41,15 @@ pub(crate) fn parts(lake: &Path) -> Vec<PathBuf> {
 
 /// All rows of `lake`.
 pub(crate) fn read(lake: &Path) -> Table {
+    read_files(&parts(lake))
+}
+
+/// All rows of the Parquet files at `paths`, which have one schema.
+pub(crate) fn read_files(paths: &[PathBuf]) -> Table {
     let mut schema: Option<SchemaRef> = None;
     let mut rows = Vec::new();
-    for part in parts(lake) {
-        let file = File::open(&part).expect("a part");
+    for part in paths {
+        let file = File::open(part).expect("a part");
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).expect("a parquet file");
         let found = schema.get_or_insert_with(|| builder.schema().clone());
         assert_eq!(

@@ -7,6 +7,37 @@ use clap::ValueEnum;
 
 use super::names;
 
+/// Which of the rows with the same key stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum KeepRow {
+    /// The first.
+    #[default]
+    First,
+    /// The last.
+    Last,
+    /// None of them; a row that no other is like stays.
+    None,
+}
+
+impl FromStr for KeepRow {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        <Self as ValueEnum>::from_str(text, false)
+            .map_err(|_| names::unknown("choice", text, ["first", "last", "none"].into_iter()))
+    }
+}
+
+impl fmt::Display for KeepRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::First => "first",
+            Self::Last => "last",
+            Self::None => "none",
+        })
+    }
+}
+
 /// What happens when the lake exists.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Mode {

@@ -49,8 +49,8 @@ pub enum ErrorKind {
         /// "shrank from N to M bytes", "changed", …
         detail: String,
     },
-    /// A key's rows are not in time order although a time window was asked for.
-    #[error("{}the time {time} of key {key} comes after {previous}; a time window needs each key's rows in time order: sort the input, or pass --order trust to take rows as they come", at(position.as_ref()))]
+    /// A key's rows are not in time order although a step goes by time.
+    #[error("{}the time {time} of key {key} comes after {previous}; time windows and sessions need each key's rows in time order: sort the input, or pass --order trust to take rows as they come", at(position.as_ref()))]
     OutOfOrder {
         /// Row of the batch it was found in.
         row: usize,
@@ -150,6 +150,14 @@ pub enum ErrorKind {
         action: &'static str,
         /// The library's own error.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A table beside the lake that cannot be made.
+    #[error("{table}: {message}; nothing was published")]
+    Aggregate {
+        /// The table, or the measure in it, as it was asked for.
+        table: String,
+        /// What is wrong and what to write instead.
+        message: String,
     },
     /// Rows are unaccounted for; a bug, and the run publishes nothing.
     #[error("the balance does not add up: {0}; nothing was published; please report this")]

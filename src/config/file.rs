@@ -2,7 +2,12 @@
 //! Keeps: the keys are the flags' names (`_` may stand for `-`); nothing in the file is ignored;
 //! an error names the key and its line.
 
+mod aggregates;
+mod expect;
+mod fitted;
+mod joins;
 mod node;
+mod series;
 mod sort;
 mod steps;
 
@@ -13,6 +18,7 @@ use node::Node;
 use super::args::{self, Options};
 use super::choice::SkipSpace;
 use super::columns::ColumnOptions;
+use super::dialect::DialectOptions;
 use super::dtype::DtypeSpec;
 use super::layout::LayoutOptions;
 use super::nulls::NullList;
@@ -44,21 +50,8 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "input" => options.input = entry.strings()?,
         "files-from" => options.files_from = Some(entry.string()?.into()),
         "max-files" => options.max_files = Some(entry.parsed(quantity::parse_count)?),
-        "delimiter" => options.delimiter = Some(entry.parsed(choice::parse_delimiter)?),
-        "quote" => options.quote = Some(entry.parsed(choice::parse_quote)?),
-        "escape" => options.escape = Some(entry.parsed(choice::parse_escape)?),
-        "comment" => options.comment = Some(entry.parsed(choice::parse_comment)?),
-        "line-end" => options.line_end = Some(entry.parsed(choice::parse_choice)?),
-        "skip-space" => {
-            options.skip_space = Some(match entry.boolean() {
-                Ok(true) => SkipSpace::Yes,
-                Ok(false) => SkipSpace::No,
-                Err(_) => entry.parsed(choice::parse_choice)?,
-            });
-        }
         "too-few" => options.too_few = Some(entry.parsed(choice::parse_choice)?),
         "too-many" => options.too_many = Some(entry.parsed(choice::parse_choice)?),
-        "no-header" => options.no_header = entry.boolean()?,
         "encoding" => options.encoding = Some(entry.parsed(choice::parse_encoding)?),
         "invalid-bytes" => options.invalid_bytes = Some(entry.parsed(choice::parse_choice)?),
         "max-field-bytes" => {
@@ -89,18 +82,26 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "quiet" => options.quiet = entry.boolean()?,
         "verbose" => options.verbose = entry.boolean()?,
         "filter" => steps::filters(entry, &mut options.steps)?,
+        "dedup" => steps::dedups(entry, &mut options.steps)?,
+        "join" => joins::read(entry, &mut options.steps)?,
         "derive" => steps::derives(entry, &mut options.steps)?,
         "impute" => steps::imputes(entry, &mut options.steps)?,
         "rolling" => steps::rollings(entry, &mut options.steps)?,
         "sort" => sort::read(entry, &mut options.steps)?,
+        "aggregate" => {
+            let tables = entry.items()?;
+            options.aggregates = tables.iter().map(aggregates::read).collect::<Result<_>>()?;
+        }
         "step" => {
             for step in entry.items()? {
                 steps::read(&step, &mut options.steps)?;
             }
         }
+        "check" => expect::read(entry, &mut options.check)?,
         "on-bad-row" | "max-rejects" | "max-rejects-per-file" | "strict" => {
             set_gate(options, entry)?;
         }
+        key if set_dialect(&mut options.dialect, key, entry)? => {}
         key if set_layout(&mut options.layout, key, entry)? => {}
         key => return set_columns(&mut options.columns, key, entry),
     }
@@ -127,6 +128,27 @@ fn set_gate(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         _ => options.strict = entry.boolean()?,
     }
     Ok(())
+}
+
+/// Sets how records and fields are told apart; whether `key` says so.
+fn set_dialect(options: &mut DialectOptions, key: &str, entry: &Node<'_>) -> Result<bool> {
+    match key {
+        "delimiter" => options.delimiter = Some(entry.parsed(choice::parse_delimiter)?),
+        "quote" => options.quote = Some(entry.parsed(choice::parse_quote)?),
+        "escape" => options.escape = Some(entry.parsed(choice::parse_escape)?),
+        "comment" => options.comment = Some(entry.parsed(choice::parse_comment)?),
+        "line-end" => options.line_end = Some(entry.parsed(choice::parse_choice)?),
+        "skip-space" => {
+            options.skip_space = Some(match entry.boolean() {
+                Ok(true) => SkipSpace::Yes,
+                Ok(false) => SkipSpace::No,
+                Err(_) => entry.parsed(choice::parse_choice)?,
+            });
+        }
+        "no-header" => options.no_header = entry.boolean()?,
+        _ => return Ok(false),
+    }
+    Ok(true)
 }
 
 /// Sets how the files are laid out; whether `key` says so.
@@ -167,7 +189,7 @@ fn set_columns(options: &mut ColumnOptions, key: &str, entry: &Node<'_>) -> Resu
 
 fn unknown_key(entry: &Node<'_>) -> Error {
     let mut known = args::option_names();
-    known.push("step".to_owned());
+    known.extend(["step", "aggregate"].map(str::to_owned));
     let known = known.iter().map(String::as_str);
     entry.error(crate::base::unknown(
         "key",
@@ -226,6 +248,8 @@ mod tests {
             "rename" => "['a=b']",
             "sample" => "0.5",
             "filter" => "'a > 0'",
+            "dedup" => "'a:last'",
+            "join" => "'a.csv:id'",
             "derive" => "{ b = 'a + 1' }",
             "impute" => "['a=mean']",
             "rolling" => "['a:mean:7']",

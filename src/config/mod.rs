@@ -5,39 +5,55 @@
 //! Whoever holds a `Config` need not check it again, except against the columns of the input once
 //! its header is known ([`check_columns`]). This room opens no file but the one `--config` names.
 
+mod aggregate;
 mod args;
 mod builder;
 mod check;
 mod choice;
 mod columns;
+mod dedup;
+mod dialect;
 mod dtype;
+mod expect;
 mod file;
+mod fitted;
+mod join;
 mod layout;
 mod names;
 mod nulls;
 mod quantity;
 mod resolve;
 mod row;
+mod schema;
+mod series;
 mod sort;
 mod step;
 
 use std::path::PathBuf;
 
+pub use aggregate::{Aggregate, AggregateSpec, BySpec, MeasureSpec, PivotSpec};
 pub use args::{Args, Command, Options, SniffArgs, completions};
 pub use builder::Builder;
-pub use check::check_columns;
+pub use check::{check_columns, check_learnt};
 pub use choice::{Infer, OnBadRow, SkipSpace};
 pub use columns::{Chosen, choose_columns};
+pub use dedup::DedupSpec;
 pub use dtype::DtypeSpec;
 use encoding_rs::Encoding;
+pub use expect::{CheckKind, CheckSpec, Severity};
+pub use fitted::{FittedStep, OneHotSpec, QcutSpec};
+pub use join::{AsofSpec, JoinSpec};
 pub use nulls::NullValues;
 pub use quantity::RejectsMax;
 pub use row::{CutSpec, RowStep};
+pub use schema::schema;
+pub use series::SeriesStep;
 pub use sort::SortSpec;
 pub use step::StepSpec;
 
 pub use crate::base::{
-    Compression, InvalidBytes, LineEnd, Mode, Order, Progress, SchemaDrift, TooFew, TooMany,
+    Beyond, Compression, Direction, Duplicates, InvalidBytes, JoinHow, KeepRow, LineEnd, Mode,
+    Order, Progress, SchemaDrift, TooFew, TooMany,
 };
 use crate::base::{Dialect, Known, Repair, Result};
 
@@ -109,6 +125,10 @@ pub struct Config {
     pub order: Order,
     /// The steps, in the order they run. New columns have names of their own.
     pub steps: Vec<StepSpec>,
+    /// The tables beside the lake, each with a name of its own.
+    pub aggregates: Vec<AggregateSpec>,
+    /// What the rows that are about to be written are held against.
+    pub checks: Vec<CheckSpec>,
     /// Values a window must hold to have a result; no row window is smaller. `None` for the
     /// window's own default.
     pub min_samples: Option<u32>,
@@ -126,10 +146,10 @@ pub struct Config {
     pub memory_limit: Option<u64>,
     /// Rows of a chunk; `None` to let the planner choose.
     pub chunk_rows: Option<usize>,
-    /// Where text is kept that cannot be read in place; `None` for the system's temporary
-    /// directory.
+    /// Where text is kept that cannot be read in place, and state that memory has no room for;
+    /// `None` for the system's temporary directory.
     pub temp_dir: Option<PathBuf>,
-    /// The most room that such text may take, in bytes; `None` for a share of what is free.
+    /// The most room that both may take, in bytes; `None` for a share of what is free.
     pub temp_bytes_max: Option<u64>,
     /// When progress is shown.
     pub progress: Progress,

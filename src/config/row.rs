@@ -202,7 +202,7 @@ impl CutSpec {
 }
 
 /// Refuses an empty list, an empty name, and one that stands twice.
-fn check_names(names: &[String]) -> Result<(), String> {
+pub(super) fn check_names(names: &[String]) -> Result<(), String> {
     if names.is_empty() || names.iter().any(String::is_empty) {
         return Err("name the columns".to_owned());
     }

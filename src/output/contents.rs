@@ -1,8 +1,9 @@
 //! A lake directory -> which of its entries are this program's, and the next free numbers.
 //!
-//! Ours are `part-00000.parquet`, `_receipt.json`, `_receipt-00000.json` (of earlier runs) and, in
-//! `_rejects`, the rejects (`fed-00000.csv` once they were fed in again), what it takes to feed them
-//! in, and the repairs. Everything else is somebody else's and stays.
+//! Ours are `part-00000.parquet`, `_receipt.json`, `_receipt-00000.json` (of earlier runs), in
+//! `_aggregates` tables in Parquet or CSV (`NAME-00000.parquet` of earlier runs), and in `_rejects` the
+//! rejects (`fed-00000.csv` once they were fed in again), what it takes to feed them in, and the
+//! repairs. Everything else is somebody else's and stays.
 
 use std::fs;
 use std::io;
@@ -14,6 +15,8 @@ use crate::base::{Error, Result};
 pub(super) const RECEIPT: &str = "_receipt.json";
 /// The directory of rejects.
 pub(super) const REJECTS: &str = "_rejects";
+/// The directory of tables that were made of all rows.
+pub(super) const AGGREGATES: &str = "_aggregates";
 /// The journal of a commit that moves files one by one.
 pub(super) const JOURNAL: &str = "_commit.json";
 /// How the name of a staging directory inside a lake begins.
@@ -27,6 +30,11 @@ pub(super) fn part_name(index: usize) -> String {
 /// The name of the receipt of an earlier run.
 pub(super) fn old_receipt_name(index: usize) -> String {
     format!("_receipt-{index:05}.json")
+}
+
+/// The path within the lake of the table called `name`, in files that end in `extension`.
+pub(super) fn table_path(name: &str, extension: &str) -> PathBuf {
+    Path::new(AGGREGATES).join(format!("{name}.{extension}"))
 }
 
 /// The path of the list of a run's repairs within the lake.
@@ -79,14 +87,14 @@ impl Contents {
     pub(super) fn read(lake: &Path) -> Result<Self> {
         let mut entries = Vec::new();
         let is_real_directory =
-            fs::symlink_metadata(lake.join(REJECTS)).is_ok_and(|it| it.is_dir());
+            |name: &str| fs::symlink_metadata(lake.join(name)).is_ok_and(|it| it.is_dir());
         for (name, is_directory) in list(lake)? {
             let text = name.to_str().unwrap_or_default();
             if text == JOURNAL || text.starts_with(STAGING_PREFIX) {
                 continue;
             }
-            if text == REJECTS && is_real_directory {
-                entries.extend(rejects(lake)?);
+            if [REJECTS, AGGREGATES].contains(&text) && is_real_directory(text) {
+                entries.extend(within(lake, text)?);
                 continue;
             }
             entries.push(Entry {
@@ -140,6 +148,14 @@ impl Contents {
         self.next_index(REPAIRS_FILE)
     }
 
+    /// The path under which the table at `path` is kept once a later run has made it anew.
+    pub(super) fn old_table_path(&self, path: &Path) -> Option<PathBuf> {
+        let (stem, extension) = (path.file_stem()?.to_str()?, path.extension()?.to_str()?);
+        let (prefix, suffix) = (format!("{AGGREGATES}/{stem}-"), format!(".{extension}"));
+        let index = self.next_index((&prefix, &suffix));
+        Some(table_path(&format!("{stem}-{index:05}"), extension))
+    }
+
     /// One more than the highest index of an earlier run's receipt.
     pub(super) fn next_old_receipt_index(&self) -> usize {
         self.next_index(OLD_RECEIPT)
@@ -160,7 +176,10 @@ const FED_FILE: (&str, &str) = ("_rejects/fed-", ".csv");
 
 fn is_our_name(path: &str) -> bool {
     let path_buf = Path::new(path);
+    let is_table = |ending| path.starts_with("_aggregates/") && path.ends_with(ending);
     path == RECEIPT
+        || is_table(".parquet")
+        || is_table(".csv")
         || [
             PART,
             OLD_RECEIPT,
@@ -180,10 +199,11 @@ fn index_of(path: &Path, (prefix, suffix): (&str, &str)) -> Option<usize> {
     (format!("{index:05}") == digits && index < usize::MAX).then_some(index)
 }
 
-fn rejects(lake: &Path) -> Result<Vec<Entry>> {
-    let entries = list(&lake.join(REJECTS))?.into_iter();
+/// What is in `directory` of `lake`.
+fn within(lake: &Path, directory: &str) -> Result<Vec<Entry>> {
+    let entries = list(&lake.join(directory))?.into_iter();
     let entries = entries.map(|(name, is_directory)| {
-        let path = Path::new(REJECTS).join(name);
+        let path = Path::new(directory).join(name);
         let is_ours = !is_directory && path.to_str().is_some_and(is_our_name);
         Entry {
             path,
@@ -229,7 +249,10 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let lake = home.path();
         fs::create_dir(lake.join(REJECTS)).unwrap();
+        fs::create_dir(lake.join(AGGREGATES)).unwrap();
         let ours = [
+            "_aggregates/region-00004.csv",
+            "_aggregates/region.csv",
             "_receipt-00003.json",
             "_receipt.json",
             "_rejects/fed-00007.csv",
@@ -240,6 +263,7 @@ mod tests {
             "part-100000.parquet",
         ];
         let theirs = [
+            "_aggregates/README",
             "_rejects/note.csv",
             "part-0001.parquet",
             "part-000001.parquet",
@@ -264,6 +288,8 @@ mod tests {
         assert_eq!(contents.next_rejects_index(), 8);
         assert_eq!(contents.next_repairs_index(), 5);
         assert_eq!(contents.next_old_receipt_index(), 4);
+        let old = contents.old_table_path(Path::new("_aggregates/region.csv"));
+        assert_eq!(old, Some("_aggregates/region-00005.csv".into()));
         assert!(!contents.has_foreign_directory());
 
         fs::create_dir(lake.join("part-00010.parquet")).unwrap();

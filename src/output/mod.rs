@@ -4,7 +4,8 @@
 //! [`Encoder`] turns consecutive pieces of one column into the bytes of one row group; it keeps no
 //! state between calls, so any number of workers may share it. [`Parts`] lays finished row groups
 //! into part files inside a [`Staging`] directory, which [`Staging::commit`] turns into the lake:
-//! a reader sees the lake as it was before or as it is after, whatever ends the run in between.
+//! a reader sees the lake as it was before or as it is after, whatever ends the run in between. A
+//! [`Table`] is one file beside the parts, or [`Outside`] of the lake.
 //! The bytes depend on the rows, the schema and the options, never on how the rows were cut into
 //! pieces nor on who encoded them when. The only room that names the parquet crate.
 
@@ -23,6 +24,7 @@ mod journal;
 mod layout;
 mod lock;
 mod numbers;
+mod outside;
 mod packing;
 mod pages;
 mod part_file;
@@ -33,8 +35,11 @@ mod slots;
 mod split;
 mod staging;
 mod statistics;
+mod table;
 mod texts;
 
 pub use encode::{EncodeOptions, EncodedColumn, Encoder};
+pub use outside::Outside;
 pub use parts::{PartInfo, Parts};
 pub use staging::Staging;
+pub use table::Table;

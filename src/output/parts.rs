@@ -36,7 +36,8 @@ pub struct Parts {
     finished: Vec<PartInfo>,
 }
 
-struct Part {
+/// A file of row groups.
+pub(super) struct Part {
     path: PathBuf,
     info: PartInfo,
     writer: SerializedFileWriter<PartFile>,
@@ -84,9 +85,7 @@ impl Parts {
             Some(part) => part,
             None => self.begin_part()?,
         };
-        part.append(columns)
-            .map_err(|source| write_error(&part.path, source))?;
-        part.info.rows += rows as u64;
+        part.append(rows, columns)?;
         self.current = Some(part);
         if self.memory_bytes() >= self.encoder.footer_bytes_max() {
             self.end_part()?;
@@ -126,12 +125,7 @@ impl Parts {
         let file = part_name(self.next_index);
         let path = self.directory.join(&file);
         self.next_index += 1;
-        let sink = PartFile::create(&path).map_err(|source| Error::io("create", &path, source))?;
-        let writer = self.encoder.file_writer(sink);
-        let writer = writer.map_err(|source| write_error(&path, source))?;
-        let (rows, bytes) = (0, 0);
-        let info = PartInfo { file, rows, bytes };
-        Ok(Part { path, info, writer })
+        Part::begin(&self.encoder, path, file)
     }
 
     fn end_part(&mut self) -> Result<()> {
@@ -143,16 +137,33 @@ impl Parts {
 }
 
 impl Part {
-    fn append(&mut self, columns: Vec<EncodedColumn>) -> parquet::errors::Result<()> {
-        let mut row_group = self.writer.next_row_group()?;
-        for column in columns {
-            column.append_to(&mut row_group)?;
-        }
-        row_group.close()?;
+    /// A new file at `path`, called `file`, for what `encoder` encodes.
+    pub(super) fn begin(encoder: &Encoder, path: PathBuf, file: String) -> Result<Self> {
+        let sink = PartFile::create(&path).map_err(|source| Error::io("create", &path, source))?;
+        let writer = encoder.file_writer(sink);
+        let writer = writer.map_err(|source| write_error(&path, source))?;
+        let (rows, bytes) = (0, 0);
+        let info = PartInfo { file, rows, bytes };
+        Ok(Self { path, info, writer })
+    }
+
+    /// Appends a row group.
+    pub(super) fn append(&mut self, rows: usize, columns: Vec<EncodedColumn>) -> Result<()> {
+        let appended = (|| {
+            let mut row_group = self.writer.next_row_group()?;
+            for column in columns {
+                column.append_to(&mut row_group)?;
+            }
+            row_group.close()?;
+            Ok(())
+        })();
+        appended.map_err(|source| write_error(&self.path, source))?;
+        self.info.rows += rows as u64;
         Ok(())
     }
 
-    fn finish(mut self) -> Result<PartInfo> {
+    /// Ends the file and waits until it is on disk.
+    pub(super) fn finish(mut self) -> Result<PartInfo> {
         let finished = self.writer.finish();
         finished.map_err(|source| write_error(&self.path, source))?;
         let synced = self.writer.inner_mut().sync();

@@ -11,8 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::contents::{
-    Contents, RECEIPT, REJECTS, fed_path, old_receipt_name, part_name, refeed_path,
-    refeed_path_for, rejects_path, repairs_path, staged_files,
+    AGGREGATES, Contents, RECEIPT, REJECTS, fed_path, old_receipt_name, part_name, refeed_path,
+    refeed_path_for, rejects_path, repairs_path, staged_files, table_path,
 };
 use super::exchange::exchange;
 use super::journal::{self, Journal, sync_directory};
@@ -23,7 +23,7 @@ use crate::base::{Error, Mode, Result, Schema};
 
 /// A run's files before they are published. Dropped without [`Staging::commit`], it removes them.
 ///
-/// A commit publishes every file of the staging directory and of `_rejects` in it.
+/// A commit publishes every file of the staging directory and of `_rejects` and `_aggregates` in it.
 #[derive(Debug)]
 pub struct Staging {
     directory: PathBuf,
@@ -83,8 +83,10 @@ impl Staging {
             retired: Vec::new(),
             _lock: lock,
         };
-        let rejects = staging.directory.join(REJECTS);
-        fs::create_dir(&rejects).map_err(|source| Error::io("create", rejects, source))?;
+        for name in [REJECTS, AGGREGATES] {
+            let directory = staging.directory.join(name);
+            fs::create_dir(&directory).map_err(|source| Error::io("create", directory, source))?;
+        }
         Ok(staging)
     }
 
@@ -172,6 +174,13 @@ impl Staging {
         })
     }
 
+    /// Where the table called `name` goes, whose file ends in `extension`, and where it will be within
+    /// the lake. That of the run before is kept under a number when appending.
+    pub fn table_paths(&self, name: &str, extension: &str) -> (PathBuf, PathBuf) {
+        let within = table_path(name, extension);
+        (self.directory.join(&within), within)
+    }
+
     /// Where this run's receipt goes. The receipt of the run before is kept under a number when
     /// appending.
     pub fn receipt_path(&self) -> PathBuf {
@@ -211,6 +220,7 @@ impl Staging {
     /// does so.
     pub fn commit(mut self) -> Result<()> {
         self.keep_old_receipt()?;
+        self.keep_old_tables()?;
         self.sync_files()?;
         if !self.is_inside {
             if self.publish_beside()? {
@@ -232,16 +242,33 @@ impl Staging {
         Ok(())
     }
 
+    /// Keeps the tables of earlier runs that this one has made anew.
+    fn keep_old_tables(&self) -> Result<()> {
+        let staged = staged_files(&self.directory)?.into_iter();
+        let is_old = |path: &PathBuf| path.starts_with(AGGREGATES) && self.contents.has(path);
+        for path in staged.filter(|path| self.mode == Mode::Append && is_old(path)) {
+            let old = self.place.lake.join(&path);
+            if let Some(kept) = self.contents.old_table_path(&path) {
+                let copied = fs::copy(&old, self.directory.join(kept));
+                copied.map_err(|source| Error::io("copy", old, source))?;
+            }
+        }
+        Ok(())
+    }
+
     fn sync_files(&self) -> Result<()> {
-        let rejects = self.directory.join(REJECTS);
         for file in staged_files(&self.directory)? {
             let path = self.directory.join(file);
             let synced = File::open(&path).and_then(|file| file.sync_all());
             synced.map_err(|source| Error::io("write", path, source))?;
         }
-        // Empty: there are no rejects. Otherwise it stays.
-        if fs::remove_dir(&rejects).is_err() {
-            sync_directory(&rejects).map_err(|source| Error::io("write", rejects, source))?;
+        for name in [REJECTS, AGGREGATES] {
+            let directory = self.directory.join(name);
+            // Empty: there are no rejects, or no tables. Otherwise it stays.
+            if fs::remove_dir(&directory).is_err() {
+                let synced = sync_directory(&directory);
+                synced.map_err(|source| Error::io("write", directory, source))?;
+            }
         }
         sync_directory(&self.directory)
             .map_err(|source| Error::io("write", &self.directory, source))
@@ -285,6 +312,7 @@ impl Staging {
             .filter(|entry| !self.retired.contains(&entry.path))
             .map(|entry| entry.path.as_path())
             .filter(|path| *path != Path::new(RECEIPT) || !self.receipt_path().exists())
+            .filter(|path| !path.starts_with(AGGREGATES) || !self.directory.join(path).exists())
             .collect();
         let mut linked = Vec::new();
         let exchange_with = || -> io::Result<()> {
@@ -297,9 +325,11 @@ impl Staging {
                 linked.push(target);
             }
             fs::set_permissions(&self.directory, fs::metadata(lake)?.permissions())?;
-            let rejects = self.directory.join(REJECTS);
-            if rejects.exists() {
-                sync_directory(&rejects)?;
+            for name in [REJECTS, AGGREGATES] {
+                let directory = self.directory.join(name);
+                if directory.exists() {
+                    sync_directory(&directory)?;
+                }
             }
             sync_directory(&self.directory)?;
             exchange(&self.directory, lake)

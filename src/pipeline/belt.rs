@@ -318,8 +318,8 @@ impl Belt {
             Travel {
                 batch,
                 place: Some(place),
+                moved: None,
                 tally,
-                origins: None,
                 keys: None,
                 permit,
                 stage: 0,
@@ -363,6 +363,10 @@ impl Belt {
                         .apply(&mut travel.batch)
                         .map_err(|error| travel.locate(error))?;
                     travel.note_effect(*step, effect);
+                }
+                Inline::Check(check) => {
+                    let schema = self.parts.fail_on_reject.then_some(&*self.parts.schema);
+                    check.apply(*step, travel, schema)?;
                 }
                 Inline::Observe(fit) => {
                     let mut observer = fit.lock().expect("no holder of this lock panics");
@@ -481,9 +485,13 @@ impl Belt {
                 if again {
                     self.send(&self.keyed.0, Task::Lane { stage, lane }, worker)?;
                 }
-                match outcome? {
-                    Some(travel) => self.advance(travel, worker),
-                    None => Ok(()),
+                match outcome {
+                    Ok(Some(travel)) => self.advance(travel, worker),
+                    Ok(None) => Ok(()),
+                    Err(reason) => {
+                        self.call_off(reason);
+                        Ok(())
+                    }
                 }
             }
         }

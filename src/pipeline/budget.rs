@@ -20,6 +20,8 @@ const ENCODED_ROW_BYTES: usize = 32;
 const PROGRAM_BYTES: usize = 8 * MIB;
 /// Left free for what the allocator keeps, at least.
 const RESERVE_BYTES_MIN: usize = 5 * MIB;
+/// The least share of a lane: below it, it would do nothing but write.
+const LANE_BYTES_MIN: usize = 64 << 10;
 /// Code and tables that the program touches only once the belt runs.
 const PROGRAM_GROWTH_BYTES: usize = 5 * MIB;
 
@@ -93,6 +95,8 @@ pub(crate) struct Budget {
     limit_bytes: usize,
     program_bytes: usize,
     workers_bytes: usize,
+    /// Tables of joins, read before the belt starts.
+    tables_bytes: usize,
     /// Left free for what the allocator holds on to.
     reserve_bytes: usize,
     working_bytes: usize,
@@ -117,6 +121,7 @@ impl Budget {
             limit_bytes,
             program_bytes: program_bytes.unwrap_or(PROGRAM_BYTES) + PROGRAM_GROWTH_BYTES,
             workers_bytes: threads * (WORKER_BYTES + row_group_rows * ENCODED_ROW_BYTES),
+            tables_bytes: 0,
             reserve_bytes: (limit_bytes / 16).max(RESERVE_BYTES_MIN),
             working_bytes,
             ledger: Mutex::default(),
@@ -136,6 +141,30 @@ impl Budget {
         Ok(budget)
     }
 
+    /// The same with the tables of joins, which take `bytes`; the file `largest` takes most of them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::MemoryLimit`] when they leave no room for the belt itself.
+    pub(crate) fn with_tables(mut self, bytes: usize, largest: &str) -> Result<Self> {
+        self.tables_bytes = bytes;
+        let needed = self.fixed_bytes() + self.working_bytes;
+        if bytes > 0 && needed > self.limit_bytes {
+            let largest = crate::report::printable(largest);
+            return Err(ErrorKind::MemoryLimit {
+                term: format!("a run that joins tables such as {largest}"),
+                needed_bytes: needed as u64,
+                limit_bytes: self.limit_bytes as u64,
+                advice: format!(
+                    "the tables take {} of them: raise --memory-limit, or add fewer of their \
+                     columns with select",
+                    bytes_in_words(bytes)
+                ),
+            }
+            .into());
+        }
+        Ok(self)
+    }
+
     /// The limit, in bytes.
     pub(crate) fn limit_bytes(&self) -> usize {
         self.limit_bytes
@@ -153,11 +182,19 @@ impl Budget {
     }
 
     fn fixed_bytes(&self) -> usize {
-        self.program_bytes + self.workers_bytes + self.reserve_bytes
+        self.program_bytes + self.workers_bytes + self.tables_bytes + self.reserve_bytes
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().expect("no holder of this lock panics")
+    }
+
+    /// The share of the memory that one of `lanes` lanes may take for its keys where they need not
+    /// all be held, in bytes. Together these take half of what the limit leaves for state.
+    pub(crate) fn lane_share(&self, lanes: usize) -> usize {
+        let taken = self.fixed_bytes() + self.working_bytes;
+        let share = self.limit_bytes.saturating_sub(taken) / 2 / lanes.max(1);
+        share.max(LANE_BYTES_MIN)
     }
 
     /// State per key and what is learnt for fills, in bytes.
@@ -169,7 +206,8 @@ impl Budget {
     pub(crate) fn look(&self, rss_bytes: usize, kept_bytes: impl FnOnce() -> usize) {
         let mut ledger = self.ledger();
         if rss_bytes > ledger.largest.rss_bytes {
-            let counted = self.program_bytes + self.workers_bytes + sum(&ledger.now);
+            let fixed = self.program_bytes + self.workers_bytes + self.tables_bytes;
+            let counted = fixed + sum(&ledger.now);
             // Of what is kept, some may have been returned already.
             let kept_bytes = kept_bytes().min(rss_bytes.saturating_sub(counted));
             ledger.largest = Largest {
@@ -235,15 +273,16 @@ impl Budget {
             ("scratch and stacks of workers", self.workers_bytes),
             ("freed memory that the allocator keeps", largest.kept_bytes),
         ];
+        let tables = self.tables().into_iter();
         let moving = Term::ALL.map(|(term, name)| (name, largest.terms[term as usize]));
-        let all = fixed.into_iter().chain(moving);
+        let all = fixed.into_iter().chain(tables).chain(moving);
         all.map(|(name, bytes)| (name.to_owned(), bytes as u64))
             .collect()
     }
 
     /// What the limit is shared among before anything has moved, in bytes.
-    pub(crate) fn shares(&self) -> [(&'static str, usize); 4] {
-        [
+    pub(crate) fn shares(&self) -> Vec<(&'static str, usize)> {
+        let shares = [
             ("program", self.program_bytes),
             ("scratch and stacks of workers", self.workers_bytes),
             ("reserve", self.reserve_bytes),
@@ -251,14 +290,23 @@ impl Budget {
                 "chunks, row groups, and state per key",
                 self.limit_bytes - self.fixed_bytes(),
             ),
-        ]
+        ];
+        shares.into_iter().chain(self.tables()).collect()
+    }
+
+    /// The term of the tables of joins, if there are any.
+    fn tables(&self) -> Option<(&'static str, usize)> {
+        (self.tables_bytes > 0).then_some(("tables of joins", self.tables_bytes))
     }
 
     /// The sum before anything has moved, for people.
     pub(crate) fn describe(&self) -> String {
+        let tables = self.tables().map_or_else(String::new, |(name, bytes)| {
+            format!(" + {name} {}", bytes_in_words(bytes))
+        });
         format!(
-            "memory limit {} = program {} + workers {} + reserve {} + {} for chunks, row groups \
-             and state, which take at least {}",
+            "memory limit {} = program {} + workers {}{tables} + reserve {} + {} for chunks, row \
+             groups and state, which take at least {}",
             bytes_in_words(self.limit_bytes),
             bytes_in_words(self.program_bytes),
             bytes_in_words(self.workers_bytes),

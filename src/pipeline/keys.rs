@@ -23,6 +23,23 @@ impl Keys {
         }
     }
 
+    /// The row indices of `shard`, ascending.
+    pub(crate) fn rows(&self, shard: usize) -> &[u32] {
+        self.rows.rows(shard)
+    }
+
+    /// Appends the ids of `rows`, some of a shard's, to `ids`, as far as `room` allows; they hold for
+    /// `table` only.
+    pub(crate) fn more_ids(
+        &self,
+        table: &mut KeyTable,
+        rows: &[u32],
+        ids: &mut Vec<u32>,
+        room: &mut dyn FnMut(usize) -> Result<()>,
+    ) -> Result<()> {
+        table.more_ids(&self.rows, rows, ids, room)
+    }
+
     /// The rows of `shard`, and the dense key id of each from `table`; without a table all rows
     /// have one key. `room` is asked before the table grows.
     pub(crate) fn of_shard(

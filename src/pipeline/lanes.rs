@@ -4,20 +4,24 @@
 //! landed in the rows they came from. Invariant: a lane sees its rows in `seq` order; two lanes
 //! never share state, so one hot key holds up its own shard only.
 
+mod state;
+
 use std::any::Any;
 use std::sync::{Arc, Mutex};
 
+use rayon::prelude::*;
+
 use super::budget::Budget;
+use super::cancel::CalledOff;
 use super::inbox::Inbox;
 use super::keys::Keys;
-use super::stages::{Keyed, Work};
+use super::stages::{Keyed, Stage, Work};
 use super::travel::Travel;
 use crate::base::{Error, ErrorKind, Result};
 use crate::steps::key::{KeySpec, KeyTable};
-use crate::steps::{Effect, KeyedState, ShardOutput};
-
-/// What the lanes hold, as errors call it.
-const STATE: &str = "state per key (key tables, rings, gaps)";
+use crate::steps::{Effect, KeyUse, ShardColumns, ShardOutput};
+pub(crate) use state::Share;
+use state::{LaneEnd, LaneRows, LaneState, Stuck};
 
 /// What one lane made of a batch: for each of its steps the shard's output.
 type LaneOutputs = Vec<(usize, ShardOutput)>;
@@ -35,15 +39,11 @@ struct Lane {
     state: Mutex<LaneState>,
 }
 
-struct LaneState {
-    table: Option<KeyTable>,
-    steps: Vec<Box<dyn KeyedState>>,
-    bytes: usize,
-}
-
 /// The lanes of one stage.
 pub(crate) struct Lanes {
     key: KeySpec,
+    key_use: KeyUse,
+    share: Share,
     new_keys: bool,
     steps: Vec<Work<Keyed>>,
     lanes: Vec<Lane>,
@@ -51,15 +51,17 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// With a key, one lane per shard runs all steps; without one there is a single group of rows
-    /// and each step has a lane of its own.
-    pub(crate) fn new(
-        steps: Vec<Work<Keyed>>,
-        key: &[usize],
-        shards: usize,
-        new_keys: bool,
-    ) -> Self {
-        let keyless = key.is_empty();
+    /// The lanes of `stage`. With a key, one lane per shard runs all steps; without one there is a
+    /// single group of rows and each step has a lane of its own.
+    pub(crate) fn new(stage: Stage, shards: usize, share: Share) -> Self {
+        let (steps, new_keys) = (stage.keyed, stage.new_keys);
+        let key_use = stage.key_use.expect("lanes are made for keyed work");
+        let keyless = stage.key.is_empty();
+        let has_table = match key_use {
+            KeyUse::Held | KeyUse::Bounded => new_keys && !keyless,
+            KeyUse::Spilt => true,
+            KeyUse::Unused => false,
+        };
         let count = if keyless { steps.len() } else { shards };
         let lanes = (0..count).map(|index| {
             let (shard, own) = if keyless {
@@ -70,22 +72,20 @@ impl Lanes {
             let states = own
                 .iter()
                 .map(|&step: &usize| steps[step].work.step.state(shard));
-            let table = (new_keys && !keyless).then(KeyTable::default);
-            let state = LaneState {
-                table,
-                steps: states.collect(),
-                bytes: 0,
-            };
+            let table = has_table.then(KeyTable::default);
+            let state = Mutex::new(LaneState::new(table, states.collect()));
             Lane {
                 steps: own,
                 shard,
-                state: Mutex::new(state),
+                state,
             }
         });
         let lanes: Vec<Lane> = lanes.collect();
         let shards = if keyless { 1 } else { shards };
         Self {
-            key: KeySpec::new(key.to_vec(), shards),
+            key: KeySpec::new(stage.key, shards),
+            key_use,
+            share,
             new_keys,
             steps,
             inbox: Inbox::new(lanes.len()),
@@ -111,7 +111,11 @@ impl Lanes {
 
     /// Runs `lane` on its next batch. Returns the batch if this was the last lane it waited for,
     /// and whether the lane is ready again.
-    pub(crate) fn run(&self, lane: usize, budget: &Budget) -> (Result<Option<Travel>>, bool) {
+    pub(crate) fn run(
+        &self,
+        lane: usize,
+        budget: &Budget,
+    ) -> (Result<Option<Travel>, CalledOff>, bool) {
         let waiting = self.inbox.take(lane);
         let outputs = self.advance(&self.lanes[lane], &waiting.travel, budget);
         let result = match outputs {
@@ -122,11 +126,16 @@ impl Lanes {
                     .expect("no holder of this lock panics");
                 all.push((lane, outputs));
                 drop(all);
-                Arc::into_inner(waiting)
-                    .map(|whole| self.assemble(whole))
-                    .transpose()
+                let whole = Arc::into_inner(waiting).map(|whole| self.assemble(whole));
+                whole.transpose().map_err(CalledOff::Failed)
             }
-            Err(error) => Err(self.locate(error, &waiting.travel)),
+            Err(Stuck::Failed(error)) => {
+                Err(CalledOff::Failed(self.locate(error, &waiting.travel)))
+            }
+            Err(Stuck::Outgrown) => {
+                let Work { step, work } = &self.steps[0];
+                Err(CalledOff::Outgrown(*step, work.label.clone()))
+            }
         };
         (result, self.inbox.done(lane))
     }
@@ -139,38 +148,28 @@ impl Lanes {
         travel.locate(error)
     }
 
-    fn advance(&self, lane: &Lane, travel: &Travel, budget: &Budget) -> Result<LaneOutputs> {
+    fn advance(&self, lane: &Lane, travel: &Travel, budget: &Budget) -> Result<LaneOutputs, Stuck> {
         let keys = travel.keys.as_ref().expect("arrive sets the keys");
-        let mut state = lane.state.lock().expect("no holder of this lock panics");
-        let state = &mut *state;
-        // A table that doubles holds both sizes for a while: the budget must agree before.
-        let mut announced = 0;
-        let mut room = |bytes| {
-            announced += bytes;
-            budget.state_changed(STATE, announced - bytes, announced)
+        let rows = LaneRows {
+            batch: &travel.batch,
+            keys,
+            shard: lane.shard,
         };
-        let (rows, ids) = keys.of_shard(lane.shard, state.table.as_mut(), &mut room)?;
-        let mut outputs = Vec::with_capacity(lane.steps.len());
-        for (&index, step) in lane.steps.iter().zip(&mut state.steps) {
-            let columns = step.advance(&travel.batch, rows, ids)?;
-            outputs.push((
-                index,
-                ShardOutput {
-                    rows: rows.to_vec(),
-                    columns,
-                },
-            ));
-        }
-        let tables = state.table.as_ref().map_or(0, KeyTable::memory_bytes);
-        let bytes = tables
-            + state
-                .steps
-                .iter()
-                .map(|step| step.memory_bytes())
-                .sum::<usize>();
-        let before = std::mem::replace(&mut state.bytes, bytes);
-        budget.state_changed(STATE, announced + before, bytes)?;
-        Ok(outputs)
+        let mut state = lane.state.lock().expect("no holder of this lock panics");
+        let columns = match self.key_use {
+            KeyUse::Held => state.advance(&rows, usize::MAX, budget)?,
+            KeyUse::Bounded => state.advance(&rows, self.share.bytes_max, budget)?,
+            KeyUse::Unused => state.advance_without_ids(&rows, budget)?,
+            KeyUse::Spilt => {
+                state.advance_spilling(&rows, &self.share, budget)?;
+                lane.steps.iter().map(|_| ShardColumns::None).collect()
+            }
+        };
+        let outputs = lane.steps.iter().zip(columns).map(|(&index, columns)| {
+            let rows = keys.rows(lane.shard).to_vec();
+            (index, ShardOutput { rows, columns })
+        });
+        Ok(outputs.collect())
     }
 
     fn assemble(&self, whole: Waiting) -> Result<Travel> {
@@ -195,32 +194,55 @@ impl Lanes {
     }
 
     /// Ends the pass: gives back the state's memory, but for what the fits among the steps have
-    /// learnt, and returns what the shards of each step leave behind.
-    pub(crate) fn finish(self, budget: &Budget) -> Vec<Left> {
+    /// learnt, and returns what the shards of each step leave behind. What was spilled is put
+    /// together on as many threads as the pool has that this is called on; `go_on` is asked now and
+    /// then.
+    ///
+    /// # Errors
+    /// What keeps spilled state from being read, and what `go_on` returns.
+    pub(crate) fn finish(
+        self,
+        budget: &Budget,
+        go_on: &(dyn Fn() -> Result<()> + Sync),
+    ) -> Result<Vec<Left>> {
         let steps = self.steps.iter();
         let mut left: Vec<Left> = steps
             .map(|work| Left {
                 step: work.step,
                 is_fit: work.work.fits,
                 shards: Vec::new(),
+                spilled_bytes: 0,
             })
             .collect();
-        for lane in self.lanes {
-            let state = lane
-                .state
-                .into_inner()
-                .expect("no holder of this lock panics");
-            let mut learnt_bytes = 0;
-            for (index, step) in lane.steps.into_iter().zip(state.steps) {
-                if left[index].is_fit {
-                    learnt_bytes += step.memory_bytes();
-                }
-                left[index].shards.extend(step.finish());
+        let lanes = self.lanes.into_iter().map(|lane| {
+            let state = lane.state.into_inner();
+            (lane.steps, state.expect("no holder of this lock panics"))
+        });
+        let ends: Vec<(Vec<usize>, LaneEnd)> = match self.key_use {
+            KeyUse::Spilt => {
+                let lanes: Vec<_> = lanes.collect();
+                let ends = lanes.into_par_iter().map(|(steps, state)| {
+                    let end = state.end_spilling(&self.share, budget, &mut || go_on())?;
+                    Ok((steps, end))
+                });
+                ends.collect::<Result<_>>()?
             }
-            // Shrinking cannot exceed a limit that held before.
-            let _ = budget.state_changed("", state.bytes, learnt_bytes.min(state.bytes));
+            _ => {
+                let ends = lanes.map(|(steps, state)| {
+                    let end = state.end(|index| left[steps[index]].is_fit, budget);
+                    (steps, end)
+                });
+                ends.collect()
+            }
+        };
+        for (steps, end) in ends {
+            let learnt = end.learnt.into_iter().zip(end.spilled_bytes);
+            for (index, (learnt, spilled_bytes)) in steps.into_iter().zip(learnt) {
+                left[index].shards.extend(learnt.map(|learnt| learnt.value));
+                left[index].spilled_bytes += spilled_bytes;
+            }
         }
-        left
+        Ok(left)
     }
 }
 
@@ -230,4 +252,6 @@ pub(crate) struct Left {
     /// Whether the pass was for the step to learn.
     pub(crate) is_fit: bool,
     pub(crate) shards: Vec<Arc<dyn Any + Send + Sync>>,
+    /// What they have written to temporary files.
+    pub(crate) spilled_bytes: u64,
 }

@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use super::infer::Table;
 use super::plan::Plan;
-use super::segment::segments;
 use super::settle::Settled;
+use super::segment::segments;
 use super::stages::{PassPlan, Steps};
-use crate::base::{Batch, Column, Result};
+use super::tables;
+use crate::base::{Batch, Column, DataType, Result};
 use crate::config::Config;
 use crate::report::{BudgetTerm, PlanColumn, PlanPass, PlanReceipt, PlanStep};
 use crate::steps::{
-    Effect, Fitted, KeyedState, KeyedStep, LocalStep, Prepared, ShardColumns, ShardOutput,
+    Effect, Fitted, KeyUse, KeyedState, KeyedStep, LocalStep, Prepared, ShardColumns, ShardOutput,
     SortOrder, Step,
 };
 
@@ -45,7 +46,9 @@ pub(super) fn preview(config: &Config, table: &Table, settled: &Settled) -> Resu
                 let why = why.or_else(|| plan.made(slot)).unwrap_or_default();
                 planned(column, why.to_owned())
             })
+            .chain(flags(plan))
             .collect(),
+        aggregates: tables::previews(config, &plan.tables),
         passes: passes(settled)?,
         key: config.key.clone(),
         threads: config.threads,
@@ -68,32 +71,82 @@ fn planned(column: &Column, why: String) -> PlanColumn {
     }
 }
 
+/// The columns of categories that are not known yet.
+fn flags(plan: &Plan) -> impl Iterator<Item = PlanColumn> {
+    let asked = plan.asked.steps.iter().zip(&plan.asked.columns);
+    asked.map(|(&step, name)| PlanColumn {
+        name: format!("{name}_…"),
+        data_type: DataType::Boolean.to_string(),
+        why: format!("{}: one for each category", plan.steps[step].label()),
+    })
+}
+
 fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
     let columns = &plan.schema.columns;
-    let steps = plan.steps.iter().zip(&plan.live).map(|(step, &is_needed)| {
+    let steps = plan.steps.iter().zip(&plan.live).enumerate();
+    let steps = steps.map(|(index, (step, &is_needed))| {
         let name = |slot: &usize| columns[*slot].name.to_string();
         let made = step.writes();
         let made = made.iter().map(|slot| &columns[*slot]);
-        let how = match step.sorts() {
-            Some(_) => "all rows sorted, by temporary files where they do not fit into memory",
-            None => match step.prepare(None)? {
-                Prepared::Fit(_) => "fitted, then row by row",
-                Prepared::FitKeyed(_) => "fitted by key, then by key",
-                Prepared::Local(_) => "row by row",
-                Prepared::Keyed(_) => "by key, in file order",
-                Prepared::Reorder(_) => "rows held back and let go in order, as far as asked for",
-            },
+        let how = match prepared(&**step)? {
+            None => "all rows sorted, by temporary files where they do not fit into memory",
+            Some(prepared) => how(&prepared, plan.asked.steps.contains(&index), &**step),
         };
         Ok(PlanStep {
             label: step.label(),
             how: how.to_owned(),
             reads: step.reads().iter().map(name).collect(),
             writes: made.map(|column| planned(column, step.label())).collect(),
+            table: plan.table(index).cloned(),
             drops_rows: step.drops_rows(),
+            adds_rows: step.adds_rows(),
             is_needed,
         })
     });
-    steps.collect()
+    let waiting = plan.asked.waiting.iter().map(|label| {
+        Ok(PlanStep {
+            label: label.clone(),
+            how: "planned once the columns before it are known".to_owned(),
+            is_needed: true,
+            ..PlanStep::default()
+        })
+    });
+    steps.chain(waiting).collect()
+}
+
+/// What `step` begins with, unless it sorts.
+fn prepared(step: &dyn Step) -> Result<Option<Prepared>> {
+    match step.sorts() {
+        Some(_) => Ok(None),
+        None => step.prepare(None).map(Some),
+    }
+}
+
+/// How a step that begins with `prepared` runs.
+fn how(prepared: &Prepared, is_asked: bool, step: &dyn Step) -> &'static str {
+    match prepared {
+        _ if is_asked => "fitted, then planned anew with its columns, row by row",
+        Prepared::Fit(_) => "fitted, then row by row",
+        Prepared::FitKeyed(keyed) => match keyed.key_use() {
+            KeyUse::Spilt => {
+                "fitted by key, then by key; keys that memory has no room for are spilled"
+            }
+            _ => "fitted by key, then by key",
+        },
+        Prepared::Check(_) => "looks at the rows that are about to be written",
+        Prepared::Local(_) => "row by row",
+        Prepared::Keyed(_) if step.makes_table() => {
+            "in groups, into a table of its own; groups that memory has no room for are spilled"
+        }
+        Prepared::Keyed(keyed) => match keyed.key_use() {
+            KeyUse::Bounded => {
+                "by key, in file order; keys that memory has no room for are spilled, in one \
+                 more pass"
+            }
+            _ => "by key, in file order",
+        },
+        Prepared::Reorder(_) => "rows held back and let go in order, as far as asked for",
+    }
 }
 
 /// The passes that the belt would make if every fit were done after its first one.
@@ -170,6 +223,14 @@ impl Step for Sketch {
 
     fn drops_rows(&self) -> bool {
         self.0.drops_rows()
+    }
+
+    fn key(&self) -> Option<&[usize]> {
+        self.0.key()
+    }
+
+    fn adds_rows(&self) -> bool {
+        self.0.adds_rows()
     }
 
     fn sorts(&self) -> Option<&SortOrder> {

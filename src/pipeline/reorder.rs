@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use super::budget::{Budget, Term};
 use super::inbox::Inbox;
-use super::origins::Origins;
+use super::origins::{Origins, Places};
 use super::travel::Travel;
 use crate::base::{Batch, Result};
 use crate::steps::{ReorderState, ReorderStep};
@@ -20,7 +20,7 @@ const STATE: &str = "rows held back to be put in order";
 /// A step that moves rows, in one pass.
 pub(crate) struct Reordering {
     step: usize,
-    has_sources: bool,
+    places: Arc<Places>,
     inbox: Inbox<Travel>,
     state: Mutex<State>,
 }
@@ -31,11 +31,11 @@ struct State {
 }
 
 impl Reordering {
-    /// Step `step` of the plan; with `has_sources`, rows are of more than one.
-    pub(crate) fn new(step: usize, work: &Arc<dyn ReorderStep>, has_sources: bool) -> Self {
+    /// Step `step` of the plan; the chunks of the files are noted in `places`.
+    pub(crate) fn new(step: usize, work: &Arc<dyn ReorderStep>, places: &Arc<Places>) -> Self {
         Self {
             step,
-            has_sources,
+            places: Arc::clone(places),
             inbox: Inbox::new(1),
             state: Mutex::new(State {
                 rows: work.state(),
@@ -58,29 +58,25 @@ impl Reordering {
 
     fn exchange(&self, mut travel: Travel, budget: &Budget) -> Result<Travel> {
         let mut state = self.state.lock().expect("no holder of this lock panics");
-        let sources = travel.origins.take();
-        let sources = sources.map(|origins| origins.of_rows(&travel.batch));
+        let origins = travel.origins(&self.places);
         let released = state
             .rows
-            .advance(&travel.batch, sources.as_deref(), travel.is_last)
+            .advance(&travel.batch, origins, travel.is_last)
             .map_err(|error| travel.locate(error))?;
         let bytes = state.rows.memory_bytes();
         let before = std::mem::replace(&mut state.counted_bytes, bytes);
         budget.state_changed(STATE, before, bytes)?;
         drop(state);
         travel.batch = Batch {
-            rows: released.sources.len(),
+            rows: released.origins.len(),
             records: None,
             columns: released.columns,
             ..travel.batch
         };
         let bytes = travel.batch.memory_bytes();
         travel.permit.resize(Term::Batches, bytes);
-        travel.place = None;
         travel.keys = None;
-        travel.origins = self
-            .has_sources
-            .then(|| Origins::new(released.sources.into()));
+        travel.moved = Some(Origins::new(released.origins.into(), &self.places));
         Ok(travel)
     }
 

@@ -3,6 +3,13 @@
 //! In: a validated [`Config`]. Out: a [`Receipt`] and a published lake, or an error and a lake
 //! that is as it was. Invariant: nothing is published before every row is accounted for.
 
+mod learnt;
+mod look;
+mod sorts;
+mod types;
+
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,45 +18,43 @@ use std::time::{Duration, Instant};
 use super::belt::{Belt, BeltParts, BeltStage};
 use super::budget::Budget;
 use super::cancel::CalledOff;
+use super::checks::CheckTotals;
 use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
 use super::feed::Feed;
-use super::fitting::{count_skipped, learn};
+use super::fitting::Known;
 use super::gate::Gates;
-use super::infer::{self, Looking, Table};
-use super::lanes::Lanes;
+use super::infer::Table;
+use super::lanes::{Lanes, Share};
 use super::layout::Layout;
-use super::open::{self, Room, check, pool};
+use super::open::{self, Room, check};
+use super::origins::Places;
 use super::passed::PassedOver;
 use super::plan::{self, Plan};
-use super::preview;
 use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
 use super::reorder::Reordering;
-use super::segment::segments;
 use super::settle::Settled;
+use super::side::Sides;
 use super::sink::Sink;
-use super::stages::PassPlan;
+use super::stages::{PassPlan, Stage};
+use super::tables::{self, Shards, Tables};
 use super::tally::{Kept, Totals};
+use super::travel::Place;
 use super::worker::Timed;
 use crate::base::{DataType, Error, Result};
 use crate::config::{self, Config, OnBadRow};
-use crate::decode::{Declared, NullTokens};
+use crate::decode::{NullTokens, Widen};
 use crate::input::{Chunks, Outline, Source, SplitLimits};
 use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
-use crate::report::{
-    self, Counters, PlanReceipt, Progress, ProgressState, Receipt, SniffReceipt, SpillReceipt,
-    StageLatency,
-};
+use crate::report::{self, Counters, Progress, ProgressState, Receipt, StageLatency};
 use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
-use crate::steps::{Fit, Fitted};
+use crate::steps::{Fitted, KeyUse};
+use learnt::Start;
 
-mod restart;
-mod sorts;
-
-use sorts::Sorts;
+pub(super) use look::{plan, sniff};
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -60,8 +65,12 @@ struct Run<'c> {
     sources: Vec<Arc<Source>>,
     paths: Vec<PathBuf>,
     formats: Formats,
+    /// The tables of joins.
+    sides: Sides,
     nulls: NullTokens,
     limit_bytes: usize,
+    /// What the program took before the first pass, where the system tells.
+    program_bytes: OnceCell<Option<usize>>,
     shards: usize,
     progress: Progress,
     state: Arc<ProgressState>,
@@ -73,8 +82,12 @@ struct Run<'c> {
     /// Where the last pass found its chunks.
     outline: Option<Outline>,
     expressions: Settings,
-    /// Where temporary files go.
+    /// Where all temporary files go.
     space: Arc<TempSpace>,
+    /// Where the chunks of the files lie whose rows are moved.
+    places: Arc<Places>,
+    /// The steps of the plan whose keys outgrow their share of the memory, as far as is known.
+    outgrown: BTreeSet<usize>,
 }
 
 /// What one attempt comes to.
@@ -82,26 +95,30 @@ struct Attempt {
     plan: Plan,
     fitted: Vec<Option<Fitted>>,
     parts: Vec<PartInfo>,
+    /// For each table, what the shards of its step have left behind.
+    shards: Vec<Shards>,
+    options: EncodeOptions,
     counters: Counters,
     has: Kept,
     budget: Arc<Budget>,
-    spills: Vec<SpillReceipt>,
 }
 
 /// Does what `config` says; `interrupted` calls the run off from outside.
 pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Receipt> {
     let started = Instant::now();
     let paths = open::discover(config)?;
-    let adapted = refeed::adapt(config, &paths)?;
-    let config = &*adapted.config;
-    let mut run = open(&adapted, &paths, None, interrupted)?;
+    let mut adapted = refeed::adapt(config, &paths)?;
+    let sides = Sides::open(&mut adapted, interrupted)?;
+    let (config, read) = (&*adapted.config, sides.beside(&paths));
+    let mut run = open(&adapted, &paths, sides, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
     let stage = || -> Result<Staging> {
-        let mut staging = Staging::begin(&config.out, config.mode, &paths)?;
+        let mut staging = Staging::begin(&config.out, config.mode, &read)?;
         staging.retire(&paths)?;
         Ok(staging)
     };
     let mut staging = stage()?;
+    let tables = Tables::begin(config, &paths)?;
     let mut table = run.infer()?;
     let mut restarts = Vec::new();
     let attempt = loop {
@@ -121,12 +138,23 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         plan,
         fitted,
         parts,
-        counters,
+        shards,
+        options,
+        mut counters,
         has,
         budget,
-        spills,
     } = attempt;
-    let shown = |path: PathBuf| path.display().to_string();
+    let go_on = || run.check_interrupted();
+    let aggregates = tables.write(
+        &plan.tables,
+        shards,
+        &staging,
+        &options,
+        &mut counters,
+        go_on,
+    )?;
+    let rejects_file = staging.lake_rejects_path().display().to_string();
+    let repairs_file = staging.lake_repairs_path().display().to_string();
     let outcome = Outcome {
         config,
         sources: &run.sources,
@@ -135,16 +163,17 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         plan: &plan,
         fitted: &fitted,
         parts,
+        aggregates,
         counters: &counters,
-        rejects_file: has.rejects.then(|| shown(staging.lake_rejects_path())),
-        repairs_file: has.repairs.then(|| shown(staging.lake_repairs_path())),
+        rejects_file: has.rejects.then_some(rejects_file),
+        repairs_file: has.repairs.then_some(repairs_file),
+        checks: has.checks,
         restarts,
         passes: run.passes,
         latency: &run.latency,
         busy: run.busy,
         waiting: run.waiting,
         budget: &budget,
-        spills,
         started: report::rfc3339(run.expressions.now),
         elapsed: started.elapsed(),
     };
@@ -156,49 +185,15 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     run.check_interrupted()?;
     receipt.write(&staging.receipt_path())?;
     staging.commit()?;
+    tables.publish()?;
     run.progress.finish();
     Ok(receipt)
-}
-
-/// Opens the sources and finds out what is in them, column by column, without a run.
-pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Vec<SniffReceipt>> {
-    let mut sniffed = Vec::new();
-    for path in open::discover(config)? {
-        let paths = [path];
-        let adapted = refeed::adapt(config, &paths)?;
-        let run = open(&adapted, &paths, Some(open::SNIFFED_BYTES), interrupted)?;
-        let table = run.infer()?;
-        for (index, source) in run.sources.iter().enumerate() {
-            sniffed.push(receipt::sniffed(index, source, &run.formats, &table)?);
-        }
-    }
-    Ok(sniffed)
-}
-
-/// Finds out what a run would do, without doing it.
-pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<PlanReceipt> {
-    let paths = open::discover(config)?;
-    let adapted = refeed::adapt(config, &paths)?;
-    let config = &*adapted.config;
-    let run = open(&adapted, &paths, None, interrupted)?;
-    columnar::check_taken(&run.sources, &run.formats.columns)?;
-    let table = run.infer()?;
-    let settled = Settled::new(config, &table, run.limit_bytes, run.expressions)?;
-    let schema = settled.plan.output_schema();
-    let inputs = run.sources.iter().zip(&run.formats.sources);
-    let in_the_way = Staging::in_the_way(&config.out, config.mode, &paths, &schema);
-    Ok(PlanReceipt {
-        inputs: inputs
-            .map(|(source, format)| receipt::understood(source, format))
-            .collect(),
-        in_the_way: in_the_way.err().map(|error| error.to_string()),
-        ..preview::preview(config, &table, &settled)?
-    })
 }
 
 fn open<'c>(
     adapted: &'c Adapted<'_>,
     paths: &[PathBuf],
+    sides: Sides,
     beginning: Option<u64>,
     interrupted: &Arc<AtomicBool>,
 ) -> Result<Run<'c>> {
@@ -219,8 +214,9 @@ fn open<'c>(
     let nulls = plan::null_tokens(config, &formats.columns.names);
     let run = Run {
         limit_bytes: room.limit_bytes,
-        space: room.space,
+        program_bytes: OnceCell::new(),
         formats,
+        sides,
         shards: config.threads.next_power_of_two().min(64),
         progress,
         state: Arc::default(),
@@ -233,6 +229,9 @@ fn open<'c>(
             now,
             strict: config.strict,
         },
+        space: room.space,
+        places: Arc::default(),
+        outgrown: BTreeSet::new(),
         config,
         exact: &adapted.types,
         interrupted: Arc::clone(interrupted),
@@ -247,8 +246,24 @@ fn open<'c>(
 }
 
 /// Fails if a source has changed, which explains whatever else went wrong.
-fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
+pub(super) fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
     sources.iter().try_for_each(|source| source.check())
+}
+
+/// Makes the column wider; returns what happened, in words.
+fn widen_column(table: &mut Table, widen: &Widen, place: &Place) -> String {
+    let column = &mut table.columns[widen.slot];
+    let text = format!(
+        "column `{}` widened from {} to {} by `{}` at {}",
+        column.name.escape_debug(),
+        column.data_type,
+        widen.to,
+        String::from_utf8_lossy(&widen.raw).escape_debug(),
+        place.position_at(widen.chunk_offset)
+    );
+    column.data_type = widen.to.clone();
+    table.why[widen.slot] = text.clone();
+    format!("{text}; starting over")
 }
 
 impl Run<'_> {
@@ -256,108 +271,78 @@ impl Run<'_> {
         check(&self.interrupted)
     }
 
-    fn infer(&self) -> Result<Table> {
-        let names = self.formats.columns.names.iter();
-        let names: Vec<Arc<str>> = names.map(|name| name.as_str().into()).collect();
-        let declared: Vec<Option<Declared>> = names
-            .iter()
-            .map(|name| {
-                let spec = self
-                    .config
-                    .dtypes
-                    .iter()
-                    .find(|(column, _)| **column == **name);
-                spec.map(|(_, spec)| {
-                    (
-                        spec.data_type.clone(),
-                        spec.format.as_deref().map(Arc::from),
-                    )
-                })
-            })
-            .collect();
-        let pool = pool(self.config.threads)?;
-        let Self {
-            sources,
-            formats,
-            nulls,
-            ..
-        } = self;
-        let looking = Looking {
-            from: self.config.infer,
-            limit_bytes: self.limit_bytes,
-            repair: self.config.repair,
-            interrupted: &self.interrupted,
-        };
-        let table =
-            pool.install(|| infer::infer(sources, formats, &names, &declared, nulls, looking));
-        check_sources(sources)?;
-        let mut table = table?;
-        table.settle_types(self.exact);
-        if self.config.strict {
-            table.refuse_ambiguous()?;
+    /// Changes `table`, and how sources are read, so that the next attempt gets further; returns
+    /// what happened, in words.
+    fn learn_from(&mut self, called_off: CalledOff, table: &mut Table) -> Result<String> {
+        match called_off {
+            CalledOff::Failed(error) => Err(error),
+            CalledOff::Widen(widen, place) => Ok(widen_column(table, &widen, &place)),
+            CalledOff::Outgrown(step, label) => {
+                self.outgrown.insert(step);
+                Ok(format!(
+                    "the keys of `{}` take more memory than it has a share in; one more pass finds \
+                     out what it does; starting over",
+                    label.escape_debug()
+                ))
+            }
+            CalledOff::Behind(chunk_offset, place) => {
+                self.formats.keep_last_fields(&self.sources, self.config)?;
+                config::check_columns(self.config, &self.formats.columns.header)?;
+                self.nulls = plan::null_tokens(self.config, &self.formats.columns.names);
+                *table = self.infer()?;
+                let place = place.position_at(chunk_offset);
+                Ok(format!(
+                    "the last column is kept for the value at {place}; starting over"
+                ))
+            }
         }
-        if let Some(name) = &self.config.source_column {
-            table.add_origin(name);
-        }
-        Ok(table)
     }
 
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
     fn attempt(&mut self, table: &Table, staging: &Staging) -> Result<Attempt, CalledOff> {
+        let Start {
+            settled,
+            mut fitted,
+            mut spilled,
+        } = self.settle(table)?;
         let Settled {
             plan,
             layout,
             budget,
-        } = Settled::new(self.config, table, self.limit_bytes, self.expressions)?;
+        } = settled;
         if self.config.verbose {
             self.progress.note(&budget.describe());
         }
-        let mut fitted: Vec<Option<Fitted>> = plan.steps.iter().map(|_| None).collect();
-        let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
-        let mut totals = self.totals(&plan, staging);
-        let mut sorts = Sorts::default();
-        for segment in segments(&plan)? {
-            let pass = loop {
-                let pass = segment.next_pass(&plan.steps(), &fitted, &mut again)?;
-                if !pass.fits {
-                    break pass;
-                }
-                let feed = self.feed(&mut sorts, layout)?;
-                let parts = self.belt_parts(&plan, pass, layout, &budget, None);
-                let parts = self.pass(feed, parts)?;
-                learn(parts.stages, &budget, &mut fitted, &mut again)?;
-            };
-            let feed = self.feed(&mut sorts, layout)?;
-            let Some(sort) = segment.sort else {
-                let sink = self.sink(&plan, layout, &budget, staging, totals)?;
-                let parts = self.belt_parts(&plan, pass, layout, &budget, Some(sink));
-                let parts = self.pass(feed, parts)?;
-                let sink = parts.sink.expect("a pass keeps its parts");
-                let (files, totals) = sink.finish()?;
-                let (mut counters, has) = totals.finish(&self.paths)?;
-                count_skipped(parts.stages, &budget, &mut counters);
-                return Ok(Attempt {
-                    plan,
-                    fitted,
-                    parts: files,
-                    counters,
-                    has,
-                    budget,
-                    spills: sorts.spills,
-                });
-            };
-            let sorting = self.sorting(&plan, &sort, layout, &budget, totals);
-            let parts = self.belt_parts(&plan, pass, layout, &budget, None);
-            let parts = BeltParts {
-                sorting: Some(sorting),
-                ..parts
-            };
-            let parts = self.pass(feed, parts)?;
-            let sorting = parts.sorting.expect("a pass keeps its parts");
-            totals = sorts.end(sorting, plan.steps[sort.step].label());
-            count_skipped(parts.stages, &budget, totals.counters());
+        let known = Known {
+            fitted: &mut fitted,
+            again: &mut plan.steps.iter().map(|_| None).collect::<Vec<_>>(),
+            spilled: &mut spilled,
+        };
+        let totals = Some(self.totals(&plan, staging));
+        let last = self.lead_up((&plan, layout, &budget), known, totals, &|_| false)?;
+        let last = last.expect("nothing ends it early");
+        let totals = last.totals.expect("they were given");
+        let sink = self.sink(&plan, layout, &budget, staging, totals)?;
+        let parts = self.belt_parts(&plan, last.pass, layout, &budget, Some(sink));
+        let parts = self.pass(last.feed, parts)?;
+        let sink = parts.sink.expect("a pass keeps its parts");
+        let (files, totals) = sink.finish()?;
+        let (mut counters, has) = totals.finish(&self.paths)?;
+        let left = self.leave(parts.stages, &budget, &mut counters)?;
+        let shards = tables::shards_of(&plan.tables, left);
+        for (step, spilled) in counters.steps.iter_mut().zip(spilled) {
+            step.spilled_bytes += spilled;
         }
-        unreachable!("behind the last segment there is no sort")
+        Ok(Attempt {
+            plan,
+            fitted,
+            parts: files,
+            shards,
+            options: self.encode_options(layout),
+            counters,
+            has,
+            budget,
+        })
     }
 
     /// Nothing counted yet.
@@ -372,6 +357,7 @@ impl Run<'_> {
                 self.config.rejects_per_file_max,
                 self.sources.len(),
             ),
+            CheckTotals::new(plan.checks.clone(), self.expressions.now),
         )
     }
 
@@ -385,20 +371,22 @@ impl Run<'_> {
     ) -> Result<Sink> {
         let schema = plan.output_schema();
         staging.check_append_schema(&schema)?;
-        let options = EncodeOptions {
-            compression: self.config.compression,
-            row_group_rows: layout.row_group_rows,
-            footer_bytes_max: layout.footer_bytes_max,
-            ..EncodeOptions::default()
-        };
-        let options = EncodeOptions {
-            part_bytes_max: self.config.part_bytes.unwrap_or(options.part_bytes_max),
-            ..options
-        };
+        let options = self.encode_options(layout);
         let encoder = Arc::new(Encoder::new(&schema, &options)?);
         let parts = Parts::new(Arc::clone(&encoder), staging);
         let output = plan.output.clone();
         Ok(Sink::new(layout, output, encoder, parts, totals, budget))
+    }
+
+    fn encode_options(&self, layout: Layout) -> EncodeOptions {
+        let options = EncodeOptions::default();
+        EncodeOptions {
+            compression: self.config.compression,
+            row_group_rows: layout.row_group_rows,
+            footer_bytes_max: layout.footer_bytes_max,
+            part_bytes_max: self.config.part_bytes.unwrap_or(options.part_bytes_max),
+            ..options
+        }
     }
 
     fn belt_parts(
@@ -415,12 +403,20 @@ impl Run<'_> {
         let mut formats = self.formats.readers(&schema, of_files, &self.nulls);
         formats.passed_over = PassedOver::new(plan, &self.formats, &self.sources);
         let records = self.formats.records(&self.sources).into_iter();
-        let several = self.sources.len() > 1;
-        let stages = pass.stages.into_iter().map(|stage| BeltStage {
-            inline: stage.inline,
-            reorder: { stage.reorder }.map(|work| Reordering::new(work.step, &work.work, several)),
-            lanes: (!stage.keyed.is_empty())
-                .then(|| Lanes::new(stage.keyed, &plan.key, self.shards, stage.new_keys)),
+        let bounded = |stage: &&Stage| {
+            let bounded = [Some(KeyUse::Bounded), Some(KeyUse::Spilt)];
+            bounded.contains(&stage.key_use)
+        };
+        let lanes = pass.stages.iter().filter(bounded).count() * self.shards;
+        let share = Share {
+            bytes_max: budget.lane_share(lanes),
+            space: Arc::clone(&self.space),
+        };
+        let stages = pass.stages.into_iter().map(|mut stage| BeltStage {
+            inline: std::mem::take(&mut stage.inline),
+            reorder: { stage.reorder.take() }
+                .map(|work| Reordering::new(work.step, &work.work, &self.places)),
+            lanes: (!stage.keyed.is_empty()).then(|| Lanes::new(stage, self.shards, share.clone())),
         });
         BeltParts {
             needed: pass.needed,

@@ -57,8 +57,8 @@ pub(crate) fn segments(plan: &Plan) -> Result<Vec<Segment>> {
             end = index;
         } else if plan.live[index] {
             needed.extend(step.reads());
-            if goes_by_order(&**step)? {
-                needed.extend(&plan.key);
+            if is_keyed(&**step)? {
+                needed.extend(step.key().unwrap_or(&plan.key));
             }
         }
     }
@@ -72,11 +72,7 @@ pub(crate) fn segments(plan: &Plan) -> Result<Vec<Segment>> {
     Ok(segments)
 }
 
-/// Whether what `step` does depends on the order of rows.
-pub(crate) fn goes_by_order(step: &dyn Step) -> Result<bool> {
-    if step.sorts().is_some() {
-        return Ok(false);
-    }
+fn is_keyed(step: &dyn Step) -> Result<bool> {
     let prepared = step.prepare(None)?;
     Ok(matches!(
         prepared,

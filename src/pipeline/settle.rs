@@ -12,8 +12,15 @@ use super::layout::{Layout, LayoutRequest};
 use super::plan::{Plan, Request};
 use crate::base::Result;
 use crate::config::Config;
-use crate::report;
-use crate::steps::expr::Settings;
+
+/// What memory there is for a run.
+#[derive(Clone, Copy)]
+pub(super) struct Memory {
+    /// The limit on the resident set, in bytes.
+    pub(super) limit_bytes: usize,
+    /// What the program took before the first pass, where the system tells.
+    pub(super) program_bytes: Option<usize>,
+}
 
 /// What a run is made of.
 pub(super) struct Settled {
@@ -23,32 +30,35 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// A run over the columns of `table` within `limit_bytes`.
+    /// A run over the columns of `table` within `memory`, as far as it can be planned with what is
+    /// `learnt`.
     pub(super) fn new(
         config: &Config,
         table: &Table,
-        limit_bytes: usize,
-        expressions: Settings,
+        memory: Memory,
+        request: Request<'_>,
     ) -> Result<Self> {
-        let request = Request {
-            fit_bytes_max: limit_bytes / 4,
-            expressions,
-        };
+        let Memory {
+            limit_bytes,
+            program_bytes,
+        } = memory;
         let plan = Plan::new(config, &table.columns, request)?;
         let cells = plan.schema.columns.iter();
         let row_bytes: usize = cells
             .map(|column| CELL_BYTES + usize::from(column.data_type.is_text()) * 3)
             .sum();
-        let request = LayoutRequest {
+        let wanted = LayoutRequest {
             chunk_rows: config.chunk_rows,
             row_group_rows: config.row_group_rows,
             record_bytes_max: Some(config.record_bytes_max),
         };
-        let layout = Layout::new(request, limit_bytes, table.record_bytes + row_bytes);
+        let layout = Layout::new(wanted, limit_bytes, table.record_bytes + row_bytes);
         let rows = layout.row_group_rows.min(1 << 17);
         let working = 3 * layout.chunk_bytes_max + rows * row_bytes + layout.footer_bytes_max;
-        let program = report::rss_bytes().map(|bytes| bytes as usize);
+        let (tables_bytes, largest) = request.sides.held();
+        let program = program_bytes.map(|bytes| bytes.saturating_sub(tables_bytes));
         let budget = Budget::new(limit_bytes, config.threads, program, rows, working)?;
+        let budget = budget.with_tables(tables_bytes, &largest)?;
         Ok(Self {
             plan,
             layout,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::budget::{Budget, Permit, Term};
 use super::layout::Layout;
-use super::origins::Origins;
+use super::origins::{Origins, Places};
 use crate::base::{Batch, Result};
 use crate::spill::{Merge, Runs};
 use crate::steps::sort::{PackedRows, RowLayout, SortedRun};
@@ -31,6 +31,7 @@ impl HeldRun {
 /// All rows in order.
 pub(crate) struct Sorted {
     layout: Arc<RowLayout>,
+    places: Arc<Places>,
     runs: Option<Runs>,
     held: Option<Arc<HeldRun>>,
     budget: Arc<Budget>,
@@ -41,6 +42,7 @@ pub(crate) struct Sorted {
 impl Sorted {
     pub(crate) fn new(
         layout: Arc<RowLayout>,
+        places: Arc<Places>,
         runs: Option<Runs>,
         held: Option<HeldRun>,
         budget: &Arc<Budget>,
@@ -48,6 +50,7 @@ impl Sorted {
         let index_bytes = runs.as_ref().map_or(0, Runs::memory_bytes);
         Self {
             layout,
+            places,
             runs,
             held: held.map(Arc::new),
             budget: Arc::clone(budget),
@@ -56,7 +59,7 @@ impl Sorted {
     }
 
     /// How many rows there are.
-    pub(crate) fn rows(&self) -> u64 {
+    fn rows(&self) -> u64 {
         let held = self.held.as_ref().map_or(0, |held| held.run.len() as u64);
         held + self.runs.as_ref().map_or(0, Runs::entries)
     }
@@ -64,11 +67,6 @@ impl Sorted {
     /// Bytes written to temporary files.
     pub(crate) fn spilled(&self) -> u64 {
         self.runs.as_ref().map_or(0, Runs::spilled)
-    }
-
-    /// Runs written to temporary files.
-    pub(crate) fn runs(&self) -> usize {
-        self.runs.as_ref().map_or(0, Runs::len)
     }
 
     /// Reads them from the first on, in portions as large as `sizes` has chunks; as progress goes,
@@ -92,6 +90,7 @@ impl Sorted {
         Ok(SortedRows {
             rows,
             layout: Arc::clone(&self.layout),
+            places: Arc::clone(&self.places),
             rows_max: sizes.chunk_rows,
             bytes_max: sizes.chunk_bytes_max,
             next_seq: 0,
@@ -104,6 +103,7 @@ impl Sorted {
 pub(crate) struct SortedRows {
     rows: Rows,
     layout: Arc<RowLayout>,
+    places: Arc<Places>,
     rows_max: usize,
     bytes_max: usize,
     next_seq: u64,
@@ -123,6 +123,7 @@ pub(crate) struct SortedChunk {
     seq: u64,
     rows: PackedRows,
     layout: Arc<RowLayout>,
+    places: Arc<Places>,
     input_bytes: u64,
 }
 
@@ -157,6 +158,7 @@ impl SortedRows {
             seq,
             rows,
             layout,
+            places: Arc::clone(&self.places),
             input_bytes,
         }))
     }
@@ -179,7 +181,7 @@ impl SortedChunk {
     }
 
     /// Its columns, as far as they are `wanted` by slot, and where its rows came from.
-    pub(crate) fn decode(&self, wanted: &[bool]) -> Result<(Batch, Option<Origins>)> {
+    pub(crate) fn decode(&self, wanted: &[bool]) -> Result<(Batch, Origins)> {
         let batch = Batch {
             seq: self.seq,
             source: 0,
@@ -187,7 +189,7 @@ impl SortedChunk {
             records: None,
             columns: self.layout.unpack(&self.rows, wanted.len(), wanted)?,
         };
-        let origins = self.layout.sources(&self.rows).map(Origins::new);
-        Ok((batch, origins))
+        let origins = self.layout.origins(&self.rows);
+        Ok((batch, Origins::new(origins, &self.places)))
     }
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::budget::{Budget, Permit, Term};
 use super::inbox::Inbox;
 use super::layout::Layout;
+use super::origins::Places;
 use super::sorted::{HeldRun, Sorted};
 use super::tally::{Tally, Totals};
 use super::travel::Travel;
@@ -55,7 +56,9 @@ pub(crate) struct Sorting {
     budget: Arc<Budget>,
     arrived: Inbox<Arrived>,
     gather: Mutex<Gather>,
-    totals: Mutex<Totals>,
+    places: Arc<Places>,
+    /// Where what was counted goes, if it is to be kept.
+    totals: Mutex<Option<Totals>>,
     sorted: Mutex<Written>,
 }
 
@@ -97,17 +100,18 @@ struct Written {
 impl Sorting {
     pub(crate) fn new(
         order: SortOrder,
-        layout: RowLayout,
-        sizes: SortSizes,
-        space: &Arc<TempSpace>,
-        totals: Totals,
+        (layout, sizes): (RowLayout, SortSizes),
+        space: Arc<TempSpace>,
+        places: &Arc<Places>,
+        totals: Option<Totals>,
         budget: &Arc<Budget>,
     ) -> Self {
         Self {
             order,
             layout: Arc::new(layout),
             sizes,
-            space: Arc::clone(space),
+            space,
+            places: Arc::clone(places),
             budget: Arc::clone(budget),
             arrived: Inbox::new(1),
             gather: Mutex::default(),
@@ -119,15 +123,14 @@ impl Sorting {
     /// Packs a finished batch and takes it in; returns the runs that it and those that waited for it
     /// complete, and how many batches were taken in.
     pub(crate) fn arrive(&self, travel: Travel) -> Result<(Vec<UnsortedRun>, usize)> {
+        let origins = travel.origins(&self.places);
         let Travel {
             batch,
             tally,
             mut permit,
-            origins,
             ..
         } = travel;
-        let sources = origins.map(|origins| origins.of_rows(&batch));
-        let packed = PackedBatch::new(&batch, &self.order, &self.layout, sources.as_deref())?;
+        let packed = PackedBatch::new(&batch, &self.order, &self.layout, &origins)?;
         let seq = batch.seq;
         drop(batch);
         permit.resize(Term::Sorting, packed.memory_bytes());
@@ -150,8 +153,10 @@ impl Sorting {
 
     fn take_in(&self, arrived: Arrived) -> Result<Option<UnsortedRun>> {
         let mut totals = self.totals.lock().expect("no holder of this lock panics");
-        // Its rows are counted as written where they leave.
-        totals.add(arrived.tally)?;
+        if let Some(totals) = &mut *totals {
+            // Its rows are counted as written where they leave.
+            totals.add(arrived.tally)?;
+        }
         drop(totals);
         let mut gather = self.gather.lock().expect("no holder of this lock panics");
         if arrived.packed.is_empty() {
@@ -202,7 +207,7 @@ impl Sorting {
     }
 
     /// All rows in order, and what was counted on their way.
-    pub(crate) fn finish(self) -> (Sorted, Totals) {
+    pub(crate) fn finish(self) -> (Sorted, Option<Totals>) {
         let written = self.sorted.into_inner();
         let mut written = written.expect("no holder of this lock panics");
         let totals = self.totals.into_inner();
@@ -211,7 +216,7 @@ impl Sorting {
             written.done.into_iter().for_each(|(_, run)| runs.add(run));
             runs
         });
-        let sorted = Sorted::new(self.layout, runs, written.held, &self.budget);
+        let sorted = Sorted::new(self.layout, self.places, runs, written.held, &self.budget);
         (sorted, totals.expect("no holder of this lock panics"))
     }
 }

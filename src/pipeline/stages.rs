@@ -3,19 +3,23 @@
 //! In: the steps in the order the user wrote them, and what earlier passes fitted. Out: a
 //! [`PassPlan`]: the columns to decode and a list of stages, each some row-local work followed by
 //! some keyed work. Invariant: a step runs in the first stage that keeps it behind every step it
-//! depends on, so the result is that of running the steps one after the other.
+//! depends on, so the result is that of running the steps one after the other. The keyed work of a
+//! stage has one key, used in one way: what has another key or use gets a stage of its own.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
+use super::checks::Check;
 use crate::base::Result;
-use crate::steps::{Fit, Fitted, KeyedStep, LocalStep, Prepared, ReorderStep, Step};
+use crate::steps::{Fit, Fitted, KeyUse, KeyedStep, LocalStep, Prepared, ReorderStep, Step};
 
 /// Row-local work of a stage, in order.
 pub(crate) enum Inline {
     /// A fit that observes the batch.
     Observe(Mutex<Observer>),
+    /// A check that only looks at it, or rejects rows.
+    Check(Check),
     /// A step that changes the batch.
     Apply(Arc<dyn LocalStep>),
 }
@@ -35,6 +39,8 @@ pub(crate) struct Work<T> {
 /// A keyed step; in a fit pass for `fits`, its states are asked what they learnt.
 pub(crate) struct Keyed {
     pub(crate) step: Arc<dyn KeyedStep>,
+    /// What the user calls it.
+    pub(crate) label: String,
     pub(crate) fits: bool,
 }
 
@@ -45,7 +51,11 @@ pub(crate) struct Stage {
     pub(crate) keyed: Vec<Work<Keyed>>,
     /// In place of keyed work, a step that moves rows.
     pub(crate) reorder: Option<Work<Arc<dyn ReorderStep>>>,
-    /// Whether the rows or their keys differ from those of the keyed stage before this one.
+    /// The slots of the key that the keyed work is grouped by.
+    pub(crate) key: Vec<usize>,
+    /// What its lanes hold of keys; `None` without keyed work.
+    pub(crate) key_use: Option<KeyUse>,
+    /// Whether its lanes cannot reuse the rows by key, with their ids, of the keyed stage before.
     pub(crate) new_keys: bool,
 }
 
@@ -76,9 +86,32 @@ struct Item {
     step: usize,
     reads: BTreeSet<usize>,
     writes: BTreeSet<usize>,
-    /// Whether it removes rows, or moves them: nothing passes it then.
+    /// Whether there are other rows behind it, fewer or more, or in another order.
     drops_rows: bool,
+    label: String,
     prepared: Prepared,
+    /// What its lanes are like, if it is keyed.
+    grouping: Option<Grouping>,
+}
+
+/// What keyed steps that share lanes have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Grouping {
+    /// The slots of their key.
+    key: Vec<usize>,
+    key_use: KeyUse,
+}
+
+impl Grouping {
+    /// Whether rows grouped so have ids that hold for later stages.
+    fn has_ids(&self) -> bool {
+        matches!(self.key_use, KeyUse::Held | KeyUse::Bounded)
+    }
+
+    /// Whether the rows as `known` has grouped them will do.
+    fn may_reuse(&self, known: &Self) -> bool {
+        self.key == known.key && (self.has_ids() || self.key_use == KeyUse::Unused)
+    }
 }
 
 impl Item {
@@ -88,10 +121,7 @@ impl Item {
 
     /// Whether it ends its stage, so that what depends on it runs in a later one.
     fn is_keyed(&self) -> bool {
-        matches!(
-            self.prepared,
-            Prepared::Keyed(_) | Prepared::FitKeyed(_) | Prepared::Reorder(_)
-        )
+        self.grouping.is_some() || matches!(self.prepared, Prepared::Reorder(_))
     }
 
     /// Whether `later` must stay behind this item.
@@ -138,7 +168,7 @@ pub(crate) fn next_pass(
     if fits {
         keep_what_fits_need(&mut items, &mut needed_slots);
     }
-    let stages = stages(items, steps.key);
+    let stages = stages(items);
     let needed = (0..steps.input_columns)
         .map(|slot| needed_slots.contains(&slot))
         .collect();
@@ -165,11 +195,16 @@ fn runnable(
             None => step.prepare(fitted[index].as_ref())?,
         };
         let mut reads: BTreeSet<usize> = step.reads().into_iter().collect();
-        if matches!(prepared, Prepared::Keyed(_) | Prepared::FitKeyed(_)) {
-            reads.extend(steps.key);
-        }
+        let grouping = match &prepared {
+            Prepared::Keyed(keyed) | Prepared::FitKeyed(keyed) => Some(Grouping {
+                key: step.key().unwrap_or(steps.key).to_vec(),
+                key_use: keyed.key_use(),
+            }),
+            _ => None,
+        };
+        reads.extend(grouping.iter().flat_map(|grouping| &grouping.key));
         let writes: BTreeSet<usize> = step.writes().into_iter().collect();
-        let drops_rows = step.drops_rows() || step.moves_rows();
+        let drops_rows = step.drops_rows() || step.adds_rows() || step.moves_rows();
         if !reads.is_disjoint(&blocked) || !writes.is_disjoint(&blocked) {
             if drops_rows {
                 break;
@@ -177,17 +212,24 @@ fn runnable(
             blocked.extend(writes);
             continue;
         }
-        let item = Item {
+        let mut item = Item {
             step: index,
             reads,
             writes,
             drops_rows,
+            label: step.label(),
             prepared,
+            grouping,
         };
         if item.is_fit() {
             blocked.extend(item.writes.iter().copied());
+            // A fit only looks: which rows go, and with them all that follows, waits for it.
+            item.drops_rows = false;
         }
         items.push(item);
+        if drops_rows && items.last().is_some_and(Item::is_fit) {
+            break;
+        }
     }
     Ok(items)
 }
@@ -235,7 +277,51 @@ fn keep_what_fits_need(items: &mut Vec<Item>, needed: &mut BTreeSet<usize>) {
     *items = kept;
 }
 
-fn stages(items: Vec<Item>, key: &[usize]) -> Vec<Stage> {
+fn stages(items: Vec<Item>) -> Vec<Stage> {
+    let placed = place(items);
+    let count = placed.iter().map(|(stage, _)| stage + 1).max().unwrap_or(0);
+    let mut stages: Vec<Stage> = (0..count).map(|_| Stage::default()).collect();
+    mark_new_keys(&mut stages, &placed);
+    for (stage, item) in placed {
+        let step = item.step;
+        let stage = &mut stages[stage];
+        let label = item.label.clone();
+        let keyed = |work, fits| {
+            let work = Keyed {
+                step: work,
+                label,
+                fits,
+            };
+            stage.keyed.push(Work { step, work });
+        };
+        match item.prepared {
+            Prepared::Keyed(work) => keyed(work, false),
+            Prepared::FitKeyed(work) => keyed(work, true),
+            Prepared::Fit(fit) => {
+                let work = Inline::Observe(Mutex::new(Observer {
+                    fit,
+                    counted_bytes: 0,
+                }));
+                stage.inline.push(Work { step, work });
+            }
+            Prepared::Check(look) => {
+                let check = Check::new(look, item.drops_rows, item.label);
+                let work = Inline::Check(check);
+                stage.inline.push(Work { step, work });
+            }
+            Prepared::Reorder(work) => stage.reorder = Some(Work { step, work }),
+            Prepared::Local(work) => stage.inline.push(Work {
+                step,
+                work: Inline::Apply(work),
+            }),
+        }
+    }
+    stages
+}
+
+/// Finds for each item the first stage that is behind all it depends on and, if it is keyed, has no
+/// keyed work of another grouping.
+fn place(items: Vec<Item>) -> Vec<(usize, Item)> {
     let mut placed: Vec<(usize, Item)> = Vec::new();
     for item in items {
         let after = |(stage, earlier): &(usize, Item)| {
@@ -249,66 +335,46 @@ fn stages(items: Vec<Item>, key: &[usize]) -> Vec<Stage> {
                 0
             }
         };
-        let stage = placed.iter().map(after).max().unwrap_or(0);
+        let mut stage = placed.iter().map(after).max().unwrap_or(0);
+        let groups_otherwise = |stage: usize| {
+            let there = placed.iter().filter(|(place, _)| *place == stage);
+            let mut keyed = there.filter(|(_, earlier)| earlier.is_keyed());
+            item.is_keyed() && keyed.any(|(_, earlier)| earlier.grouping != item.grouping)
+        };
+        while groups_otherwise(stage) {
+            stage += 1;
+        }
         placed.push((stage, item));
     }
-    let count = placed.iter().map(|(stage, _)| stage + 1).max().unwrap_or(0);
-    let mut stages: Vec<Stage> = (0..count).map(|_| Stage::default()).collect();
-    let mut keys_changed = vec![false; count];
-    for (stage, item) in placed {
-        if item.drops_rows || key.iter().any(|slot| item.writes.contains(slot)) {
-            // Inline work changes the keys of its own stage, keyed work those of the next.
-            if let Some(changed) = keys_changed.get_mut(stage + usize::from(item.is_keyed())) {
-                *changed = true;
-            }
-        }
-        let step = item.step;
-        let stage = &mut stages[stage];
-        match item.prepared {
-            Prepared::Fit(fit) => {
-                let work = Inline::Observe(Mutex::new(Observer {
-                    fit,
-                    counted_bytes: 0,
-                }));
-                stage.inline.push(Work { step, work });
-            }
-            Prepared::Reorder(work) => stage.reorder = Some(Work { step, work }),
-            Prepared::Local(work) => stage.inline.push(Work {
-                step,
-                work: Inline::Apply(work),
-            }),
-            Prepared::Keyed(work) => {
-                stage.keyed.push(Work {
-                    step,
-                    work: Keyed {
-                        step: work,
-                        fits: false,
-                    },
-                });
-            }
-            Prepared::FitKeyed(work) => {
-                stage.keyed.push(Work {
-                    step,
-                    work: Keyed {
-                        step: work,
-                        fits: true,
-                    },
-                });
-            }
-        }
-    }
-    mark_new_keys(&mut stages, &keys_changed);
-    stages
+    placed
 }
 
-/// A keyed stage can reuse the keys of the one before it unless something between changed them.
-fn mark_new_keys(stages: &mut [Stage], keys_changed: &[bool]) {
-    let mut stale = true;
-    for (stage, &changed) in stages.iter_mut().zip(keys_changed) {
-        stale |= changed;
-        if !stage.keyed.is_empty() {
-            stage.new_keys = stale;
-            stale = false;
+/// Sets what each stage is grouped by. It can reuse the keys of the last keyed stage before it that
+/// has ids, if that is grouped alike and nothing between the two changes rows or key cells.
+fn mark_new_keys(stages: &mut [Stage], placed: &[(usize, Item)]) {
+    let mut known: Option<&Grouping> = None;
+    for (index, stage) in stages.iter_mut().enumerate() {
+        let here = || placed.iter().filter(move |(place, _)| *place == index);
+        let changed = |known: Option<&Grouping>, is_keyed: bool| {
+            let mut work = here().filter(|(_, item)| item.is_keyed() == is_keyed);
+            work.any(|(_, item)| {
+                let writes = |slot| item.writes.contains(slot);
+                item.drops_rows || known.is_some_and(|known| known.key.iter().any(writes))
+            })
+        };
+        if changed(known, false) {
+            known = None;
+        }
+        if let Some(grouping) = here().find_map(|(_, item)| item.grouping.as_ref()) {
+            stage.key.clone_from(&grouping.key);
+            stage.key_use = Some(grouping.key_use);
+            stage.new_keys = !known.is_some_and(|known| grouping.may_reuse(known));
+            if stage.new_keys {
+                known = Some(grouping).filter(|grouping| grouping.has_ids());
+            }
+        }
+        if changed(known, true) {
+            known = None;
         }
     }
 }
@@ -330,8 +396,12 @@ mod tests {
         Fit,
         /// Learns key by key first, then runs key by key.
         FitKeyed,
+        /// Removes rows by what it knows of their key.
+        DropKeyed,
+        /// Learns key by key in lanes that spill which rows to remove.
+        FitDrop,
     }
-    use Kind::{Drop, Fit as Fits, FitKeyed, Keyed as ByKey, Local};
+    use Kind::{Drop, DropKeyed, Fit as Fits, FitDrop, FitKeyed, Keyed as ByKey, Local};
 
     /// A step that only says what it would read and write.
     #[derive(Debug, Clone)]
@@ -339,6 +409,23 @@ mod tests {
         kind: Kind,
         reads: Vec<usize>,
         writes: Vec<usize>,
+        /// A key of its own.
+        key: Option<Vec<usize>>,
+    }
+
+    impl Fake {
+        fn by(self, key: &[usize]) -> Self {
+            let key = Some(key.to_vec());
+            Self { key, ..self }
+        }
+
+        fn removes_rows(&self) -> bool {
+            matches!(self.kind, Drop | DropKeyed | FitDrop)
+        }
+
+        fn is_keyed(&self) -> bool {
+            matches!(self.kind, ByKey | FitKeyed | DropKeyed | FitDrop)
+        }
     }
 
     impl Step for Fake {
@@ -355,13 +442,20 @@ mod tests {
         }
 
         fn drops_rows(&self) -> bool {
-            self.kind == Drop
+            self.removes_rows()
+        }
+
+        fn key(&self) -> Option<&[usize]> {
+            self.key.as_deref()
         }
 
         fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared> {
             Ok(match (self.kind, fitted) {
                 (Fits, None) => Prepared::Fit(Box::new(Nothing)),
                 (FitKeyed, None) => Prepared::FitKeyed(Arc::new(Nothing)),
+                (FitDrop, None) => Prepared::FitKeyed(Arc::new(Using(KeyUse::Spilt))),
+                (FitDrop, _) => Prepared::Keyed(Arc::new(Using(KeyUse::Unused))),
+                (DropKeyed, _) => Prepared::Keyed(Arc::new(Using(KeyUse::Bounded))),
                 (Local | Drop | Fits, _) => Prepared::Local(Arc::new(Nothing)),
                 (ByKey | FitKeyed, _) => Prepared::Keyed(Arc::new(Nothing)),
             })
@@ -401,6 +495,23 @@ mod tests {
         }
     }
 
+    /// Does nothing, with such a use of keys.
+    struct Using(KeyUse);
+
+    impl KeyedStep for Using {
+        fn state(&self, _: usize) -> Box<dyn KeyedState> {
+            unreachable!("plans are not run here")
+        }
+
+        fn key_use(&self) -> KeyUse {
+            self.0
+        }
+
+        fn assemble(&self, _: &mut Batch, _: Vec<ShardOutput>) -> Result<Effect> {
+            Ok(Effect::default())
+        }
+    }
+
     /// A step of `kind` that reads and writes `slots`.
     fn on(kind: Kind, slots: &[usize]) -> Fake {
         make(kind, slots, slots)
@@ -411,6 +522,7 @@ mod tests {
             kind,
             reads: reads.to_vec(),
             writes: writes.to_vec(),
+            key: None,
         }
     }
 
@@ -455,7 +567,7 @@ mod tests {
             for stage in &pass.stages {
                 let observed = stage.inline.iter().filter_map(|work| match work.work {
                     Inline::Observe(_) => Some(work.step),
-                    Inline::Apply(_) => None,
+                    Inline::Apply(_) | Inline::Check(_) => None,
                 });
                 let learnt = stage.keyed.iter().filter(|work| work.work.fits);
                 for step in observed.chain(learnt.map(|work| work.step)) {
@@ -508,6 +620,79 @@ mod tests {
         assert_eq!(texts(&fakes), ["[0]* | 1[2]*"]);
         let fakes = [on(ByKey, &[1]), on(Local, &[1]), on(ByKey, &[1])];
         assert_eq!(texts(&fakes), ["[0]* | 1[2]"]);
+    }
+
+    #[test]
+    fn a_stage_has_one_key() {
+        let (made, rolled) = (make(ByKey, &[1], &[4]), make(ByKey, &[2], &[5]));
+        for (fakes, expected) in [
+            (vec![made.clone(), rolled.clone().by(&[3])], "[0]* | [1]*"),
+            (vec![made.clone(), rolled.clone().by(&[0])], "[0 1]*"),
+            (
+                vec![
+                    made.clone(),
+                    rolled.clone().by(&[3]),
+                    make(ByKey, &[3], &[6]),
+                ],
+                "[0 2]* | [1]*",
+            ),
+            // Without key columns all rows are one group.
+            (vec![made.clone().by(&[]), rolled.clone()], "[0]* | [1]*"),
+            // What depends on a step in a later stage goes behind it, row by row or not.
+            (
+                vec![made.clone(), rolled.clone().by(&[3]), on(Local, &[5])],
+                "[0]* | [1]* | 2",
+            ),
+            // A key of its own is read as any other column is.
+            (vec![on(Local, &[3]), made.clone().by(&[3])], "0[1]*"),
+            (vec![on(ByKey, &[3]), made.clone().by(&[3])], "[0]* | [1]*"),
+            (vec![on(ByKey, &[3]), made.by(&[0])], "[0 1]*"),
+        ] {
+            assert_eq!(texts(&fakes), [expected], "{fakes:?}");
+        }
+        let fakes = [on(FitKeyed, &[1]).by(&[3])];
+        assert_eq!(passes(&fakes)[0].needed, [false, true, false, true]);
+        assert_eq!(passes(&fakes)[0].stages[0].key, [3]);
+    }
+
+    #[test]
+    fn what_follows_rows_removed_by_key_is_grouped_anew() {
+        let dedup = make(DropKeyed, &[1], &[]).by(&[1]);
+        let fakes = [on(ByKey, &[1]), dedup.clone(), on(ByKey, &[2])];
+        assert_eq!(texts(&fakes), ["[0]* | [1]* | [2]*"]);
+        // The same key before it serves, behind it there are fewer rows.
+        let dedup = dedup.by(&[0]);
+        let fakes = [on(ByKey, &[1]), dedup.clone(), on(ByKey, &[2])];
+        assert_eq!(texts(&fakes), ["[0]* | [1] | [2]*"]);
+        // Neither filters nor what makes columns moves across.
+        let fakes = [make(Local, &[1], &[4]), dedup, make(Drop, &[2], &[])];
+        assert_eq!(texts(&fakes), ["0[1]* | 2"]);
+    }
+
+    #[test]
+    fn a_fit_of_which_rows_go_ends_its_pass() {
+        let dedup = make(FitDrop, &[1], &[]).by(&[1]);
+        let fakes = [on(Fits, &[2]), dedup.clone(), on(Fits, &[3])];
+        let texts = texts(&fakes);
+        assert_eq!(texts, ["0[1]*", "[1]* | 2", "0[1]* | 2"]);
+        let passes = passes(&fakes);
+        assert_eq!(passes[0].needed, [false, true, true, false]);
+        assert_eq!(passes[1].needed, [false, true, false, true]);
+        // Two of them take a pass each, with a filter between them or not.
+        let fakes = [dedup.clone(), make(Drop, &[2], &[]), dedup];
+        assert_eq!(
+            self::texts(&fakes),
+            ["[0]*", "[0]* | 1[2]*", "[0]* | 1[2]*"]
+        );
+    }
+
+    #[test]
+    fn each_use_of_keys_has_its_own_lanes() {
+        let fit = make(FitDrop, &[1], &[]).by(&[0]);
+        let fakes = [on(FitKeyed, &[2]), fit.clone()];
+        assert_eq!(texts(&fakes), ["[0]* | [1]*", "[0]* | [1]"]);
+        let fakes = [fit, on(FitKeyed, &[2])];
+        assert_eq!(texts(&fakes), ["[0]*", "[0]* | [1]*", "[0]* | [1]*"]);
     }
 
     #[test]
@@ -596,14 +781,18 @@ mod tests {
     fn fake() -> impl Strategy<Value = Fake> {
         let kind = prop_oneof![
             3 => Just(Local), 1 => Just(Drop), 3 => Just(ByKey), 2 => Just(Fits),
-            2 => Just(FitKeyed)
+            2 => Just(FitKeyed), 1 => Just(DropKeyed), 1 => Just(FitDrop)
         ];
         let slots = || proptest::collection::vec(0..7_usize, 1..3);
-        (kind, slots(), slots()).prop_map(|(kind, reads, writes)| match kind {
-            // Fits fill the column they look at, and drops write nothing.
-            Fits | FitKeyed => make(kind, &reads[..1], &reads[..1]),
-            Drop => make(kind, &reads, &[]),
-            _ => make(kind, &reads, &writes),
+        let key = proptest::option::weighted(0.3, proptest::collection::vec(0..4_usize, 0..2));
+        (kind, slots(), slots(), key).prop_map(|(kind, reads, writes, key)| {
+            let fake = match kind {
+                // Fits fill the column they look at, and drops write nothing.
+                Fits | FitKeyed => make(kind, &reads[..1], &reads[..1]),
+                Drop | DropKeyed | FitDrop => make(kind, &reads, &[]),
+                _ => make(kind, &reads, &writes),
+            };
+            Fake { key, ..fake }
         })
     }
 
@@ -622,20 +811,59 @@ mod tests {
                 }
             }
             let meets = |a: &[usize], b: &[usize]| a.iter().any(|slot| b.contains(slot));
-            let is_keyed = |fake: &Fake| matches!(fake.kind, ByKey | FitKeyed);
+            let key = |fake: &Fake| fake.key.clone().unwrap_or_else(|| vec![0]);
+            let key_use = |step: usize, fits: bool| match (fakes[step].kind, fits) {
+                (FitDrop, true) => KeyUse::Spilt,
+                (FitDrop, false) => KeyUse::Unused,
+                (DropKeyed, _) => KeyUse::Bounded,
+                _ => KeyUse::Held,
+            };
+            for pass in &passes {
+                // Rows by key, as the last keyed stage left them: whose key cells those are.
+                let mut known: Option<Vec<usize>> = None;
+                for stage in &pass.stages {
+                    let forget = |step: usize, fits: bool, known: &mut Option<Vec<usize>>| {
+                        let fake = &fakes[step];
+                        let is_changed =
+                            known.as_ref().is_some_and(|known| meets(known, &fake.writes));
+                        if !fits && (fake.removes_rows() || is_changed) {
+                            *known = None;
+                        }
+                    };
+                    for work in &stage.inline {
+                        let fits = matches!(work.work, Inline::Observe(_));
+                        forget(work.step, fits, &mut known);
+                    }
+                    let steps = stage.keyed.iter().map(|work| (work.step, work.work.fits));
+                    for (step, fits) in steps.clone() {
+                        prop_assert_eq!(&key(&fakes[step]), &stage.key);
+                        prop_assert_eq!(Some(key_use(step, fits)), stage.key_use);
+                    }
+                    if let Some(key_use) = stage.key_use {
+                        let spills = key_use == KeyUse::Spilt;
+                        let is_known = known.as_ref() == Some(&stage.key) && !spills;
+                        prop_assert_eq!(stage.new_keys, !is_known, "{:?} {}", fakes, words(pass));
+                        let has_ids = !spills && key_use != KeyUse::Unused;
+                        if stage.new_keys {
+                            known = has_ids.then(|| stage.key.clone());
+                        }
+                    }
+                    steps.for_each(|(step, fits)| forget(step, fits, &mut known));
+                }
+            }
             for (later, late) in fakes.iter().enumerate() {
                 for (earlier, early) in fakes[..later].iter().enumerate() {
-                    let reads = |fake: &Fake| {
-                        let key = is_keyed(fake).then_some(0);
-                        fake.reads.iter().copied().chain(key).collect::<Vec<_>>()
+                    let reads = |fake: &Fake| match fake.is_keyed() {
+                        true => [fake.reads.clone(), key(fake)].concat(),
+                        false => fake.reads.clone(),
                     };
                     // What removes rows may overtake what only makes columns it does not look at.
                     let may_overtake = late.kind == Drop
                         && early.kind == Local
                         && !meets(&early.reads, &early.writes)
                         && !meets(&early.writes, &late.reads);
-                    let dependent = early.kind == Drop
-                        || late.kind == Drop
+                    let dependent = early.removes_rows()
+                        || late.removes_rows()
                         || meets(&early.writes, &reads(late))
                         || meets(&early.writes, &late.writes)
                         || meets(&reads(early), &late.writes);

@@ -5,7 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::render::{Page, short_name};
-use super::{BudgetTerm, ColumnarReceipt, DialectReceipt, printable, units};
+use super::{
+    BudgetTerm, ColumnarReceipt, DialectReceipt, JoinedTable, PlanAggregate, printable, units,
+};
 
 /// What a run would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,6 +21,8 @@ pub struct PlanReceipt {
     pub steps: Vec<PlanStep>,
     /// The columns of the lake, in order.
     pub output: Vec<PlanColumn>,
+    /// The tables beside the lake.
+    pub aggregates: Vec<PlanAggregate>,
     /// The columns of the partition key.
     pub key: Vec<String>,
     /// The passes over the input, at least these: a median over more values than memory holds takes
@@ -84,8 +88,13 @@ pub struct PlanStep {
     pub reads: Vec<String>,
     /// The columns it makes or changes.
     pub writes: Vec<PlanColumn>,
+    /// The table that it looks rows up in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<JoinedTable>,
     /// Whether it removes rows.
     pub drops_rows: bool,
+    /// Whether it makes several rows of one.
+    pub adds_rows: bool,
     /// Whether anything in the lake depends on it; otherwise it never runs.
     pub is_needed: bool,
 }
@@ -133,10 +142,11 @@ impl PlanReceipt {
         }
         page.list("inputs", self.inputs.iter().map(PlanInput::line));
         self.render_columns(&mut page);
-        page.list("steps", self.steps.iter().map(PlanStep::line));
+        page.whole_list("steps", self.steps.iter().map(PlanStep::line));
+        page.whole_list("tables", self.aggregates.iter().map(PlanAggregate::line));
         let passes = self.passes.iter().enumerate();
         let columns = self.columns.len();
-        page.list(
+        page.whole_list(
             "passes",
             passes.map(|(index, pass)| format!("{}. {}", index + 1, pass.line(columns))),
         );
@@ -198,6 +208,9 @@ impl PlanInput {
 impl PlanStep {
     fn line(&self) -> String {
         let mut line = format!("{}: {}", printable(&self.label), self.how);
+        if let Some(table) = &self.table {
+            line += &format!(", {}", table.in_words());
+        }
         let made = self.writes.iter();
         let made = made.map(|column| {
             let data_type = printable(&column.data_type);
@@ -209,6 +222,9 @@ impl PlanStep {
         }
         if self.drops_rows {
             line += ", may remove rows";
+        }
+        if self.adds_rows {
+            line += ", may make several rows of one";
         }
         if !self.is_needed {
             line += ", left out: nothing in the lake depends on it";

@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnarReceipt, Counters, DialectReceipt, SourceCounters, StageSummary};
+use super::{
+    AggregateReceipt, CheckReceipt, ColumnarReceipt, Counters, DialectReceipt, JoinedTable,
+    SourceCounters, StageSummary,
+};
 use crate::base::{Error, RepairKind, Result};
 
 /// What a run did.
@@ -35,6 +38,10 @@ pub struct Receipt {
     pub columns: Vec<ColumnReceipt>,
     /// The steps, in order.
     pub steps: Vec<StepReceipt>,
+    /// The tables beside the lake.
+    pub aggregates: Vec<AggregateReceipt>,
+    /// The checks, in order.
+    pub checks: Vec<CheckReceipt>,
     /// What was rejected.
     pub rejects: RejectsReceipt,
     /// What was repaired.
@@ -53,8 +60,6 @@ pub struct Receipt {
     pub workers: WorkersReceipt,
     /// Where the memory went.
     pub memory: MemoryReceipt,
-    /// What steps have, or had room to have, written to temporary files.
-    pub spills: Vec<SpillReceipt>,
     /// How fast the run was.
     pub throughput: Throughput,
     /// Length of all parts, in bytes.
@@ -83,6 +88,8 @@ pub struct InputReceipt {
     pub byte_offsets: String,
     /// Records read, the header excluded.
     pub records: u64,
+    /// Rows more than there were, where a step made several of one.
+    pub added: u64,
     /// Rows that reached the lake.
     pub written: u64,
     /// Rows removed by a step.
@@ -134,12 +141,14 @@ pub struct RepairsReceipt {
     pub file: Option<String>,
 }
 
-/// The balance: `read = written + filtered + duplicate + rejected`.
+/// The balance: `read + added = written + filtered + duplicate + rejected`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Totals {
     /// Records read, headers excluded.
     pub rows_read: u64,
+    /// Rows more than there were, where a step made several of one.
+    pub rows_added: u64,
     /// Rows that reached the lake.
     pub rows_written: u64,
     /// Rows removed by a step.
@@ -191,12 +200,25 @@ pub struct StepReceipt {
     pub filled_with: Option<String>,
     /// Null cells it filled.
     pub cells_filled: u64,
-    /// Rows it removed.
+    /// Rows it removed as not wanted.
     pub rows_dropped: u64,
+    /// Rows it removed as seen before.
+    pub rows_duplicate: u64,
+    /// The table that it looks rows up in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<JoinedTable>,
+    /// Rows more than there were, where it made several of one.
+    pub rows_added: u64,
+    /// Rows that found their match there.
+    pub rows_matched: u64,
+    /// Rows that found none.
+    pub rows_unmatched: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
     /// Rows that came behind one of a later time, and were put in order.
     pub rows_late: u64,
+    /// Bytes that it wrote to temporary files, in all passes, because memory had no room for them.
+    pub spilled_bytes: u64,
     /// Cells that became null because a whole number, decimal or time did not fit its type.
     pub overflows: u64,
     /// Cells that became null by a division by zero.
@@ -205,6 +227,10 @@ pub struct StepReceipt {
     pub bad_arguments: u64,
     /// Cells that became null because they did not fit the type they were cast to.
     pub bad_casts: u64,
+    /// Cells that are none of the categories that were named.
+    pub unknown_categories: u64,
+    /// Numbers that lay too far out.
+    pub outliers: u64,
     /// Whether it was left out, because nothing that it makes is in the lake.
     pub not_needed: bool,
 }
@@ -256,20 +282,6 @@ pub struct BudgetTerm {
     pub bytes: u64,
 }
 
-/// What a step has written to temporary files because it did not fit into memory.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SpillReceipt {
-    /// What the user calls the step.
-    pub step: String,
-    /// Rows written; none where all fitted into memory.
-    pub rows: u64,
-    /// Sorted runs that they were written as.
-    pub runs: u64,
-    /// Bytes written, compressed; what is merged in several rounds is written once more in each.
-    pub bytes: u64,
-}
-
 /// What the threads of all passes did with their time.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -313,9 +325,12 @@ impl Receipt {
 }
 
 impl Totals {
-    /// Rows whose way is known; equals `rows_read` in every receipt of a run that succeeded.
+    /// Rows whose way is known, without those that were added; equals `rows_read` in every receipt of
+    /// a run that succeeded.
     pub fn accounted(&self) -> u64 {
-        self.rows_written + self.rows_filtered + self.rows_duplicate + self.rows_rejected
+        let known =
+            self.rows_written + self.rows_filtered + self.rows_duplicate + self.rows_rejected;
+        known.wrapping_sub(self.rows_added)
     }
 }
 
@@ -323,6 +338,7 @@ impl From<SourceCounters> for Totals {
     fn from(counters: SourceCounters) -> Self {
         Self {
             rows_read: counters.read,
+            rows_added: counters.added,
             rows_written: counters.written,
             rows_filtered: counters.filtered,
             rows_duplicate: counters.duplicate,
@@ -341,6 +357,7 @@ impl InputReceipt {
             encoding: "UTF-8".to_owned(),
             byte_offsets: "the file".to_owned(),
             records: counters.read,
+            added: counters.added,
             written: counters.written,
             filtered: counters.filtered,
             duplicate: counters.duplicate,
@@ -479,6 +496,7 @@ pub(super) mod tests {
     pub(in crate::report) fn example() -> Receipt {
         let source = SourceCounters {
             read: 10_000_000,
+            added: 0,
             written: 9_812_001,
             filtered: 150_000,
             duplicate: 37_990,
@@ -506,7 +524,26 @@ pub(super) mod tests {
                 filled_with: Some("51".into()),
                 cells_filled: 120_001,
                 rows_dropped: 0,
+                rows_duplicate: 37_990,
+                spilled_bytes: 3 << 20,
                 ..StepReceipt::default()
+            }],
+            aggregates: vec![AggregateReceipt {
+                name: "region".into(),
+                file: "_aggregates/region.parquet".into(),
+                bytes: 1_000,
+                rows: 5,
+                groups: 5,
+                rows_seen: 1_000_000,
+                spilled_bytes: 2_000,
+            }],
+            checks: vec![CheckReceipt {
+                name: "amount >= 0".into(),
+                severity: "warn".into(),
+                rows: 9_812_001,
+                failed: 12,
+                examples: vec!["a\x1b.csv:5 (byte 99)".into()],
+                ..CheckReceipt::default()
             }],
             rejects: RejectsReceipt::new(&counters, Some("_rejects/rejects.csv".into())),
             repaired: RepairsReceipt {
@@ -532,12 +569,6 @@ pub(super) mod tests {
                     bytes: 100 << 20,
                 }],
             },
-            spills: vec![SpillReceipt {
-                step: "sort \x1bat".into(),
-                rows: 9_500_000,
-                runs: 12,
-                bytes: 800 << 20,
-            }],
             throughput: Throughput::new(5 << 30, 10_000_000, 12.5),
             output_bytes: 1 << 30,
         }

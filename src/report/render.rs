@@ -3,8 +3,8 @@
 //! Invariant: one screen, whatever the input: long lists are cut and say so, and names from files
 //! cannot break a line or drive the terminal.
 
-use super::receipt::{ColumnReceipt, InputReceipt, Receipt, SpillReceipt, StepReceipt};
-use super::{StageSummary, printable, units};
+use super::receipt::{ColumnReceipt, InputReceipt, Receipt, StepReceipt};
+use super::{AggregateReceipt, CheckReceipt, StageSummary, printable, units};
 
 const COLUMNS_MAX: usize = 24;
 const LINES_MAX: usize = 8;
@@ -28,8 +28,8 @@ impl Receipt {
         self.render_columns(&mut page);
         let steps = self.steps.iter().map(step_line);
         page.list("steps", steps);
-        let spilled = self.spills.iter().filter(|spill| spill.bytes > 0);
-        page.list("spilled to temporary files", spilled.map(spill_line));
+        page.list("tables", self.aggregates.iter().map(AggregateReceipt::line));
+        page.list("checks", self.checks.iter().map(CheckReceipt::in_words));
         page.list(
             "restarts",
             self.restarts.iter().map(|why| printable(why).into_owned()),
@@ -59,8 +59,12 @@ impl Receipt {
         } else {
             page.paint(RED, "ROWS ARE MISSING")
         };
+        let added = match totals.rows_added {
+            0 => String::new(),
+            rows => format!(" + {} added", units::count(rows)),
+        };
         page.line(&format!(
-            "{} read = {} written + {} filtered + {} duplicates + {} rejected  {verdict}",
+            "{} read{added} = {} written + {} filtered + {} duplicates + {} rejected  {verdict}",
             units::count(totals.rows_read),
             units::count(totals.rows_written),
             units::count(totals.rows_filtered),
@@ -260,16 +264,6 @@ fn drift_line(input: &InputReceipt) -> Option<String> {
     (!words.is_empty()).then(|| format!("{}: {}", short_name(&input.path), words.join("; ")))
 }
 
-fn spill_line(spill: &SpillReceipt) -> String {
-    format!(
-        "{}: {} rows in {} runs, {}",
-        printable(&spill.step),
-        units::count(spill.rows),
-        units::count(spill.runs),
-        units::bytes(spill.bytes)
-    )
-}
-
 fn step_line(step: &StepReceipt) -> String {
     let mut line = printable(&step.label).into_owned();
     if let Some(fitted) = &step.fitted {
@@ -285,8 +279,24 @@ fn step_line(step: &StepReceipt) -> String {
     if step.cells_filled > 0 {
         line += &format!(", {} cells filled", units::count(step.cells_filled));
     }
+    if let Some(table) = &step.table {
+        let (matched, unmatched) = (step.rows_matched, step.rows_unmatched);
+        line += &format!(
+            ": {}, {} rows matched, {} not",
+            table.in_words(),
+            units::count(matched),
+            units::count(unmatched)
+        );
+    }
+    if step.rows_added > 0 {
+        line += &format!(", {} rows added", units::count(step.rows_added));
+    }
     if step.rows_dropped > 0 {
         line += &format!(", {} rows dropped", units::count(step.rows_dropped));
+    }
+    if step.rows_duplicate > 0 {
+        let rows = units::count(step.rows_duplicate);
+        line += &format!(", {rows} duplicates removed");
     }
     if step.rows_without_time > 0 {
         let rows = units::count(step.rows_without_time);
@@ -304,6 +314,17 @@ fn step_line(step: &StepReceipt) -> String {
     ] {
         if count > 0 {
             line += &format!(", {} {what} became null", units::count(count));
+        }
+    }
+    if step.spilled_bytes > 0 {
+        line += &format!(", {} spilled", units::bytes(step.spilled_bytes));
+    }
+    for (count, what) in [
+        (step.unknown_categories, "cells of no known category"),
+        (step.outliers, "outliers"),
+    ] {
+        if count > 0 {
+            line += &format!(", {} {what}", units::count(count));
         }
     }
     if step.not_needed {
@@ -346,8 +367,17 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A heading and a line for each item, if there are any.
+    /// A heading and a line for each item, if there are any, but for the last of very many.
     pub(super) fn list(&mut self, heading: &str, items: impl Iterator<Item = String>) {
+        self.first_of(LINES_MAX, heading, items);
+    }
+
+    /// A heading and a line for each item, if there are any.
+    pub(super) fn whole_list(&mut self, heading: &str, items: impl Iterator<Item = String>) {
+        self.first_of(usize::MAX, heading, items);
+    }
+
+    fn first_of(&mut self, lines_max: usize, heading: &str, items: impl Iterator<Item = String>) {
         let items: Vec<_> = items.collect();
         if items.is_empty() {
             return;
@@ -355,11 +385,11 @@ impl Page {
         self.line("");
         let heading = self.paint(BOLD, heading);
         self.line(&heading);
-        for item in items.iter().take(LINES_MAX) {
+        for item in items.iter().take(lines_max) {
             self.line(&format!("  {item}"));
         }
-        if items.len() > LINES_MAX {
-            self.line(&format!("  … and {} more", items.len() - LINES_MAX));
+        if items.len() > lines_max {
+            self.line(&format!("  … and {} more", items.len() - lines_max));
         }
     }
 
@@ -416,10 +446,10 @@ text that looks like a null token
   region\\n: 17; to make them missing: --null-values region=NA
 
 steps
-  impute amount=mean: 51.25, filled in as 51, 120,001 cells filled
+  impute amount=mean: 51.25, filled in as 51, 120,001 cells filled, 37,990 duplicates removed, 3.0 MiB spilled
 
-spilled to temporary files
-  sort \\u{1b}at: 9,500,000 rows in 12 runs, 800 MiB
+tables
+  region: 5 groups of 1,000,000 rows in _aggregates/region.parquet, 2.0 KiB spilled on the way
 
 restarts
   amount widened

@@ -1,16 +1,20 @@
 //! `[[step]]` tables -> steps, in the order they are written.
 //! Keeps: nothing in a step is ignored; an error names the key and its line.
 
+use super::fitted;
+use super::joins;
 use super::node::Node;
-use crate::base::Result;
+use super::series;
+use crate::base::{KeepRow, Result};
 use crate::config::columns;
+use crate::config::dedup::{DedupSpec, parse_dedup};
 use crate::config::row::{CutSpec, RowStep, parse_derive};
 use crate::config::step::{StepSpec, parse_impute, parse_rolling};
 
 /// What a step may be.
-const KINDS: [&str; 12] = [
-    "filter", "derive", "impute", "rolling", "select", "drop", "rename", "cast", "cut", "clip",
-    "fill", "sort",
+const KINDS: [&str; 14] = [
+    "filter", "dedup", "derive", "impute", "rolling", "select", "drop", "rename", "cast", "cut",
+    "clip", "fill", "join", "sort",
 ];
 
 /// One `[[step]]`: its keys in the order they are written.
@@ -22,6 +26,7 @@ pub(super) fn read(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
     for kind in &kinds {
         match kind.key() {
             "filter" => filters(kind, steps)?,
+            "dedup" => dedups(kind, steps)?,
             "derive" => derives(kind, steps)?,
             "impute" => imputes(kind, steps)?,
             "rolling" => rollings(kind, steps)?,
@@ -42,8 +47,12 @@ pub(super) fn read(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
             "clip" => clips(kind, steps)?,
             "fill" => fills(kind, steps)?,
             "sort" => super::sort::read(kind, steps)?,
+            "join" => joins::read(kind, steps)?,
+            key if series::KINDS.contains(&key) => series::read(kind, steps)?,
+            key if fitted::KINDS.contains(&key) => fitted::read(kind, steps)?,
             key => {
-                return Err(kind.error(crate::base::unknown("step", key, KINDS.into_iter())));
+                let kinds = KINDS.into_iter().chain(series::KINDS).chain(fitted::KINDS);
+                return Err(kind.error(crate::base::unknown("step", key, kinds)));
             }
         }
     }
@@ -68,6 +77,37 @@ pub(super) fn filters(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()>
         push(&item, steps, RowStep::filter(&item.string()?))?;
     }
     Ok(())
+}
+
+/// `{ by = ["id", "day"], keep = "last" }`, `true` for whole rows, or a list of what the flag takes.
+pub(super) fn dedups(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
+    for item in entry.items()? {
+        let dedup = match item.boolean() {
+            Ok(true) => DedupSpec::whole_rows(KeepRow::default()),
+            Ok(false) => return Err(item.error("does nothing; leave it out, or write true")),
+            Err(_) if item.is_table() => dedup(&item)?,
+            Err(_) => item.parsed(parse_dedup)?,
+        };
+        let place = item.place();
+        steps.push(StepSpec::Dedup { dedup, place });
+    }
+    Ok(())
+}
+
+fn dedup(entry: &Node<'_>) -> Result<DedupSpec> {
+    let (mut by, mut keep) = (None, KeepRow::default());
+    for field in entry.entries()? {
+        match field.key() {
+            "by" => by = Some(field.strings()?),
+            "keep" => keep = field.parsed(str::parse)?,
+            key => {
+                let known = ["by", "keep"];
+                return Err(field.error(crate::base::unknown("key", key, known.into_iter())));
+            }
+        }
+    }
+    let by = by.ok_or_else(|| entry.error("lacks its `by`, such as [\"id\"], or \"*\" for all"))?;
+    DedupSpec::new(by, keep).map_err(|message| entry.error(message))
 }
 
 /// `{ total = "price * quantity", … }`, or a list of what the flag takes.
@@ -161,7 +201,7 @@ fn fills(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
     Ok(())
 }
 
-fn number(item: &Node<'_>) -> Result<f64> {
+pub(super) fn number(item: &Node<'_>) -> Result<f64> {
     item.parsed(|text| {
         let number = text.replace('_', "").parse();
         number.map_err(|_| format!("`{text}` is no number"))

@@ -49,8 +49,8 @@ impl Belt {
         let travel = Travel {
             batch,
             place: None,
+            moved: None,
             tally: Tally::default(),
-            origins: None,
             keys: None,
             permit: parts.budget.hold(Term::Batches, 0),
             stage: 0,

@@ -32,8 +32,8 @@ impl Belt {
         let travel = Travel {
             batch,
             place: None,
+            moved: Some(origins),
             tally: Tally::default(),
-            origins,
             keys: None,
             permit,
             stage: 0,

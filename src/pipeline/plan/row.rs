@@ -72,7 +72,7 @@ impl Plan {
     }
 
     /// The columns that an expression may name here.
-    fn scope(&self) -> Vec<ScopeColumn> {
+    pub(super) fn scope(&self) -> Vec<ScopeColumn> {
         let columns = self.names.iter().zip(&self.output);
         let columns = columns.map(|(name, &slot)| ScopeColumn {
             name: Arc::clone(name),

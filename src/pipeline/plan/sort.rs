@@ -1,13 +1,13 @@
 //! Sorts, and what `--order` asks for -> steps.
 //!
-//! Invariant: what puts rows in time order stands before the first step that goes by their order.
+//! Invariant: what puts rows in time order stands before the first step that goes by their order, and
+//! behind all others if none does.
 
 use std::sync::Arc;
 
 use super::Plan;
-use crate::base::{DataType, Error, Order, Result};
-use crate::config::SortSpec;
-use crate::pipeline::segment::goes_by_order;
+use crate::base::{Column, DataType, Error, Method, Order, Result};
+use crate::config::{SortSpec, StepSpec};
 use crate::steps::sort::{Hold, Sort};
 use crate::steps::{SortKey, SortOrder, Step};
 
@@ -31,21 +31,25 @@ impl Plan {
         }
     }
 
-    /// Adds what puts rows in the order of the column in slot `time`, if `order` asks for it: before
-    /// the first step that goes by their order, and behind all others if none does.
+    /// Adds what puts rows in the order of the column in slot `time`, if `order` asks for it and it
+    /// is not there yet.
     pub(super) fn put_in_order(&mut self, order: Order, time: Option<usize>) -> Result<()> {
-        let Some(time) = time.filter(|_| !matches!(order, Order::Error | Order::Trust)) else {
+        let is_asked = matches!(order, Order::Sort | Order::Allow(_));
+        let Some(time) = time.filter(|_| is_asked && !self.is_in_order) else {
             return Ok(());
         };
-        let label = format!("order {order} by {}", self.schema.columns[time].name);
-        let data_type = &self.schema.columns[time].data_type;
+        self.is_in_order = true;
+        let Column {
+            name, data_type, ..
+        } = &self.schema.columns[time];
         if !matches!(data_type, DataType::Date | DataType::Timestamp { .. }) {
             let message = format!(
-                "rows are put in the order of dates or timestamps, but column `{}` is {data_type}",
-                self.schema.columns[time].name
+                "rows are put in the order of dates or timestamps, but column `{name}` is \
+                 {data_type}"
             );
             return Err(Error::usage(format!("--order {order}"), message));
         }
+        let label = format!("order {order} by {name}");
         let step: Arc<dyn Step> = match order {
             Order::Allow(delay) => Arc::new(Hold::new(label, time, data_type, delay)),
             _ => {
@@ -56,14 +60,19 @@ impl Plan {
                 Arc::new(Sort::new(label, order))
             }
         };
-        let mut at = self.steps.len();
-        for (index, step) in self.steps.iter().enumerate().rev() {
-            if goes_by_order(&**step)? {
-                at = index;
-            }
-        }
-        self.steps.insert(at, step);
-        self.fills.insert(at, None);
+        self.add_step(step, None);
         Ok(())
+    }
+}
+
+/// Whether what `step` does depends on the order of rows.
+pub(super) fn goes_by_order(step: &StepSpec) -> bool {
+    match step {
+        StepSpec::Rolling { .. } | StepSpec::Series { .. } | StepSpec::Dedup { .. } => true,
+        StepSpec::Impute { method, .. } => matches!(
+            method,
+            Method::ForwardFill | Method::BackwardFill | Method::Linear
+        ),
+        _ => false,
     }
 }

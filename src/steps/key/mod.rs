@@ -2,14 +2,14 @@
 //!
 //! A [`KeySpec`] reads the key columns of a batch and yields [`KeyRows`]: the hash of each row's
 //! key and the row indices of each shard, ascending. A [`KeyTable`], one per shard, turns keys into
-//! dense ids, from 0 in order of first appearance. Keys are compared whole, never by hash alone;
+//! dense ids, from 0 in order of first appearance, and at last into [`SortedKeys`]. Keys are compared whole, never by hash alone;
 //! null is a key value of its own, −0 equals 0 and all NaN are one key. Shards and ids depend on
 //! the rows alone, so they are the same in every pass and every run.
 
 mod encode;
 mod table;
 
-pub use table::KeyTable;
+pub use table::{KeyTable, SortedKeys};
 
 use arrow::array::Array;
 use arrow::util::display::{ArrayFormatter, FormatOptions};

@@ -5,6 +5,8 @@
 //! different ids; the hash only finds candidates, whole keys decide. A key costs an entry of 12
 //! bytes over the table's load; framed keys and texts add their bytes and an offset.
 
+mod lookup;
+
 use super::KeyRows;
 use super::encode::Keys;
 use crate::base::{Result, prefetch};
@@ -84,13 +86,32 @@ impl KeyTable {
         out: &mut Vec<u32>,
         room: &mut Room<'_>,
     ) -> Result<()> {
-        let rows = keys.rows(shard);
         out.clear();
+        self.more_ids(keys, keys.rows(shard), out, room)
+    }
+
+    /// Appends to `out` the ids of `rows`, some of a shard's; otherwise as [`Self::ids`].
+    ///
+    /// # Errors
+    /// Those of `room`: `out` then ends before the row whose key is new and has no room.
+    ///
+    /// # Panics
+    /// As [`Self::ids`].
+    pub fn more_ids(
+        &mut self,
+        keys: &KeyRows,
+        rows: &[u32],
+        out: &mut Vec<u32>,
+        room: &mut Room<'_>,
+    ) -> Result<()> {
         out.reserve(rows.len());
         match &keys.keys {
             Keys::One => {
-                out.resize(rows.len(), 0);
-                self.len = self.len.max(u32::from(!rows.is_empty()));
+                out.resize(out.len() + rows.len(), 0);
+                if !rows.is_empty() {
+                    self.len = 1;
+                    self.null_id = Some(0);
+                }
             }
             Keys::Words { words, nulls } => {
                 let nulls = nulls.as_ref().filter(|nulls| nulls.null_count() > 0);
@@ -192,6 +213,15 @@ impl KeyTable {
         }
     }
 
+    /// The id of a key that is bytes; `None` if it is new.
+    fn find_bytes(&self, key: &[u8], hash: u64) -> Option<u32> {
+        self.find(hash, |entry| {
+            let id = entry.id as usize;
+            let start = |id: usize| id.checked_sub(1).map_or(0, |previous| self.ends[previous]);
+            entry.word() == hash && &self.arena[start(id)..self.ends[id]] == key
+        })
+    }
+
     /// Adds a key that is new and returns its id. `hash_of` tells the hash of any entry.
     #[cold]
     fn add(
@@ -201,18 +231,33 @@ impl KeyTable {
         hash_of: impl Fn(Entry) -> u64,
         room: &mut Room<'_>,
     ) -> Result<u32> {
-        if self.taken >= self.entries.len() / 4 * 3 {
-            let entries = (2 * self.entries.len()).max(FIRST_ENTRIES);
-            room(entries * size_of::<Entry>())?;
-            let old = std::mem::replace(&mut self.entries, vec![Entry::VACANT; entries]);
-            for entry in old.into_iter().filter(|entry| !entry.is_vacant()) {
-                self.put(entry, hash_of(entry));
-            }
+        self.make_room_for_entry(hash_of, room)?;
+        Ok(self.put_new(word, hash))
+    }
+
+    fn make_room_for_entry(
+        &mut self,
+        hash_of: impl Fn(Entry) -> u64,
+        room: &mut Room<'_>,
+    ) -> Result<()> {
+        if self.taken < self.entries.len() / 4 * 3 {
+            return Ok(());
         }
+        let entries = (2 * self.entries.len()).max(FIRST_ENTRIES);
+        room(entries * size_of::<Entry>())?;
+        let old = std::mem::replace(&mut self.entries, vec![Entry::VACANT; entries]);
+        for entry in old.into_iter().filter(|entry| !entry.is_vacant()) {
+            self.put(entry, hash_of(entry));
+        }
+        Ok(())
+    }
+
+    /// Puts a key that is new where there is room for it and returns its id.
+    fn put_new(&mut self, word: u64, hash: u64) -> u32 {
         let id = next_id(&mut self.len);
         self.put(Entry::new(word, id), hash);
         self.taken += 1;
-        Ok(id)
+        id
     }
 
     /// Puts an entry into its place, or the next one that is vacant.
@@ -234,19 +279,102 @@ impl KeyTable {
     }
 
     fn bytes(&mut self, key: &[u8], hash: u64, room: &mut Room<'_>) -> Result<u32> {
-        let equal = |entry: Entry| {
-            let id = entry.id as usize;
-            let start = |id: usize| id.checked_sub(1).map_or(0, |previous| self.ends[previous]);
-            entry.word() == hash && &self.arena[start(id)..self.ends[id]] == key
-        };
-        if let Some(id) = self.find(hash, equal) {
+        if let Some(id) = self.find_bytes(key, hash) {
             return Ok(id);
         }
+        // All room is made before anything is put: a key that has none leaves no trace.
         make_room(&mut self.arena, key.len(), room)?;
         make_room(&mut self.ends, 1, room)?;
+        self.make_room_for_entry(Entry::word, room)?;
         self.arena.extend_from_slice(key);
         self.ends.push(self.arena.len());
-        self.add(hash, hash, Entry::word, room)
+        Ok(self.put_new(hash, hash))
+    }
+
+    /// The keys in the order of their bytes. Takes no more memory than the table.
+    pub fn into_sorted(self) -> SortedKeys {
+        let Self {
+            mut entries,
+            null_id,
+            arena,
+            ends,
+            len,
+            ..
+        } = self;
+        entries.retain(|entry| !entry.is_vacant());
+        // All keys that are bytes have an end, of those that are words only the null key.
+        let are_words = ends.len() < len as usize;
+        let mut keys = SortedKeys {
+            entries: Vec::new(),
+            are_words,
+            null_id,
+            arena,
+            ends,
+        };
+        match are_words {
+            true => entries.sort_unstable_by_key(|entry| entry.word()),
+            false => entries.sort_unstable_by(|a, b| keys.bytes(a.id).cmp(keys.bytes(b.id))),
+        }
+        keys.entries = entries;
+        keys
+    }
+}
+
+/// The keys of a table in ascending order of their bytes, each with its id.
+///
+/// The bytes of a key tell it from all others that the same [`KeySpec`](super::KeySpec) yields: a
+/// cell of 64 bits or less is its word, the highest byte first; a text is itself; what has several
+/// columns is framed; null is [`SortedKeys::NULL`].
+#[derive(Debug, Default)]
+pub struct SortedKeys {
+    entries: Vec<Entry>,
+    are_words: bool,
+    null_id: Option<u32>,
+    arena: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl SortedKeys {
+    /// The bytes of the null key. No word is as long, no text in UTF-8 has such a byte, and it is
+    /// the last of all keys.
+    pub const NULL: [u8; 9] = [0xff; 9];
+
+    /// The number of keys.
+    pub fn len(&self) -> usize {
+        self.entries.len() + usize::from(self.null_id.is_some())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Hands the bytes and the id of each key to `visit`, in ascending order of the bytes.
+    ///
+    /// # Errors
+    /// The first that `visit` returns.
+    pub fn for_each(&self, mut visit: impl FnMut(&[u8], u32) -> Result<()>) -> Result<()> {
+        for entry in &self.entries {
+            match self.are_words {
+                true => visit(&entry.word().to_be_bytes(), entry.id)?,
+                false => visit(self.bytes(entry.id), entry.id)?,
+            }
+        }
+        self.null_id.map_or(Ok(()), |id| visit(&Self::NULL, id))
+    }
+
+    /// Memory held, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
+            + self.arena.capacity()
+            + self.ends.capacity() * size_of::<usize>()
+    }
+
+    /// The key `id` of those that are bytes.
+    fn bytes(&self, id: u32) -> &[u8] {
+        let id = id as usize;
+        let start = id.checked_sub(1).map_or(0, |previous| self.ends[previous]);
+        &self.arena[start..self.ends[id]]
     }
 }
 
@@ -411,6 +539,112 @@ mod tests {
         let refused = table.ids(&keys, 0, &mut Vec::new(), &mut grant);
         assert!(refused.is_err());
         assert!(table.memory_bytes() <= 4096, "{}", table.memory_bytes());
+    }
+
+    /// The ids of the rows of one batch, asked for again where `left` bytes did not do: by then
+    /// there is more room.
+    fn in_pieces(columns: Vec<ArrayRef>, mut left: usize) -> (Vec<u32>, KeyTable) {
+        let rows = columns[0].len();
+        let keys = KeySpec::new((0..columns.len()).collect(), 1).partition(&Batch {
+            seq: 0,
+            source: 0,
+            rows,
+            records: None,
+            columns: columns.into_iter().map(Some).collect(),
+        });
+        let (mut table, mut ids) = (KeyTable::default(), Vec::new());
+        while ids.len() < rows {
+            let room = &mut |bytes: usize| {
+                left = left.checked_sub(bytes).ok_or(ErrorKind::Interrupted)?;
+                Ok(())
+            };
+            let rest = &keys.rows(0)[ids.len()..];
+            let found = table.more_ids(&keys, rest, &mut ids, room);
+            assert_eq!(found.is_ok(), ids.len() == rows);
+            left += 300;
+        }
+        (ids, table)
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_without_room_leaves_no_trace_and_sorted_keys_have_their_ids(
+            cells in prop::collection::vec((prop::option::of(-9..60_i64), "[ab]{0,5}"), 1..90),
+            left in 0..2000_usize,
+        ) {
+            let words: ArrayRef = Arc::new(cells.iter().map(|cell| cell.0).collect::<Int64Array>());
+            let texts = cells.iter().map(|cell| cell.0.map(|_| cell.1.clone()));
+            let texts: ArrayRef = Arc::new(texts.collect::<StringArray>());
+            for columns in [vec![words.clone()], vec![texts.clone()], vec![words, texts]] {
+                let (ids, table) = in_pieces(columns.clone(), left);
+                let (expected, _) = in_pieces(columns, usize::MAX / 2);
+                prop_assert_eq!(&ids, &expected);
+                let (len, held) = (table.len(), table.memory_bytes());
+                let sorted = table.into_sorted();
+                prop_assert_eq!(sorted.len(), len);
+                prop_assert!(sorted.memory_bytes() <= held);
+                let mut keys: Vec<(Vec<u8>, u32)> = Vec::new();
+                sorted
+                    .for_each(|key, id| {
+                        keys.push((key.to_vec(), id));
+                        Ok(())
+                    })
+                    .expect("no visit fails");
+                prop_assert!(keys.windows(2).all(|pair| pair[0].0 < pair[1].0));
+                let mut seen: Vec<u32> = keys.iter().map(|(_, id)| *id).collect();
+                seen.sort_unstable();
+                prop_assert!(seen.into_iter().eq(0..len as u32));
+            }
+        }
+    }
+
+    #[test]
+    fn sorted_keys_are_words_or_texts() {
+        let sorted = |columns: Vec<ArrayRef>| {
+            let mut keys = Vec::new();
+            let (_, table) = in_pieces(columns, usize::MAX / 2);
+            let visit = |key: &[u8], id| {
+                keys.push((key.to_vec(), id));
+                Ok(())
+            };
+            table.into_sorted().for_each(visit).expect("no visit fails");
+            keys
+        };
+        let words = sorted(vec![Arc::new(Int64Array::from(vec![
+            Some(258),
+            None,
+            Some(-1),
+            Some(2),
+        ]))]);
+        let word = |word: i64| word.to_be_bytes().to_vec();
+        let null = SortedKeys::NULL.to_vec();
+        assert_eq!(
+            words,
+            [
+                (word(2), 3),
+                (word(258), 0),
+                (word(-1), 2),
+                (null.clone(), 1)
+            ]
+        );
+        let texts = sorted(vec![Arc::new(StringArray::from(vec![
+            None,
+            Some("b"),
+            Some(""),
+            Some("ab"),
+        ]))]);
+        let text = |text: &str| text.as_bytes().to_vec();
+        assert_eq!(
+            texts,
+            [
+                (text(""), 2),
+                (text("ab"), 3),
+                (text("b"), 1),
+                (null.clone(), 0)
+            ]
+        );
+        let only_null = sorted(vec![Arc::new(Int64Array::from(vec![None::<i64>]))]);
+        assert_eq!(only_null, [(null, 0)]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use arrow::error::ArrowError;
 use arrow::util::display::array_value_to_string;
 
 use crate::base::{Batch, DataType, Error, ErrorKind, Result, TimeUnit, Window};
-use crate::steps::{Fitted, Prepared, Released, ReorderState, ReorderStep, Step};
+use crate::steps::{Fitted, Prepared, Released, ReorderState, ReorderStep, RowOrigin, Step};
 
 /// A step that puts rows in time order that come late by no more than some time.
 #[derive(Debug, Clone)]
@@ -111,8 +111,8 @@ struct Held {
 
 struct HeldBatch {
     columns: Vec<Option<ArrayRef>>,
-    /// The source of each row.
-    sources: Vec<u32>,
+    /// Where each row was read.
+    origins: Vec<RowOrigin>,
     /// Rows that are still held.
     left: usize,
     bytes: usize,
@@ -126,13 +126,13 @@ struct Waiting {
 }
 
 impl HeldBatch {
-    fn new(columns: Vec<Option<ArrayRef>>, sources: Vec<u32>, left: usize) -> Self {
+    fn new(columns: Vec<Option<ArrayRef>>, origins: Vec<RowOrigin>, left: usize) -> Self {
         let arrays = columns.iter().flatten();
         let bytes: usize = arrays.map(|array| array.get_buffer_memory_size()).sum();
         Self {
-            bytes: bytes + sources.len() * size_of::<u32>(),
+            bytes: bytes + origins.len() * size_of::<RowOrigin>(),
             columns,
-            sources,
+            origins,
             left,
         }
     }
@@ -142,10 +142,10 @@ impl ReorderState for Held {
     fn advance(
         &mut self,
         batch: &Batch,
-        sources: Option<&[u32]>,
+        origins: Vec<RowOrigin>,
         is_last: bool,
     ) -> Result<Released> {
-        self.take_in(batch, sources)?;
+        self.take_in(batch, origins)?;
         let ready = match self.latest {
             _ if is_last => self.waiting.len(),
             None => 0,
@@ -183,7 +183,7 @@ impl ReorderState for Held {
 
 impl Held {
     /// Adds the rows of `batch` to those that wait.
-    fn take_in(&mut self, batch: &Batch, sources: Option<&[u32]>) -> Result<()> {
+    fn take_in(&mut self, batch: &Batch, origins: Vec<RowOrigin>) -> Result<()> {
         let column = batch.column(self.plan.slot);
         let times = ticks(column);
         let number = self.first + self.batches.len() as u64;
@@ -209,9 +209,8 @@ impl Held {
                 row,
             });
         }
-        let source_of = |row: usize| sources.map_or(batch.source, |sources| sources[row]);
         if !untimed.is_empty() {
-            let sources = untimed.iter().map(|row| source_of(*row as usize)).collect();
+            let origins = untimed.iter().map(|row| origins[*row as usize]).collect();
             let rows = UInt32Array::from(untimed);
             let columns = batch.columns.iter().map(|column| {
                 let column = column.as_ref().map(|column| take(column, &rows, None));
@@ -224,12 +223,10 @@ impl Held {
                 Error::from(ErrorKind::Encode { action, source })
             })?;
             self.untimed
-                .push(HeldBatch::new(columns, sources, rows.len()));
+                .push(HeldBatch::new(columns, origins, rows.len()));
         }
-        let held = (!coming.is_empty()).then(|| {
-            let sources = (0..batch.rows).map(source_of).collect();
-            HeldBatch::new(batch.columns.clone(), sources, coming.len())
-        });
+        let held = (!coming.is_empty())
+            .then(|| HeldBatch::new(batch.columns.clone(), origins, coming.len()));
         self.batches.push_back(held);
         coming.sort_by_key(|row| row.time);
         self.waiting = merged(std::mem::take(&mut self.waiting), coming);
@@ -299,8 +296,8 @@ impl Held {
         });
         Ok(Released {
             columns: columns.collect::<Result<_, ArrowError>>()?,
-            sources: { rows.iter() }
-                .map(|&(batch, row)| used[batch].sources[row])
+            origins: { rows.iter() }
+                .map(|&(batch, row)| used[batch].origins[row])
                 .collect(),
         })
     }
@@ -374,15 +371,15 @@ mod tests {
         Hold::new("order".into(), 0, &data_type, seconds * SECOND).state()
     }
 
-    /// A batch of rows with these seconds, numbered from `first`, all of source `source`.
-    fn batch(seq: u64, source: u32, first: i64, seconds: &[Option<i64>]) -> Batch {
+    /// A batch of rows with these seconds, numbered from `first`.
+    fn batch(seq: u64, first: i64, seconds: &[Option<i64>]) -> Batch {
         let times = seconds
             .iter()
             .map(|seconds| seconds.map(|at| at * 1_000_000));
         let numbers = (first..).take(seconds.len());
         Batch {
             seq,
-            source,
+            source: 0,
             rows: seconds.len(),
             records: None,
             columns: vec![
@@ -391,6 +388,12 @@ mod tests {
                 Some(Arc::new(numbers.collect::<Int64Array>())),
             ],
         }
+    }
+
+    fn origins(batch: &Batch) -> Vec<RowOrigin> {
+        let chunk = batch.seq as u32;
+        let records = 0..batch.rows as u32;
+        records.map(|record| RowOrigin { chunk, record }).collect()
     }
 
     fn numbers(released: &Released) -> Vec<i64> {
@@ -402,11 +405,12 @@ mod tests {
     fn rows_go_once_none_can_come_before_them() {
         let mut state = hold(10);
         let mut advance = |seq, first, seconds: &[Option<i64>], is_last| {
-            let batch = batch(seq, seq as u32, first, seconds);
-            let released = state.advance(&batch, None, is_last).unwrap();
-            (numbers(&released), released.sources)
+            let batch = batch(seq, first, seconds);
+            let released = state.advance(&batch, origins(&batch), is_last).unwrap();
+            let chunks = released.origins.iter().map(|origin| origin.chunk);
+            (numbers(&released), chunks.collect())
         };
-        let (rows, _) = advance(0, 0, &[Some(100), Some(95), None, Some(105)], false);
+        let (rows, _): (_, Vec<u32>) = advance(0, 0, &[Some(100), Some(95), None, Some(105)], false);
         assert_eq!(rows, [1]);
         let (rows, sources) = advance(1, 4, &[Some(95), Some(111)], false);
         assert_eq!((rows, sources), (vec![4, 0], vec![1, 0]));
@@ -420,8 +424,9 @@ mod tests {
     #[test]
     fn a_row_that_is_too_late_is_named() {
         let mut state = hold(60);
-        let rows = batch(0, 0, 0, &[Some(120), Some(60), Some(59)]);
-        let error = state.advance(&rows, None, false).err().expect("too late");
+        let rows = batch(0, 0, &[Some(120), Some(60), Some(59)]);
+        let late = state.advance(&rows, origins(&rows), false);
+        let error = late.err().expect("too late");
         let ErrorKind::Row {
             row: 2, message, ..
         } = error.kind()
@@ -457,8 +462,9 @@ mod tests {
             for (seq, cut) in cuts.iter().cycle().enumerate() {
                 let end = (at + cut).min(seconds.len());
                 let is_last = at == seconds.len() && seq >= cuts.len();
-                let next = batch(seq as u64, 0, at as i64, &seconds[at..end]);
-                found.extend(numbers(&state.advance(&next, None, is_last).unwrap()));
+                let next = batch(seq as u64, at as i64, &seconds[at..end]);
+                let origins = origins(&next);
+                found.extend(numbers(&state.advance(&next, origins, is_last).unwrap()));
                 held = held.max(state.memory_bytes());
                 at = end;
                 if is_last || (seq > 4000) {

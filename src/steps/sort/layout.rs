@@ -1,8 +1,8 @@
 //! Rows of arrays <-> rows of bytes, each in one piece so that it can be moved by itself.
 //!
 //! ```text
-//!  row:  source?  nulls       one field for each column                  texts
-//!        u32      a bit each  8 bytes · 4 bytes · length of a text · …   one after the other
+//!  row:  origin     nulls       one field for each column                  texts
+//!        u32 · u32  a bit each  8 bytes · 4 bytes · length of a text · …   one after the other
 //! ```
 //!
 //! Invariant: a cell comes back as it was to the bit; a category comes back as its text.
@@ -21,14 +21,14 @@ use arrow::datatypes::{
 };
 
 use crate::base::{Batch, DataType, ErrorKind, Result};
+use crate::steps::RowOrigin;
 
-/// Bytes of the source's index.
-const SOURCE_BYTES: usize = 4;
+/// Bytes of a row's origin.
+const ORIGIN_BYTES: usize = 8;
 
 /// Which cells of a row are kept, and where in its bytes.
 #[derive(Debug, Clone)]
 pub struct RowLayout {
-    has_source: bool,
     fields: Vec<Field>,
     /// Bytes before the texts.
     head_bytes: usize,
@@ -94,11 +94,10 @@ impl PackedRows {
 }
 
 impl RowLayout {
-    /// Rows of the columns in `slots`, each with its type; with the index of their source if
-    /// `has_source`.
-    pub fn new(slots: impl IntoIterator<Item = (usize, DataType)>, has_source: bool) -> Self {
+    /// Rows of the columns in `slots`, each with its type.
+    pub fn new(slots: impl IntoIterator<Item = (usize, DataType)>) -> Self {
         let slots: Vec<(usize, DataType)> = slots.into_iter().collect();
-        let mut at = usize::from(has_source) * SOURCE_BYTES + slots.len().div_ceil(8);
+        let mut at = ORIGIN_BYTES + slots.len().div_ceil(8);
         let fields = slots.into_iter().map(|(slot, data_type)| {
             let field = Field {
                 slot,
@@ -115,15 +114,13 @@ impl RowLayout {
         });
         let fields = fields.collect();
         Self {
-            has_source,
             fields,
             head_bytes: at,
         }
     }
 
-    /// The rows of `batch`. `sources` says for each which source it came from; all from that of the
-    /// batch if there are none.
-    pub fn pack(&self, batch: &Batch, sources: Option<&[u32]>) -> PackedRows {
+    /// The rows of `batch`, each with its origin.
+    pub fn pack(&self, batch: &Batch, origins: &[RowOrigin]) -> PackedRows {
         let mut ends = vec![self.head_bytes; batch.rows];
         for field in self.fields.iter().filter(|field| field.is_text()) {
             let texts = Texts::of(batch.column(field.slot));
@@ -141,11 +138,9 @@ impl RowLayout {
             ends,
         };
         let starts: Vec<usize> = packed.starts().collect();
-        if self.has_source {
-            for (row, &start) in starts.iter().enumerate() {
-                let source = sources.map_or(batch.source, |sources| sources[row]);
-                packed.bytes[start..start + SOURCE_BYTES].copy_from_slice(&source.to_le_bytes());
-            }
+        for (origin, &start) in origins.iter().zip(&starts) {
+            origin.chunk.write(&mut packed.bytes[start..]);
+            origin.record.write(&mut packed.bytes[start + ORIGIN_BYTES / 2..]);
         }
         let mut text_at: Vec<usize> = starts.iter().map(|start| start + self.head_bytes).collect();
         for (index, field) in self.fields.iter().enumerate() {
@@ -194,17 +189,18 @@ impl RowLayout {
         Ok(columns)
     }
 
-    /// Which source each row came from, if that is kept.
-    pub fn sources(&self, packed: &PackedRows) -> Option<Arc<[u32]>> {
-        let source = |start: usize| u32::read(&packed.bytes[start..]);
-        self.has_source
-            .then(|| packed.starts().map(source).collect())
+    /// Where each row was read.
+    pub fn origins(&self, packed: &PackedRows) -> Arc<[RowOrigin]> {
+        let origin = |start: usize| RowOrigin {
+            chunk: u32::read(&packed.bytes[start..]),
+            record: u32::read(&packed.bytes[start + ORIGIN_BYTES / 2..]),
+        };
+        packed.starts().map(origin).collect()
     }
 
     /// Where it says whether the cell of field `index` is null.
     fn null_bit(&self, index: usize) -> (usize, u8) {
-        let mask_at = usize::from(self.has_source) * SOURCE_BYTES;
-        (mask_at + index / 8, 1 << (index % 8))
+        (ORIGIN_BYTES + index / 8, 1 << (index % 8))
     }
 }
 

@@ -6,7 +6,7 @@ use arrow::row::Rows;
 
 use super::layout::{PackedRows, RowLayout};
 use crate::base::{Batch, Result};
-use crate::steps::SortOrder;
+use crate::steps::{RowOrigin, SortOrder};
 
 /// What sorting takes for each row besides the row and its key.
 const PLACE_BYTES: usize = size_of::<Place>();
@@ -32,8 +32,7 @@ pub struct SortedRun {
 }
 
 impl PackedBatch {
-    /// Packs `batch`, to be ordered by `order`; the sources of its rows as for
-    /// [`RowLayout::pack`].
+    /// Packs `batch`, whose rows were read at `origins`, to be ordered by `order`.
     ///
     /// # Errors
     /// Those of [`SortOrder::encode`].
@@ -41,11 +40,11 @@ impl PackedBatch {
         batch: &Batch,
         order: &SortOrder,
         layout: &RowLayout,
-        sources: Option<&[u32]>,
+        origins: &[RowOrigin],
     ) -> Result<Self> {
         Ok(Self {
             keys: order.encode(batch)?,
-            rows: layout.pack(batch, sources),
+            rows: layout.pack(batch, origins),
         })
     }
 

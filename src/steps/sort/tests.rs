@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::{Batch, DataType, TimeUnit};
-use crate::steps::SortKey;
+use crate::steps::{RowOrigin, SortKey};
 
 /// The cells of a row: a number, a float, a text.
 type Cells = (Option<i64>, Option<f64>, Option<String>);
@@ -37,7 +37,7 @@ const TYPES: [DataType; 8] = [
 ];
 
 /// A batch with a column of each type.
-fn batch(seq: u64, source: u32, rows: &[Cells]) -> Batch {
+fn batch(rows: &[Cells]) -> Batch {
     let numbers = || rows.iter().map(|row| row.0);
     let texts = || rows.iter().map(|row| row.2.as_deref());
     let decimals: Decimal128Array = numbers().map(|cell| cell.map(i128::from)).collect();
@@ -61,8 +61,8 @@ fn batch(seq: u64, source: u32, rows: &[Cells]) -> Batch {
         Arc::new(times.with_timezone("UTC")),
     ];
     Batch {
-        seq,
-        source,
+        seq: 0,
+        source: 0,
         rows: rows.len(),
         records: None,
         columns: columns.into_iter().map(Some).collect(),
@@ -86,8 +86,17 @@ fn cells() -> impl Strategy<Value = Cells> {
     )
 }
 
-fn layout(has_source: bool) -> RowLayout {
-    RowLayout::new(TYPES.into_iter().enumerate(), has_source)
+fn layout() -> RowLayout {
+    RowLayout::new(TYPES.into_iter().enumerate())
+}
+
+/// Each row of a batch of `rows` read somewhere else.
+fn origins(rows: usize) -> Vec<RowOrigin> {
+    let origin = |row: u32| RowOrigin {
+        chunk: u32::MAX - row,
+        record: row * 3,
+    };
+    (0..rows as u32).map(origin).collect()
 }
 
 /// The texts of a categorical column, the cells of any other.
@@ -139,14 +148,13 @@ proptest! {
     #[test]
     fn rows_come_back_as_they_were(
         rows in proptest::collection::vec(cells(), 0..30),
-        has_source in any::<bool>(),
         wanted in proptest::collection::vec(any::<bool>(), 8),
         shift in 0..5_usize,
     ) {
-        let batch = batch(3, 7, &rows);
-        let layout = layout(has_source);
-        let sources: Vec<u32> = (0..rows.len() as u32).collect();
-        let packed = layout.pack(&batch, (shift > 2).then_some(&sources[..]));
+        let batch = batch(&rows);
+        let layout = layout();
+        let read = origins(rows.len());
+        let packed = layout.pack(&batch, &read);
         prop_assert_eq!(packed.len(), rows.len());
         // In another order, each row moved by itself.
         let mut moved = PackedRows::default();
@@ -171,12 +179,8 @@ proptest! {
                 prop_assert_eq!(&plain(column), &plain(&expected));
             }
         }
-        let found = layout.sources(&moved);
-        let expected: Vec<u32> = match shift > 2 {
-            true => order.values().to_vec(),
-            false => vec![7; rows.len()],
-        };
-        prop_assert_eq!(found.as_deref(), has_source.then_some(&expected[..]));
+        let expected: Vec<RowOrigin> = order.values().iter().map(|row| read[*row as usize]).collect();
+        prop_assert_eq!(&*layout.origins(&moved), &expected[..]);
     }
 
     /// Against a stable sort by comparing cells.
@@ -199,18 +203,19 @@ proptest! {
                 .collect(),
             nulls_first,
         };
-        let layout = RowLayout::new([(0, DataType::Int64)], false);
+        let layout = RowLayout::new([(0, DataType::Int64)]);
         let mut all = Vec::new();
         let packed: Vec<PackedBatch> = { batches.iter() }
             .map(|rows| {
-                let mut batch = batch(0, 0, rows);
-                let packed = PackedBatch::new(&batch, &order, &layout, None).unwrap();
+                let mut batch = batch(rows);
+                let read = origins(rows.len());
+                let packed = PackedBatch::new(&batch, &order, &layout, &read).unwrap();
                 // What is carried through the sort is the number of the row.
                 let first = all.len() as i64;
                 let numbers = (first..).take(rows.len()).collect::<Int64Array>();
                 batch.columns[0] = Some(Arc::new(numbers));
                 all.extend(rows.iter().cloned());
-                packed.with_rows(layout.pack(&batch, None))
+                packed.with_rows(layout.pack(&batch, &read))
             })
             .collect();
         let bytes: usize = packed.iter().map(PackedBatch::memory_bytes).sum();

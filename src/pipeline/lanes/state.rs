@@ -1,0 +1,292 @@
+//! One lane: the table of its keys, and the states of its steps.
+//!
+//! Invariant: what is held is what the budget counts for it. Where a lane has a share of the memory,
+//! its keys and what is held of each stay within it, but for a single key that is larger.
+
+use std::sync::Arc;
+
+use super::super::budget::Budget;
+use super::super::keys::Keys;
+use crate::base::{Batch, Error, ErrorKind, Result};
+use crate::spill::{Runs, Sizes, TempSpace};
+use crate::steps::key::KeyTable;
+use crate::steps::{KeyedState, LaneKeys, Learnt, ShardColumns};
+
+/// What the lanes hold, as errors call it.
+const STATE: &str = "state per key (key tables, rings, gaps)";
+
+/// What a lane may hold of its keys, and where it writes what is more.
+#[derive(Debug, Clone)]
+pub(crate) struct Share {
+    pub(crate) bytes_max: usize,
+    pub(crate) space: Arc<TempSpace>,
+}
+
+impl Share {
+    /// Merging takes no more than holding the keys did.
+    fn sizes(&self) -> Sizes {
+        const BLOCK_BYTES_MIN: usize = 4 << 10;
+        let block_bytes = self.bytes_max / 16;
+        Sizes {
+            block_bytes: block_bytes.clamp(BLOCK_BYTES_MIN, Sizes::default().block_bytes),
+            merge_bytes_max: self.bytes_max,
+        }
+    }
+}
+
+/// A lane at work.
+pub(super) struct LaneState {
+    table: Option<KeyTable>,
+    pub(super) steps: Vec<Box<dyn KeyedState>>,
+    /// For each step what it has spilled; empty before the first time.
+    runs: Vec<Runs>,
+    /// What the budget counts.
+    bytes: usize,
+    /// What of that was left when the lane last spilled: it does not go with the keys.
+    lasting_bytes: usize,
+}
+
+/// The rows of a batch that a lane works on.
+pub(super) struct LaneRows<'a> {
+    pub(super) batch: &'a Batch,
+    pub(super) keys: &'a Keys,
+    pub(super) shard: usize,
+}
+
+/// What a lane comes to at the end of a pass.
+#[derive(Default)]
+pub(super) struct LaneEnd {
+    /// For each step what it leaves behind.
+    pub(super) learnt: Vec<Option<Learnt>>,
+    /// For each step the bytes that it has written to temporary files.
+    pub(super) spilled_bytes: Vec<u64>,
+}
+
+/// Why a lane cannot go on.
+pub(super) enum Stuck {
+    Failed(Error),
+    /// Its keys take more than its share.
+    Outgrown,
+}
+
+impl From<Error> for Stuck {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Grants room to a key table. One that doubles holds both sizes for a while, so the share and the
+/// budget must agree before.
+struct Room<'b> {
+    budget: &'b Budget,
+    /// What is left of the share.
+    left_bytes: usize,
+    granted_bytes: usize,
+    /// Whether the share was refused, rather than the budget.
+    is_refused: bool,
+}
+
+impl<'b> Room<'b> {
+    fn new(budget: &'b Budget, left_bytes: usize) -> Self {
+        Self {
+            budget,
+            left_bytes,
+            granted_bytes: 0,
+            is_refused: false,
+        }
+    }
+
+    fn grant(&mut self, bytes: usize) -> Result<()> {
+        if self.granted_bytes + bytes > self.left_bytes {
+            self.is_refused = true;
+            // Nobody sees it: whoever asks looks at `is_refused` first.
+            return Err(ErrorKind::Interrupted.into());
+        }
+        self.granted_bytes += bytes;
+        let before = self.granted_bytes - bytes;
+        self.budget.state_changed(STATE, before, self.granted_bytes)
+    }
+}
+
+impl LaneState {
+    pub(super) fn new(table: Option<KeyTable>, steps: Vec<Box<dyn KeyedState>>) -> Self {
+        Self {
+            table,
+            steps,
+            runs: Vec::new(),
+            bytes: 0,
+            lasting_bytes: 0,
+        }
+    }
+
+    /// Runs the steps on `rows` without the ids of their keys.
+    pub(super) fn advance_without_ids(
+        &mut self,
+        rows: &LaneRows<'_>,
+        budget: &Budget,
+    ) -> Result<Vec<ShardColumns>> {
+        let columns = self.run(rows.batch, rows.keys.rows(rows.shard), &[])?;
+        self.count(0, budget)?;
+        Ok(columns)
+    }
+
+    /// Runs the steps on `rows`; the table of keys takes no more than `bytes_max`.
+    pub(super) fn advance(
+        &mut self,
+        rows: &LaneRows<'_>,
+        bytes_max: usize,
+        budget: &Budget,
+    ) -> std::result::Result<Vec<ShardColumns>, Stuck> {
+        let mut room = Room::new(budget, bytes_max.saturating_sub(self.bytes));
+        let grant = &mut |bytes| room.grant(bytes);
+        let looked_up = rows.keys.of_shard(rows.shard, self.table.as_mut(), grant);
+        if room.is_refused {
+            return Err(Stuck::Outgrown);
+        }
+        let (of_shard, ids) = looked_up?;
+        let granted_bytes = room.granted_bytes;
+        let columns = self.run(rows.batch, of_shard, ids)?;
+        self.count(granted_bytes, budget)?;
+        match self.bytes > bytes_max {
+            true => Err(Stuck::Outgrown),
+            false => Ok(columns),
+        }
+    }
+
+    /// Runs the steps, which have no outputs, on `rows`; what is held of keys is written out
+    /// whenever the share is used up.
+    pub(super) fn advance_spilling(
+        &mut self,
+        rows: &LaneRows<'_>,
+        share: &Share,
+        budget: &Budget,
+    ) -> Result<()> {
+        let mut left = rows.keys.rows(rows.shard);
+        let mut ids = Vec::new();
+        while !left.is_empty() {
+            ids.clear();
+            let (is_full, granted_bytes) =
+                self.look_up(rows.keys, left, share, budget, &mut ids)?;
+            let (now, later) = left.split_at(ids.len());
+            self.run(rows.batch, now, &ids)?;
+            self.count(granted_bytes, budget)?;
+            left = later;
+            if is_full || self.own_bytes() > share.bytes_max {
+                self.spill(share)?;
+                self.count(0, budget)?;
+                self.lasting_bytes = self.bytes;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends the ids of the first of `rows` to `ids`, as many as the share has room for; at least
+    /// one where no key is held. Returns whether it had none for the next and what was granted.
+    fn look_up(
+        &mut self,
+        keys: &Keys,
+        rows: &[u32],
+        share: &Share,
+        budget: &Budget,
+        ids: &mut Vec<u32>,
+    ) -> Result<(bool, usize)> {
+        let left_bytes = share.bytes_max.saturating_sub(self.own_bytes());
+        let table = self.table.as_mut().expect("a lane that spills has a table");
+        let mut room = Room::new(budget, left_bytes);
+        let looked_up = keys.more_ids(table, rows, ids, &mut |bytes| room.grant(bytes));
+        if !room.is_refused {
+            looked_up?;
+        } else if table.is_empty() {
+            // A single key may be larger than the share.
+            room.left_bytes = usize::MAX;
+            keys.more_ids(table, &rows[..1], ids, &mut |bytes| room.grant(bytes))?;
+        }
+        Ok((room.is_refused, room.granted_bytes))
+    }
+
+    fn run(&mut self, batch: &Batch, rows: &[u32], ids: &[u32]) -> Result<Vec<ShardColumns>> {
+        let steps = self.steps.iter_mut();
+        steps.map(|step| step.advance(batch, rows, ids)).collect()
+    }
+
+    /// Writes out what the steps hold of each key, and starts with an empty table.
+    fn spill(&mut self, share: &Share) -> Result<()> {
+        let keys = std::mem::take(self.table.as_mut().expect("a lane that spills has a table"));
+        let keys = keys.into_sorted();
+        if self.runs.is_empty() {
+            let sizes = share.sizes();
+            let runs = self.steps.iter().map(|_| Runs::sized(&share.space, sizes));
+            self.runs = runs.collect::<Result<_>>()?;
+        }
+        for (step, runs) in self.steps.iter_mut().zip(&mut self.runs) {
+            step.spill(&keys, runs)?;
+        }
+        Ok(())
+    }
+
+    /// What goes with the keys, in bytes.
+    fn own_bytes(&self) -> usize {
+        self.bytes.saturating_sub(self.lasting_bytes)
+    }
+
+    /// Has the budget count what is held now, `granted_bytes` of which it counts already.
+    fn count(&mut self, granted_bytes: usize, budget: &Budget) -> Result<()> {
+        let table = self.table.as_ref().map_or(0, KeyTable::memory_bytes);
+        let steps = self.steps.iter().map(|step| step.memory_bytes());
+        let runs = self.runs.iter().map(Runs::memory_bytes);
+        let bytes = table + steps.sum::<usize>() + runs.sum::<usize>();
+        let before = std::mem::replace(&mut self.bytes, bytes);
+        budget.state_changed(STATE, granted_bytes + before, bytes)
+    }
+
+    /// Ends the pass; the budget counts what the steps for which `fits` says so have learnt.
+    pub(super) fn end(self, fits: impl Fn(usize) -> bool, budget: &Budget) -> LaneEnd {
+        let mut end = LaneEnd::default();
+        let mut learnt_bytes = 0;
+        for (index, step) in self.steps.into_iter().enumerate() {
+            let bytes = step.memory_bytes();
+            if fits(index) {
+                learnt_bytes += bytes;
+            }
+            end.learnt
+                .push(step.finish().map(|value| Learnt { value, bytes }));
+            end.spilled_bytes.push(0);
+        }
+        // Shrinking cannot exceed a limit that held before.
+        let _ = budget.state_changed("", self.bytes, learnt_bytes.min(self.bytes));
+        end
+    }
+
+    /// Ends the pass of a lane that spills; `go_on` is asked now and then.
+    pub(super) fn end_spilling(
+        mut self,
+        share: &Share,
+        budget: &Budget,
+        go_on: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<LaneEnd> {
+        if !self.runs.is_empty() {
+            // What has been written in part is put together from what is written only.
+            self.spill(share)?;
+        }
+        let table = self.table.take().unwrap_or_default();
+        let held = Arc::new(table.into_sorted());
+        let mut end = LaneEnd::default();
+        let mut runs = self.runs.into_iter();
+        let mut learnt_bytes = 0;
+        for step in self.steps {
+            let keys = match runs.next() {
+                Some(runs) => LaneKeys::Spilt(runs),
+                None => LaneKeys::Held(Arc::clone(&held)),
+            };
+            end.spilled_bytes.push(match &keys {
+                LaneKeys::Spilt(runs) => runs.spilled(),
+                LaneKeys::Held(_) => 0,
+            });
+            let learnt = step.end(keys, go_on)?;
+            learnt_bytes += learnt.as_ref().map_or(0, |learnt| learnt.bytes);
+            end.learnt.push(learnt);
+        }
+        budget.state_changed(STATE, self.bytes, learnt_bytes)?;
+        Ok(end)
+    }
+}

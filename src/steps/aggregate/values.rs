@@ -1,0 +1,176 @@
+//! All values of each group, for exact medians and quantiles.
+//! Keeps: values are appended as they come, and sorted by group only once they are asked for.
+
+use arrow::array::{Array, ArrayRef};
+
+use super::accumulator::{Accumulator, Beyond, PerValue, Visit};
+use super::cells::{Cells, Rows};
+use super::counts::Counts;
+use super::picks::{Picks, place};
+use super::wire::{Taker, float_word, word_float};
+use crate::base::{Measure, Result};
+
+/// Values of a block: enough that blocks are few, and no room is taken twice to grow one.
+const BLOCK_VALUES: usize = 8192;
+
+/// The values of each group.
+pub(super) struct Values {
+    counts: Counts,
+    blocks: Vec<Block>,
+    picks: Picks,
+}
+
+#[derive(Default)]
+struct Block {
+    groups: Vec<u32>,
+    values: Vec<f64>,
+}
+
+impl Values {
+    /// For the quantiles among `measures`.
+    pub(super) fn new(measures: &[Measure]) -> Self {
+        Self {
+            counts: Counts::default(),
+            blocks: Vec::new(),
+            picks: Picks::new(measures),
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, group: u32, value: f64) {
+        self.counts.add(group);
+        match self.blocks.last_mut() {
+            Some(block) if block.groups.len() < BLOCK_VALUES => {
+                block.groups.push(group);
+                block.values.push(value);
+            }
+            _ => self.begin_block(group, value),
+        }
+    }
+
+    #[cold]
+    fn begin_block(&mut self, group: u32, value: f64) {
+        // The first one grows, so that few values take little room.
+        let room = if self.blocks.is_empty() {
+            0
+        } else {
+            BLOCK_VALUES
+        };
+        let mut block = Block {
+            groups: Vec::with_capacity(room),
+            values: Vec::with_capacity(room),
+        };
+        block.groups.push(group);
+        block.values.push(value);
+        self.blocks.push(block);
+    }
+
+    /// The values of all groups, by `ranks` one group after the other, and where each begins.
+    fn grouped(&mut self, ranks: &[u32]) -> (Vec<f64>, Vec<usize>) {
+        let blocks = std::mem::take(&mut self.blocks);
+        let mut starts = vec![0; ranks.len() + 1];
+        for group in blocks.iter().flat_map(|block| &block.groups) {
+            starts[ranks[*group as usize] as usize + 1] += 1;
+        }
+        for rank in 0..ranks.len() {
+            starts[rank + 1] += starts[rank];
+        }
+        let mut next = starts.clone();
+        let mut values = vec![0.0; starts[ranks.len()]];
+        for block in blocks {
+            for (group, value) in block.groups.into_iter().zip(block.values) {
+                let place = &mut next[ranks[group as usize] as usize];
+                values[*place] = value;
+                *place += 1;
+            }
+        }
+        (values, starts)
+    }
+}
+
+impl Accumulator for Values {
+    fn grow(&mut self, groups: usize) {
+        self.counts.grow(groups);
+    }
+
+    fn update(&mut self, cells: &Cells, rows: Rows<'_>) {
+        let floats = cells.floats();
+        rows.visit(floats.values(), floats.nulls(), |group, value| {
+            if !value.is_nan() {
+                self.add(group, value);
+            }
+        });
+    }
+
+    fn write(&self, group: u32, out: &mut Vec<u8>) {
+        self.counts.write(group, out);
+    }
+
+    fn merge(&mut self, group: u32, taker: &mut Taker<'_>) {
+        self.counts.merge(group, taker);
+    }
+
+    fn finish(&self, measure: Measure, groups: &[u32]) -> Result<ArrayRef, Beyond> {
+        let count = |group| self.counts.of(group);
+        Ok(self.picks.column(measure, groups, count))
+    }
+
+    fn memory_bytes(&self) -> usize {
+        // Sorting by group takes room for the values once more.
+        let values = self.blocks.len() * BLOCK_VALUES;
+        let blocks = values * (size_of::<u32>() + 2 * size_of::<f64>());
+        self.counts.memory_bytes() + blocks + self.picks.memory_bytes()
+    }
+
+    fn per_value(&mut self) -> Option<&mut dyn PerValue> {
+        Some(self)
+    }
+}
+
+impl PerValue for Values {
+    fn drain(&mut self, ranks: &[u32], visit: &mut Visit<'_>) -> Result<()> {
+        let (mut values, starts) = self.grouped(ranks);
+        let mut by_rank = vec![0; ranks.len()];
+        for (group, rank) in (0..).zip(ranks) {
+            by_rank[*rank as usize] = group;
+        }
+        for (rank, group) in by_rank.into_iter().enumerate() {
+            let values = &mut values[starts[rank]..starts[rank + 1]];
+            values.sort_unstable_by(f64::total_cmp);
+            for equal in values.chunk_by(|one, other| one == other) {
+                let word = float_word(equal[0]);
+                visit(group, &word.to_be_bytes(), equal.len() as u64)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn item(&mut self, group: u32, value: &[u8], times: u64) {
+        let word = u64::from_be_bytes(value.try_into().expect("a word"));
+        let count = self.counts.of(group);
+        self.picks.item(group, word_float(word), times, count);
+    }
+
+    fn settle(&mut self) {
+        let groups = self.counts.0.len() as u32;
+        let ranks: Vec<u32> = (0..groups).collect();
+        let (mut values, starts) = self.grouped(&ranks);
+        for group in 0..groups {
+            let values = &mut values[starts[group as usize]..starts[group as usize + 1]];
+            if values.is_empty() {
+                continue;
+            }
+            for index in 0..self.picks.shares().len() {
+                let ([below, above], _) = place(self.picks.shares()[index], values.len() as u64);
+                let (_, low, rest) = values.select_nth_unstable_by(below as usize, f64::total_cmp);
+                let low = *low + 0.0;
+                let high = match above > below {
+                    true => rest.iter().copied().min_by(f64::total_cmp).unwrap_or(low),
+                    false => low,
+                };
+                self.picks.set(group, index, 0, low);
+                self.picks.set(group, index, 1, high + 0.0);
+            }
+        }
+    }
+}
