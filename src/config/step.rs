@@ -9,8 +9,8 @@ use super::fitted::FittedStep;
 use super::join::JoinSpec;
 use super::names;
 use super::row::RowStep;
-use super::sort::SortSpec;
 use super::series::SeriesStep;
+use super::sort::SortSpec;
 use crate::base::{Function, Method, Window};
 
 /// One step, in the user's order.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::infer::Table;
 use super::plan::Plan;
-use super::settle::Settled;
 use super::segment::segments;
+use super::settle::Settled;
 use super::stages::{PassPlan, Steps};
 use super::tables;
 use crate::base::{Batch, Column, DataType, Result};

@@ -187,13 +187,13 @@ impl Travel {
     }
 
     /// Where each of its rows was read; its chunk is noted in `places`.
-    pub(crate) fn origins(&mut self, places: &Places) -> Vec<RowOrigin> {
-        if let Some(moved) = self.moved.take() {
+    pub(crate) fn origins(&self, places: &Places) -> Vec<RowOrigin> {
+        if let Some(moved) = &self.moved {
             return moved.of_rows(&self.batch);
         }
         let seq = self.batch.seq;
-        if let Some(place) = self.place.take() {
-            places.note(seq, self.batch.source, place);
+        if let Some(place) = &self.place {
+            places.note(seq, self.batch.source, place.clone());
         }
         let chunk = u32::try_from(seq).expect("there are fewer chunks");
         let rows = (0..self.batch.rows).map(|row| self.batch.record(row) as u32);

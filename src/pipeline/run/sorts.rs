@@ -87,7 +87,8 @@ impl Run<'_> {
         budget: &Budget,
         counters: &mut Counters,
     ) -> Result<Vec<Left>> {
-        let go_on = || check(&self.interrupted);
+        let interrupted = Arc::clone(&self.interrupted);
+        let go_on = || check(&interrupted);
         let pool = pool(self.config.threads)?;
         let left = pool.install(|| leave(stages, budget, counters, &go_on))?;
         count_left(&left, counters);

@@ -410,7 +410,8 @@ mod tests {
             let chunks = released.origins.iter().map(|origin| origin.chunk);
             (numbers(&released), chunks.collect())
         };
-        let (rows, _): (_, Vec<u32>) = advance(0, 0, &[Some(100), Some(95), None, Some(105)], false);
+        let (rows, _): (_, Vec<u32>) =
+            advance(0, 0, &[Some(100), Some(95), None, Some(105)], false);
         assert_eq!(rows, [1]);
         let (rows, sources) = advance(1, 4, &[Some(95), Some(111)], false);
         assert_eq!((rows, sources), (vec![4, 0], vec![1, 0]));

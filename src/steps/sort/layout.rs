@@ -140,7 +140,9 @@ impl RowLayout {
         let starts: Vec<usize> = packed.starts().collect();
         for (origin, &start) in origins.iter().zip(&starts) {
             origin.chunk.write(&mut packed.bytes[start..]);
-            origin.record.write(&mut packed.bytes[start + ORIGIN_BYTES / 2..]);
+            origin
+                .record
+                .write(&mut packed.bytes[start + ORIGIN_BYTES / 2..]);
         }
         let mut text_at: Vec<usize> = starts.iter().map(|start| start + self.head_bytes).collect();
         for (index, field) in self.fields.iter().enumerate() {
