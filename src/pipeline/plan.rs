@@ -13,7 +13,6 @@ use super::stages::Steps;
 use crate::base::{Column, Error, Origin, Result, Schema};
 use crate::config::{Config, StepSpec};
 use crate::decode::{NullTokens, check_format};
-use crate::spill::TempSpace;
 use crate::steps::Step;
 use crate::steps::expr::Settings;
 use crate::steps::impute::Impute;
@@ -57,8 +56,6 @@ pub(crate) struct Request<'a> {
     pub(crate) expressions: Settings,
     /// The steps of the plan, by their index, whose keys have turned out to outgrow memory.
     pub(crate) outgrown: &'a BTreeSet<usize>,
-    /// Where state goes that does not fit into memory.
-    pub(crate) space: &'a Arc<TempSpace>,
 }
 
 impl Plan {
@@ -113,7 +110,7 @@ impl Plan {
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
             }
         }
-        plan.add_aggregates(&config.aggregates, request)?;
+        plan.add_aggregates(&config.aggregates, request.expressions)?;
         plan.find_live();
         Ok(plan)
     }

@@ -452,7 +452,6 @@ impl Run<'_> {
             limit_bytes,
             expressions,
             &self.outgrown,
-            &self.space,
         )
     }
 

@@ -14,7 +14,6 @@ use super::plan::{Plan, Request};
 use crate::base::Result;
 use crate::config::Config;
 use crate::report;
-use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
 
 /// What a run is made of.
@@ -26,20 +25,18 @@ pub(super) struct Settled {
 
 impl Settled {
     /// A run over the columns of `table` within `limit_bytes`; the keys of the steps `outgrown` are
-    /// known to take more than their share. What does not fit into memory goes to `space`.
+    /// known to take more than their share.
     pub(super) fn new(
         config: &Config,
         table: &Table,
         limit_bytes: usize,
         expressions: Settings,
         outgrown: &BTreeSet<usize>,
-        space: &Arc<TempSpace>,
     ) -> Result<Self> {
         let request = Request {
             fit_bytes_max: limit_bytes / 4,
             expressions,
             outgrown,
-            space,
         };
         let plan = Plan::new(config, &table.columns, request)?;
         let cells = plan.schema.columns.iter();

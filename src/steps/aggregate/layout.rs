@@ -2,12 +2,9 @@
 //! Keeps: measures of the same column share what they can; groups sort by their keys as they are
 //! written, but for the column that a pivot spreads, which comes last.
 
-use std::sync::Arc;
-
 use super::accumulator::{Accumulator, Kind, output_type};
 use super::groups::KeyCoder;
 use crate::base::{DataType, ErrorKind, Measure, Result};
-use crate::spill::TempSpace;
 
 /// The most columns that one becomes by a pivot.
 pub(super) const PIVOT_VALUES_MAX: usize = 1000;
@@ -84,8 +81,6 @@ pub(super) struct Spread {
 /// What a table is made of.
 pub(super) struct Layout {
     pub(super) label: String,
-    /// Where groups go that do not fit into memory.
-    pub(super) space: Arc<TempSpace>,
     /// In the order that groups are sorted by.
     pub(super) keys: Vec<KeyColumn>,
     /// Where their columns stand.
@@ -110,7 +105,6 @@ impl Layout {
         mut keys: Vec<KeyColumn>,
         columns: Vec<MeasureColumn>,
         pivot: Option<PivotColumns>,
-        space: &Arc<TempSpace>,
     ) -> Result<Self, Refusal> {
         let mut kept: Vec<Kept> = Vec::new();
         let mut measures = Vec::with_capacity(columns.len());
@@ -172,7 +166,6 @@ impl Layout {
         };
         Ok(Self {
             label: label.to_owned(),
-            space: Arc::clone(space),
             coder: coder(&keys)?,
             key_slots: keys.iter().map(|key| key.slot).collect(),
             keys,
