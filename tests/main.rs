@@ -11,6 +11,7 @@ mod cli;
 mod columns;
 mod crash;
 mod damage;
+mod dedup;
 mod determinism;
 mod dialects;
 mod differential;

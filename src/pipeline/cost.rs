@@ -3,6 +3,7 @@
 
 use super::plan::Plan;
 use super::stages::PassPlan;
+use crate::base::Column;
 
 /// What a cell takes in its array, with its validity.
 pub(crate) const CELL_BYTES: usize = 9;
@@ -29,9 +30,16 @@ impl RowCost {
         let read = columns.filter(|(_, needed)| **needed);
         let keyed = pass.stages.iter().any(|stage| !stage.keyed.is_empty());
         let made = plan.schema.columns.iter().skip(plan.input_columns);
-        let made = made.map(|column| match column.data_type.is_text() {
+        let cell_bytes = |column: &Column| match column.data_type.is_text() {
             true => CELL_BYTES + TEXT_BYTES,
             false => CELL_BYTES,
+        };
+        let made = made.map(cell_bytes);
+        // The cells of a key of several columns are put side by side.
+        let framed = pass.stages.iter().filter(|stage| stage.key.len() > 1);
+        let framed = framed.map(|stage| {
+            let columns = stage.key.iter().map(|&slot| &plan.schema.columns[slot]);
+            columns.map(cell_bytes).sum::<usize>()
         });
         let made_bytes: usize = match pass.fits {
             true => 0,
@@ -40,7 +48,7 @@ impl RowCost {
         Self {
             decoded_bytes: read.clone().count() * CELL_BYTES,
             has_text: { read }.any(|(column, _)| column.data_type.is_text()),
-            derived_bytes: made_bytes + usize::from(keyed) * KEY_BYTES,
+            derived_bytes: made_bytes + usize::from(keyed) * KEY_BYTES + framed.max().unwrap_or(0),
         }
     }
 }

@@ -3,6 +3,9 @@
 //! In: a validated [`Config`]. Out: a [`Receipt`] and a published lake, or an error and a lake
 //! that is as it was. Invariant: nothing is published before every row is accounted for.
 
+mod look;
+
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,27 +26,27 @@ use super::layout::Layout;
 use super::open::{self, Room, check, pool};
 use super::passed::PassedOver;
 use super::plan::{self, Plan};
-use super::preview;
 use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
-use super::settle::Settled;
+use super::settle::{Circumstances, Settled};
 use super::sink::Sink;
 use super::stages::{self, PassPlan, Stage};
-use super::tables::{self, Shards, Tables};
+use super::tables::Tables;
 use super::tally::{Kept, Totals};
-use super::travel::Place;
 use super::worker::Timed;
 use crate::base::{DataType, Error, Result};
 use crate::config::{self, Config, OnBadRow};
-use crate::decode::{Declared, NullTokens, Widen};
+use crate::decode::{Declared, NullTokens};
 use crate::input::{Chunks, Outline, Source, SplitLimits};
-use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
+use crate::output::{Encoder, PartInfo, Parts, Staging};
 use crate::report::{
-    self, Counters, PlanReceipt, Progress, ProgressState, Receipt, SniffReceipt, StageLatency,
+    self, AggregateReceipt, Counters, Progress, ProgressState, Receipt, StageLatency,
 };
 use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
 use crate::steps::{Fit, Fitted, KeyUse};
+
+pub(super) use look::{plan, sniff};
 
 /// What stays the same when a run starts over.
 struct Run<'c> {
@@ -56,6 +59,8 @@ struct Run<'c> {
     formats: Formats,
     nulls: NullTokens,
     limit_bytes: usize,
+    /// What the program took before the first pass, where the system tells.
+    program_bytes: OnceCell<Option<usize>>,
     shards: usize,
     progress: Progress,
     state: Arc<ProgressState>,
@@ -78,9 +83,7 @@ struct Attempt {
     plan: Plan,
     fitted: Vec<Option<Fitted>>,
     parts: Vec<PartInfo>,
-    /// For each table, what the shards of its step have left behind.
-    shards: Vec<Shards>,
-    options: EncodeOptions,
+    aggregates: Vec<AggregateReceipt>,
     counters: Counters,
     has: Kept,
     budget: Arc<Budget>,
@@ -94,17 +97,13 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     let config = &*adapted.config;
     let mut run = open(&adapted, &paths, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
-    let stage = || -> Result<Staging> {
-        let mut staging = Staging::begin(&config.out, config.mode, &paths)?;
-        staging.retire(&paths)?;
-        Ok(staging)
-    };
+    let stage = || stage(config, &paths);
     let mut staging = stage()?;
     let tables = Tables::begin(config, &paths)?;
     let mut table = run.infer()?;
     let mut restarts = Vec::new();
     let attempt = loop {
-        match run.attempt(&table, &staging) {
+        match run.attempt(&table, &staging, &tables) {
             Ok(attempt) => break attempt,
             Err(called_off) => {
                 let text = run.learn_from(called_off, &mut table)?;
@@ -120,21 +119,11 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         plan,
         fitted,
         parts,
-        shards,
-        options,
-        mut counters,
+        aggregates,
+        counters,
         has,
         budget,
     } = attempt;
-    let go_on = || run.check_interrupted();
-    let aggregates = tables.write(
-        &plan.tables,
-        shards,
-        &staging,
-        &options,
-        &mut counters,
-        go_on,
-    )?;
     let rejects_file = staging.lake_rejects_path().display().to_string();
     let repairs_file = staging.lake_repairs_path().display().to_string();
     let outcome = Outcome {
@@ -171,40 +160,11 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     Ok(receipt)
 }
 
-/// Opens the sources and finds out what is in them, column by column, without a run.
-pub(super) fn sniff(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Vec<SniffReceipt>> {
-    let mut sniffed = Vec::new();
-    for path in open::discover(config)? {
-        let paths = [path];
-        let adapted = refeed::adapt(config, &paths)?;
-        let run = open(&adapted, &paths, Some(open::SNIFFED_BYTES), interrupted)?;
-        let table = run.infer()?;
-        for (index, source) in run.sources.iter().enumerate() {
-            sniffed.push(receipt::sniffed(index, source, &run.formats, &table)?);
-        }
-    }
-    Ok(sniffed)
-}
-
-/// Finds out what a run would do, without doing it.
-pub(super) fn plan(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<PlanReceipt> {
-    let paths = open::discover(config)?;
-    let adapted = refeed::adapt(config, &paths)?;
-    let config = &*adapted.config;
-    let run = open(&adapted, &paths, None, interrupted)?;
-    columnar::check_taken(&run.sources, &run.formats.columns)?;
-    let table = run.infer()?;
-    let settled = run.settle(&table)?;
-    let schema = settled.plan.output_schema();
-    let inputs = run.sources.iter().zip(&run.formats.sources);
-    let in_the_way = Staging::in_the_way(&config.out, config.mode, &paths, &schema);
-    Ok(PlanReceipt {
-        inputs: inputs
-            .map(|(source, format)| receipt::understood(source, format))
-            .collect(),
-        in_the_way: in_the_way.err().map(|error| error.to_string()),
-        ..preview::preview(config, &table, &settled)?
-    })
+/// A place for the files of an attempt.
+fn stage(config: &Config, paths: &[PathBuf]) -> Result<Staging> {
+    let mut staging = Staging::begin(&config.out, config.mode, paths)?;
+    staging.retire(paths)?;
+    Ok(staging)
 }
 
 fn open<'c>(
@@ -230,6 +190,7 @@ fn open<'c>(
     let nulls = plan::null_tokens(config, &formats.columns.names);
     let run = Run {
         limit_bytes: room.limit_bytes,
+        program_bytes: OnceCell::new(),
         formats,
         shards: config.threads.next_power_of_two().min(64),
         progress,
@@ -263,22 +224,6 @@ fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
     sources.iter().try_for_each(|source| source.check())
 }
 
-/// Makes the column wider; returns what happened, in words.
-fn widen_column(table: &mut Table, widen: &Widen, place: &Place) -> String {
-    let column = &mut table.columns[widen.slot];
-    let text = format!(
-        "column `{}` widened from {} to {} by `{}` at {}",
-        column.name.escape_debug(),
-        column.data_type,
-        widen.to,
-        String::from_utf8_lossy(&widen.raw).escape_debug(),
-        place.position_at(widen.chunk_offset)
-    );
-    column.data_type = widen.to.clone();
-    table.why[widen.slot] = text.clone();
-    format!("{text}; starting over")
-}
-
 impl Run<'_> {
     fn check_interrupted(&self) -> Result<()> {
         check(&self.interrupted)
@@ -289,7 +234,7 @@ impl Run<'_> {
     fn learn_from(&mut self, called_off: CalledOff, table: &mut Table) -> Result<String> {
         match called_off {
             CalledOff::Failed(error) => Err(error),
-            CalledOff::Widen(widen, place) => Ok(widen_column(table, &widen, &place)),
+            CalledOff::Widen(widen, place) => Ok(table.widen(&widen, &place)),
             CalledOff::Outgrown(step) => {
                 let label = self.settle(table)?.plan.steps[step].label();
                 self.outgrown.insert(step);
@@ -359,7 +304,12 @@ impl Run<'_> {
     }
 
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
-    fn attempt(&mut self, table: &Table, staging: &Staging) -> Result<Attempt, CalledOff> {
+    fn attempt(
+        &mut self,
+        table: &Table,
+        staging: &Staging,
+        tables: &Tables<'_>,
+    ) -> Result<Attempt, CalledOff> {
         let Settled {
             plan,
             layout,
@@ -389,16 +339,20 @@ impl Run<'_> {
                     let (mut counters, has) = totals.finish(&self.paths)?;
                     let left = pool.install(|| leave(parts.stages, &budget, &go_on))?;
                     count_left(&left, &mut counters);
-                    let shards = tables::shards_of(&plan.tables, left);
                     for (step, spilled) in counters.steps.iter_mut().zip(spilled) {
                         step.spilled_bytes += spilled;
+                    }
+                    let options = layout.encode_options(self.config);
+                    let written = || tables.write(&plan, left, staging, &options, &go_on);
+                    let aggregates = pool.install(written)?;
+                    for (table, receipt) in plan.tables.iter().zip(&aggregates) {
+                        counters.steps[table.step].spilled_bytes = receipt.spilled_bytes;
                     }
                     return Ok(Attempt {
                         plan,
                         fitted,
                         parts: files,
-                        shards,
-                        options: self.encode_options(layout),
+                        aggregates,
                         counters,
                         has,
                         budget,
@@ -425,7 +379,7 @@ impl Run<'_> {
     ) -> Result<Sink> {
         let schema = plan.output_schema();
         staging.check_append_schema(&schema)?;
-        let options = self.encode_options(layout);
+        let options = layout.encode_options(self.config);
         let encoder = Arc::new(Encoder::new(&schema, &options)?);
         let parts = Parts::new(Arc::clone(&encoder), staging);
         let totals = Totals::new(
@@ -445,25 +399,15 @@ impl Run<'_> {
 
     /// What a run over the columns of `table` is made of.
     fn settle(&self, table: &Table) -> Result<Settled> {
-        let (limit_bytes, expressions) = (self.limit_bytes, self.expressions);
-        Settled::new(
-            self.config,
-            table,
-            limit_bytes,
-            expressions,
-            &self.outgrown,
-        )
-    }
-
-    fn encode_options(&self, layout: Layout) -> EncodeOptions {
-        let options = EncodeOptions::default();
-        EncodeOptions {
-            compression: self.config.compression,
-            row_group_rows: layout.row_group_rows,
-            footer_bytes_max: layout.footer_bytes_max,
-            part_bytes_max: self.config.part_bytes.unwrap_or(options.part_bytes_max),
-            ..options
-        }
+        // What an attempt before this one has freed may still be resident: that is not the program.
+        let program_bytes = || report::rss_bytes().map(|bytes| bytes as usize);
+        let circumstances = Circumstances {
+            limit_bytes: self.limit_bytes,
+            program_bytes: *self.program_bytes.get_or_init(program_bytes),
+            expressions: self.expressions,
+            outgrown: &self.outgrown,
+        };
+        Settled::new(self.config, table, circumstances)
     }
 
     fn belt_parts(

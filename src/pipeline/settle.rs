@@ -13,8 +13,19 @@ use super::layout::{Layout, LayoutRequest};
 use super::plan::{Plan, Request};
 use crate::base::Result;
 use crate::config::Config;
-use crate::report;
 use crate::steps::expr::Settings;
+
+/// What is known of a run beside its configuration and its columns.
+#[derive(Clone, Copy)]
+pub(super) struct Circumstances<'a> {
+    /// The limit on the resident set.
+    pub(super) limit_bytes: usize,
+    /// What the program took before the first pass, where the system tells.
+    pub(super) program_bytes: Option<usize>,
+    pub(super) expressions: Settings,
+    /// The steps of the plan whose keys are known to take more than their share of the memory.
+    pub(super) outgrown: &'a BTreeSet<usize>,
+}
 
 /// What a run is made of.
 pub(super) struct Settled {
@@ -24,15 +35,18 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// A run over the columns of `table` within `limit_bytes`; the keys of the steps `outgrown` are
-    /// known to take more than their share.
+    /// A run over the columns of `table`.
     pub(super) fn new(
         config: &Config,
         table: &Table,
-        limit_bytes: usize,
-        expressions: Settings,
-        outgrown: &BTreeSet<usize>,
+        circumstances: Circumstances<'_>,
     ) -> Result<Self> {
+        let Circumstances {
+            limit_bytes,
+            program_bytes,
+            expressions,
+            outgrown,
+        } = circumstances;
         let request = Request {
             fit_bytes_max: limit_bytes / 4,
             expressions,
@@ -51,8 +65,7 @@ impl Settled {
         let layout = Layout::new(request, limit_bytes, table.record_bytes + row_bytes);
         let rows = layout.row_group_rows.min(1 << 17);
         let working = 3 * layout.chunk_bytes_max + rows * row_bytes + layout.footer_bytes_max;
-        let program = report::rss_bytes().map(|bytes| bytes as usize);
-        let budget = Budget::new(limit_bytes, config.threads, program, rows, working)?;
+        let budget = Budget::new(limit_bytes, config.threads, program_bytes, rows, working)?;
         Ok(Self {
             plan,
             layout,

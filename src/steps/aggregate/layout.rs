@@ -99,6 +99,38 @@ fn coder(keys: &[KeyColumn]) -> Result<KeyCoder, Refusal> {
     })
 }
 
+/// What is kept for the measures `columns`, that of a column side by side.
+fn kept_for(columns: &[MeasureColumn]) -> Vec<Kept> {
+    let slot = |column: &MeasureColumn| column.argument.as_ref().map(|(slot, _)| *slot);
+    let mut wanted: Vec<&MeasureColumn> = columns.iter().collect();
+    // What answers most is asked first.
+    wanted.sort_by_key(|column| {
+        let rank = match Kind::of(column.measure) {
+            Kind::Moments => 0,
+            Kind::Sums => 1,
+            _ => 2,
+        };
+        (slot(column), rank)
+    });
+    let mut kept: Vec<Kept> = Vec::new();
+    for column in wanted {
+        let kind = Kind::of(column.measure);
+        let (slot, data_type) = column.argument.clone().unzip();
+        let answers = |it: &Kept| it.slot == slot && it.kind.answers(kind, data_type.as_ref());
+        let at = kept.iter().position(answers).unwrap_or_else(|| {
+            kept.push(Kept {
+                slot,
+                data_type: data_type.clone(),
+                kind,
+                measures: Vec::new(),
+            });
+            kept.len() - 1
+        });
+        kept[at].measures.push(column.measure);
+    }
+    kept
+}
+
 impl Layout {
     pub(super) fn new(
         label: &str,
@@ -106,34 +138,8 @@ impl Layout {
         columns: Vec<MeasureColumn>,
         pivot: Option<PivotColumns>,
     ) -> Result<Self, Refusal> {
-        let mut kept: Vec<Kept> = Vec::new();
+        let kept = kept_for(&columns);
         let mut measures = Vec::with_capacity(columns.len());
-        // What answers most is asked first.
-        let mut wanted: Vec<(Kind, usize)> = { columns.iter().enumerate() }
-            .map(|(index, column)| (Kind::of(column.measure), index))
-            .collect();
-        wanted.sort_by_key(|(kind, _)| match kind {
-            Kind::Moments => 0,
-            Kind::Sums => 1,
-            _ => 2,
-        });
-        for (kind, index) in wanted {
-            let column = &columns[index];
-            let (slot, data_type) = column.argument.clone().unzip();
-            let answer = kept
-                .iter()
-                .position(|it| it.slot == slot && it.kind.answers(kind, data_type.as_ref()));
-            let at = answer.unwrap_or_else(|| {
-                kept.push(Kept {
-                    slot,
-                    data_type,
-                    kind,
-                    measures: Vec::new(),
-                });
-                kept.len() - 1
-            });
-            kept[at].measures.push(column.measure);
-        }
         for column in columns {
             let (slot, data_type) = column.argument.clone().unzip();
             let output = output_type(column.measure, data_type.as_ref());
