@@ -88,10 +88,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "impute" => steps::imputes(entry, &mut options.steps)?,
         "rolling" => steps::rollings(entry, &mut options.steps)?,
         "sort" => sort::read(entry, &mut options.steps)?,
-        "aggregate" => {
-            let tables = entry.items()?;
-            options.aggregates = tables.iter().map(aggregates::read).collect::<Result<_>>()?;
-        }
+        "aggregate" => options.aggregates = aggregates::read_all(entry)?,
         "step" => {
             for step in entry.items()? {
                 steps::read(&step, &mut options.steps)?;

@@ -55,10 +55,7 @@ pub(super) fn resolve(options: Options) -> Result<Config> {
         record_bytes_max: options.max_record_bytes.unwrap_or(RECORD_BYTES_MAX),
         field_bytes_max: options.max_field_bytes.unwrap_or(usize::MAX),
         strict: options.strict,
-        on_bad_row: options.on_bad_row.unwrap_or(match options.strict {
-            true => OnBadRow::Fail,
-            false => OnBadRow::default(),
-        }),
+        on_bad_row: on_bad_row(options.on_bad_row, options.strict),
         rejects_max: options.max_rejects,
         rejects_per_file_max: options.max_rejects_per_file,
         infer: options.infer.unwrap_or_default(),
@@ -178,6 +175,14 @@ fn steps(options: &mut Options) -> Result<Vec<StepSpec>> {
         steps.push(sort.map_err(|message| Error::usage("--sort", message))?);
     }
     Ok(steps)
+}
+
+/// What a bad row does: under `--strict` it ends the run.
+fn on_bad_row(given: Option<OnBadRow>, strict: bool) -> OnBadRow {
+    given.unwrap_or(match strict {
+        true => OnBadRow::Fail,
+        false => OnBadRow::default(),
+    })
 }
 
 /// The lake to write.

@@ -163,7 +163,7 @@ impl Plan {
         }
         plan.put_in_order(config.order, time)?;
         plan.add_checks(config, request)?;
-        plan.add_aggregates(&config.aggregates, request)?;
+        plan.add_aggregates(&config.aggregates, request.expressions)?;
         plan.find_live();
         Ok(plan)
     }

@@ -28,7 +28,7 @@ use super::gate::Gates;
 use super::infer::Table;
 use super::lanes::{Lanes, Share};
 use super::layout::Layout;
-use super::open::{self, Room, check};
+use super::open::{self, Room, check, pool};
 use super::origins::Places;
 use super::passed::PassedOver;
 use super::plan::{self, Plan};
@@ -39,16 +39,17 @@ use super::settle::Settled;
 use super::side::Sides;
 use super::sink::Sink;
 use super::stages::{PassPlan, Stage};
-use super::tables::{self, Shards, Tables};
+use super::tables::Tables;
 use super::tally::{Kept, Totals};
-use super::travel::Place;
 use super::worker::Timed;
 use crate::base::{DataType, Error, Result};
 use crate::config::{self, Config, OnBadRow};
-use crate::decode::{NullTokens, Widen};
+use crate::decode::NullTokens;
 use crate::input::{Chunks, Outline, Source, SplitLimits};
-use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
-use crate::report::{self, Counters, Progress, ProgressState, Receipt, StageLatency};
+use crate::output::{Encoder, PartInfo, Parts, Staging};
+use crate::report::{
+    self, AggregateReceipt, Counters, Progress, ProgressState, Receipt, StageLatency,
+};
 use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
 use crate::steps::{Fitted, KeyUse};
@@ -95,9 +96,7 @@ struct Attempt {
     plan: Plan,
     fitted: Vec<Option<Fitted>>,
     parts: Vec<PartInfo>,
-    /// For each table, what the shards of its step have left behind.
-    shards: Vec<Shards>,
-    options: EncodeOptions,
+    aggregates: Vec<AggregateReceipt>,
     counters: Counters,
     has: Kept,
     budget: Arc<Budget>,
@@ -112,17 +111,13 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     let (config, read) = (&*adapted.config, sides.beside(&paths));
     let mut run = open(&adapted, &paths, sides, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
-    let stage = || -> Result<Staging> {
-        let mut staging = Staging::begin(&config.out, config.mode, &read)?;
-        staging.retire(&paths)?;
-        Ok(staging)
-    };
+    let stage = || stage(config, &paths, &read);
     let mut staging = stage()?;
     let tables = Tables::begin(config, &paths)?;
     let mut table = run.infer()?;
     let mut restarts = Vec::new();
     let attempt = loop {
-        match run.attempt(&table, &staging) {
+        match run.attempt(&table, &staging, &tables) {
             Ok(attempt) => break attempt,
             Err(called_off) => {
                 let text = run.learn_from(called_off, &mut table)?;
@@ -138,21 +133,11 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         plan,
         fitted,
         parts,
-        shards,
-        options,
-        mut counters,
+        aggregates,
+        counters,
         has,
         budget,
     } = attempt;
-    let go_on = || run.check_interrupted();
-    let aggregates = tables.write(
-        &plan.tables,
-        shards,
-        &staging,
-        &options,
-        &mut counters,
-        go_on,
-    )?;
     let rejects_file = staging.lake_rejects_path().display().to_string();
     let repairs_file = staging.lake_repairs_path().display().to_string();
     let outcome = Outcome {
@@ -188,6 +173,13 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     tables.publish()?;
     run.progress.finish();
     Ok(receipt)
+}
+
+/// A place for the files of an attempt.
+fn stage(config: &Config, paths: &[PathBuf], read: &[PathBuf]) -> Result<Staging> {
+    let mut staging = Staging::begin(&config.out, config.mode, read)?;
+    staging.retire(paths)?;
+    Ok(staging)
 }
 
 fn open<'c>(
@@ -250,22 +242,6 @@ pub(super) fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
     sources.iter().try_for_each(|source| source.check())
 }
 
-/// Makes the column wider; returns what happened, in words.
-fn widen_column(table: &mut Table, widen: &Widen, place: &Place) -> String {
-    let column = &mut table.columns[widen.slot];
-    let text = format!(
-        "column `{}` widened from {} to {} by `{}` at {}",
-        column.name.escape_debug(),
-        column.data_type,
-        widen.to,
-        String::from_utf8_lossy(&widen.raw).escape_debug(),
-        place.position_at(widen.chunk_offset)
-    );
-    column.data_type = widen.to.clone();
-    table.why[widen.slot] = text.clone();
-    format!("{text}; starting over")
-}
-
 impl Run<'_> {
     fn check_interrupted(&self) -> Result<()> {
         check(&self.interrupted)
@@ -276,7 +252,7 @@ impl Run<'_> {
     fn learn_from(&mut self, called_off: CalledOff, table: &mut Table) -> Result<String> {
         match called_off {
             CalledOff::Failed(error) => Err(error),
-            CalledOff::Widen(widen, place) => Ok(widen_column(table, &widen, &place)),
+            CalledOff::Widen(widen, place) => Ok(table.widen(&widen, &place)),
             CalledOff::Outgrown(step, label) => {
                 self.outgrown.insert(step);
                 Ok(format!(
@@ -299,7 +275,12 @@ impl Run<'_> {
     }
 
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
-    fn attempt(&mut self, table: &Table, staging: &Staging) -> Result<Attempt, CalledOff> {
+    fn attempt(
+        &mut self,
+        table: &Table,
+        staging: &Staging,
+        tables: &Tables<'_>,
+    ) -> Result<Attempt, CalledOff> {
         let Start {
             settled,
             mut fitted,
@@ -329,16 +310,22 @@ impl Run<'_> {
         let (files, totals) = sink.finish()?;
         let (mut counters, has) = totals.finish(&self.paths)?;
         let left = self.leave(parts.stages, &budget, &mut counters)?;
-        let shards = tables::shards_of(&plan.tables, left);
         for (step, spilled) in counters.steps.iter_mut().zip(spilled) {
             step.spilled_bytes += spilled;
+        }
+        let options = layout.encode_options(self.config);
+        let interrupted = Arc::clone(&self.interrupted);
+        let go_on = || check(&interrupted);
+        let written = || tables.write(&plan, left, staging, &options, &go_on);
+        let aggregates = pool(self.config.threads)?.install(written)?;
+        for (table, receipt) in plan.tables.iter().zip(&aggregates) {
+            counters.steps[table.step].spilled_bytes = receipt.spilled_bytes;
         }
         Ok(Attempt {
             plan,
             fitted,
             parts: files,
-            shards,
-            options: self.encode_options(layout),
+            aggregates,
             counters,
             has,
             budget,
@@ -371,22 +358,11 @@ impl Run<'_> {
     ) -> Result<Sink> {
         let schema = plan.output_schema();
         staging.check_append_schema(&schema)?;
-        let options = self.encode_options(layout);
+        let options = layout.encode_options(self.config);
         let encoder = Arc::new(Encoder::new(&schema, &options)?);
         let parts = Parts::new(Arc::clone(&encoder), staging);
         let output = plan.output.clone();
         Ok(Sink::new(layout, output, encoder, parts, totals, budget))
-    }
-
-    fn encode_options(&self, layout: Layout) -> EncodeOptions {
-        let options = EncodeOptions::default();
-        EncodeOptions {
-            compression: self.config.compression,
-            row_group_rows: layout.row_group_rows,
-            footer_bytes_max: layout.footer_bytes_max,
-            part_bytes_max: self.config.part_bytes.unwrap_or(options.part_bytes_max),
-            ..options
-        }
     }
 
     fn belt_parts(

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Plan, Request};
+use super::Plan;
 use crate::base::{Bucket, Column, DataType, Error, Origin, Result};
 use crate::config::{AggregateSpec, BySpec, MeasureSpec};
 use crate::steps::aggregate::{
@@ -36,11 +36,11 @@ impl Plan {
     pub(super) fn add_aggregates(
         &mut self,
         specs: &[AggregateSpec],
-        request: Request<'_>,
+        settings: Settings,
     ) -> Result<()> {
         let mut hidden = Hidden::new();
         for spec in specs {
-            self.add_aggregate(spec, request, &mut hidden)?;
+            self.add_aggregate(spec, settings, &mut hidden)?;
         }
         Ok(())
     }
@@ -48,10 +48,9 @@ impl Plan {
     fn add_aggregate(
         &mut self,
         spec: &AggregateSpec,
-        request: Request<'_>,
+        settings: Settings,
         hidden: &mut Hidden,
     ) -> Result<()> {
-        let (settings, space) = (request.expressions, request.space);
         let mut keys = Vec::with_capacity(spec.by.len());
         for by in &spec.by {
             keys.push(self.key_column(by, settings, hidden)?);
@@ -66,7 +65,7 @@ impl Plan {
                 .map(|value| index(spec.measures.iter().map(|it| &*it.name), value))
                 .collect(),
         });
-        let aggregate = Aggregate::new(spec.to_string(), keys, measures, pivot, space);
+        let aggregate = Aggregate::new(spec.to_string(), keys, measures, pivot);
         let aggregate = aggregate.map_err(|Refusal { place, message }| {
             let place = if place.is_empty() {
                 &spec.place
