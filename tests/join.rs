@@ -227,8 +227,8 @@ fn rows_become_as_many_as_they_find() {
     );
     let (receipt, table) = run(&home, &toml);
     assert_eq!(texts(&table, "name").join(" "), "a f b e");
-    assert_eq!(texts(&table, "before").join(" "), "1.0 1.0 1.0 2.0");
-    assert_eq!(texts(&table, "behind").join(" "), "1.0 3.0 1.0 4.0");
+    assert_eq!(texts(&table, "before").join(" "), "1 1 1 2");
+    assert_eq!(texts(&table, "behind").join(" "), "1 3 1 4");
     let totals = receipt.totals;
     assert_eq!((totals.rows_added, totals.rows_filtered), (2, 4));
     let page = home
