@@ -403,6 +403,38 @@ fn parquet_and_compressed_tables_are_tables_too() {
 }
 
 #[test]
+fn how_a_table_is_read_is_told() {
+    let home = home();
+    home.write(
+        "noted.csv",
+        format!("Our customers, as of March\n\n{CUSTOMERS}"),
+    );
+    let (receipt, table) = run(
+        &home,
+        &step("with = 'noted.csv', on = 'customer', select = ['name']"),
+    );
+    assert_eq!(texts(&table, "name").join(" "), "Ada Bo Ada - - -");
+    let side = receipt.steps[0].table.as_ref().expect("a table");
+    let dialect = &side.files[0].dialect;
+    assert_eq!((dialect.delimiter.as_str(), side.files.len()), (";", 1));
+    assert_eq!(dialect.skipped[0].text, "Our customers, as of March");
+    let page = home
+        .run("--config run.toml -o lake --mode overwrite")
+        .stdout;
+    let page = String::from_utf8(page).expect("text");
+    let lines = format!("({} lines skipped)", dialect.skipped_lines);
+    assert!(page.contains(&lines), "{page}");
+
+    home.write("t.csv", "id,since\n1,01/02/2024\n2,03/04/2024\n");
+    let told = home.fails("-i in.csv -o other --join t.csv:id --strict", 2);
+    assert!(
+        told.starts_with("chunketl: error: --join t.csv:id: t.csv: "),
+        "{told}"
+    );
+    assert!(told.contains("can be read in two ways"), "{told}");
+}
+
+#[test]
 fn a_table_of_the_lake_is_not_written_over() {
     let home = home();
     home.receipt("-i customers.csv -o lake");
