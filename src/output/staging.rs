@@ -11,8 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::contents::{
-    AGGREGATES, Contents, RECEIPT, REJECTS, fed_path, old_receipt_name, part_name, refeed_path,
-    refeed_path_for, rejects_path, repairs_path, staged_files, table_path,
+    AGGREGATES, BESIDE, Contents, FILTERED, RECEIPT, fed_path, old_receipt_name, part_name,
+    refeed_path, refeed_path_for, rejects_path, repairs_path, staged_files, table_path,
 };
 use super::exchange::exchange;
 use super::journal::{self, Journal, sync_directory};
@@ -23,7 +23,7 @@ use crate::base::{Error, Mode, Result, Schema};
 
 /// A run's files before they are published. Dropped without [`Staging::commit`], it removes them.
 ///
-/// A commit publishes every file of the staging directory and of `_rejects` and `_aggregates` in it.
+/// A commit publishes every file of the staging directory and of the directories [`BESIDE`] in it.
 #[derive(Debug)]
 pub struct Staging {
     directory: PathBuf,
@@ -83,7 +83,7 @@ impl Staging {
             retired: Vec::new(),
             _lock: lock,
         };
-        for name in [REJECTS, AGGREGATES] {
+        for name in BESIDE {
             let directory = staging.directory.join(name);
             fs::create_dir(&directory).map_err(|source| Error::io("create", directory, source))?;
         }
@@ -106,6 +106,16 @@ impl Staging {
             Mode::Append => self.contents.next_part_index(),
             Mode::Error | Mode::Overwrite => 0,
         }
+    }
+
+    /// Where parts of rows go that filters have dropped, the index of this run's first one, and the
+    /// directory within the lake.
+    pub(super) fn filtered(&self) -> (PathBuf, usize, &'static str) {
+        let index = match self.mode {
+            Mode::Append => self.contents.next_filtered_index(),
+            Mode::Error | Mode::Overwrite => 0,
+        };
+        (self.directory.join(FILTERED), index, FILTERED)
     }
 
     /// Where part `index` goes.
@@ -262,9 +272,9 @@ impl Staging {
             let synced = File::open(&path).and_then(|file| file.sync_all());
             synced.map_err(|source| Error::io("write", path, source))?;
         }
-        for name in [REJECTS, AGGREGATES] {
+        for name in BESIDE {
             let directory = self.directory.join(name);
-            // Empty: there are no rejects, or no tables. Otherwise it stays.
+            // Empty: there is nothing of the kind. Otherwise it stays.
             if fs::remove_dir(&directory).is_err() {
                 let synced = sync_directory(&directory);
                 synced.map_err(|source| Error::io("write", directory, source))?;
@@ -325,7 +335,7 @@ impl Staging {
                 linked.push(target);
             }
             fs::set_permissions(&self.directory, fs::metadata(lake)?.permissions())?;
-            for name in [REJECTS, AGGREGATES] {
+            for name in BESIDE {
                 let directory = self.directory.join(name);
                 if directory.exists() {
                     sync_directory(&directory)?;
@@ -559,7 +569,7 @@ mod tests {
             fs::write(staging.part_path(0), "new").unwrap();
             staging.commit().unwrap();
             assert_eq!(tree(&lake), files(&[("part-00000.parquet", "new")]));
-            assert!(!lake.join(REJECTS).exists());
+            assert!(!lake.join("_rejects").exists());
         }
     }
 

@@ -16,6 +16,7 @@ use super::budget::{Budget, Permit, Term};
 use super::cancel::{CalledOff, Cancel};
 use super::cost::RowCost;
 use super::feed::{Feed, Portion};
+use super::filtered::{Dropped, FilteredColumns};
 use super::lanes::Lanes;
 use super::reorder::Reordering;
 use super::share::DecodedShare;
@@ -74,6 +75,8 @@ pub(crate) struct BeltParts {
     pub(crate) sorting: Option<Sorting>,
     /// Per slot, whether rows that have been sorted are to bring it along.
     pub(crate) needed: Vec<bool>,
+    /// The columns of rows that are dropped, if they are kept in this pass.
+    pub(crate) filtered: Option<Arc<FilteredColumns>>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) progress: Arc<ProgressState>,
     pub(crate) row_cost: RowCost,
@@ -322,6 +325,7 @@ impl Belt {
                 tally,
                 keys: None,
                 permit,
+                dropped: Vec::new(),
                 stage: 0,
                 is_last: false,
             },
@@ -359,9 +363,12 @@ impl Belt {
         for Work { step, work } in &stage.inline {
             match work {
                 Inline::Apply(local) => {
-                    let effect = local
-                        .apply(&mut travel.batch)
-                        .map_err(|error| travel.locate(error))?;
+                    let kept = self.parts.filtered.as_ref();
+                    let effect = match kept.filter(|kept| kept.keeps(*step)) {
+                        Some(kept) => kept.apply(*step, &**local, travel),
+                        None => local.apply(&mut travel.batch),
+                    };
+                    let effect = effect.map_err(|error| travel.locate(error))?;
                     travel.note_effect(*step, effect);
                 }
                 Inline::Check(check) => {
@@ -395,9 +402,10 @@ impl Belt {
         travel.keys = None;
         travel.count_written();
         sink.project(&mut travel.batch);
+        let dropped: usize = travel.dropped.iter().map(Dropped::memory_bytes).sum();
         travel
             .permit
-            .resize(Term::RowGroups, travel.batch.memory_bytes());
+            .resize(Term::RowGroups, travel.batch.memory_bytes() + dropped);
         let started = Instant::now();
         let (groups, batches) = sink.arrive(travel)?;
         worker.record(Timed::Gather, started);

@@ -15,7 +15,6 @@ use crate::base::{Column, Error, Origin, Result, Schema};
 use crate::config::{Config, StepSpec};
 use crate::decode::{NullTokens, check_format};
 use crate::report::JoinedTable;
-use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
 use crate::steps::impute::Impute;
 use crate::steps::rolling::{Rolling, RollingSpec};
@@ -80,8 +79,6 @@ pub(crate) struct Request<'a> {
     pub(crate) outgrown: &'a BTreeSet<usize>,
     /// The tables of joins.
     pub(crate) sides: &'a Sides,
-    /// Where state goes that does not fit into memory.
-    pub(crate) space: &'a Arc<TempSpace>,
     /// The categories of the first steps that make columns of what they learn.
     pub(crate) learnt: &'a [Categories],
 }
@@ -162,6 +159,11 @@ impl Plan {
             }
         }
         plan.put_in_order(config.order, time)?;
+        if config.keep_filtered && plan.steps.iter().any(|step| step.moves_rows()) {
+            let message = "what filters drop is kept in file order, which a sort or --order changes; \
+                           leave out one of the two";
+            return Err(Error::usage("--keep-filtered", message));
+        }
         plan.add_checks(config, request)?;
         plan.add_aggregates(&config.aggregates, request.expressions)?;
         plan.find_live();

@@ -33,6 +33,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) fitted: &'a [Option<Fitted>],
     pub(crate) parts: Vec<PartInfo>,
     pub(crate) aggregates: Vec<AggregateReceipt>,
+    /// Parts of rows that were dropped.
+    pub(crate) filtered: Vec<PartInfo>,
     pub(crate) counters: &'a Counters,
     pub(crate) rejects_file: Option<String>,
     pub(crate) repairs_file: Option<String>,
@@ -95,11 +97,8 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
             file: outcome.repairs_file,
         },
         output_bytes: outcome.parts.iter().map(|part| part.bytes).sum(),
-        parts: outcome
-            .parts
-            .into_iter()
-            .map(|PartInfo { file, rows, bytes }| PartReceipt { file, rows, bytes })
-            .collect(),
+        parts: parts(outcome.parts),
+        filtered: parts(outcome.filtered),
         restarts: outcome.restarts,
         passes: outcome.passes as u32,
         stages: outcome.latency.summary(),
@@ -118,6 +117,12 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         throughput: Throughput::new(input_bytes, totals.read, seconds),
         started: outcome.started,
     }
+}
+
+fn parts(parts: Vec<PartInfo>) -> Vec<PartReceipt> {
+    let parts = parts.into_iter();
+    let parts = parts.map(|PartInfo { file, rows, bytes }| PartReceipt { file, rows, bytes });
+    parts.collect()
 }
 
 /// The first of `names`, as many as a receipt of many files has room for.
@@ -267,6 +272,7 @@ fn options(config: &Config) -> serde_json::Value {
         "time": config.time,
         "order": config.order.to_string(),
         "steps": steps,
+        "keep_filtered": config.keep_filtered,
         "checks": config.checks.iter().map(|check| &check.name).collect::<Vec<_>>(),
         "aggregates": aggregates.collect::<Vec<_>>(),
         "compression": config.compression.to_string(),

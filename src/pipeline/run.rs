@@ -23,6 +23,7 @@ use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
 use super::feed::Feed;
+use super::filtered::{FilteredColumns, FilteredRows};
 use super::fitting::Known;
 use super::gate::Gates;
 use super::infer::Table;
@@ -97,6 +98,8 @@ struct Attempt {
     fitted: Vec<Option<Fitted>>,
     parts: Vec<PartInfo>,
     aggregates: Vec<AggregateReceipt>,
+    /// Parts of rows that were dropped.
+    filtered: Vec<PartInfo>,
     counters: Counters,
     has: Kept,
     budget: Arc<Budget>,
@@ -134,6 +137,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         fitted,
         parts,
         aggregates,
+        filtered,
         counters,
         has,
         budget,
@@ -149,6 +153,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         fitted: &fitted,
         parts,
         aggregates,
+        filtered,
         counters: &counters,
         rejects_file: has.rejects.then_some(rejects_file),
         repairs_file: has.repairs.then_some(repairs_file),
@@ -307,7 +312,7 @@ impl Run<'_> {
         let parts = self.belt_parts(&plan, last.pass, layout, &budget, Some(sink));
         let parts = self.pass(last.feed, parts)?;
         let sink = parts.sink.expect("a pass keeps its parts");
-        let (files, totals) = sink.finish()?;
+        let (files, filtered, totals) = sink.finish()?;
         let (mut counters, has) = totals.finish(&self.paths)?;
         let left = self.leave(parts.stages, &budget, &mut counters)?;
         for (step, spilled) in counters.steps.iter_mut().zip(spilled) {
@@ -326,6 +331,7 @@ impl Run<'_> {
             fitted,
             parts: files,
             aggregates,
+            filtered,
             counters,
             has,
             budget,
@@ -361,23 +367,36 @@ impl Run<'_> {
         let options = layout.encode_options(self.config);
         let encoder = Arc::new(Encoder::new(&schema, &options)?);
         let parts = Parts::new(Arc::clone(&encoder), staging);
-        let output = plan.output.clone();
-        Ok(Sink::new(layout, output, encoder, parts, totals, budget))
+        let filtered = self.config.keep_filtered.then(|| {
+            let columns = Arc::new(FilteredColumns::new(plan));
+            FilteredRows::new(&columns, &options, staging, budget)
+        });
+        let (output, filtered) = (plan.output.clone(), filtered.transpose()?);
+        Ok(Sink::new(
+            layout, output, encoder, parts, totals, filtered, budget,
+        ))
     }
 
     fn belt_parts(
         &self,
         plan: &Plan,
-        pass: PassPlan,
+        mut pass: PassPlan,
         layout: Layout,
         budget: &Arc<Budget>,
         sink: Option<Sink>,
     ) -> BeltParts {
+        let filtered = sink.as_ref().and_then(Sink::kept);
+        if filtered.is_some() {
+            // Rows that are dropped are kept with all their columns.
+            pass.needed.fill(true);
+        }
         let row_cost = RowCost::new(plan, &pass);
         let schema = Arc::new(plan.schema.clone());
         let of_files = &pass.needed[..plan.input_columns];
         let mut formats = self.formats.readers(&schema, of_files, &self.nulls);
-        formats.passed_over = PassedOver::new(plan, &self.formats, &self.sources);
+        if filtered.is_none() {
+            formats.passed_over = PassedOver::new(plan, &self.formats, &self.sources);
+        }
         let records = self.formats.records(&self.sources).into_iter();
         let bounded = |stage: &&Stage| {
             let bounded = [Some(KeyUse::Bounded), Some(KeyUse::Spilt)];
@@ -403,6 +422,7 @@ impl Run<'_> {
             repair: self.config.repair,
             stages: stages.collect(),
             sink,
+            filtered,
             budget: Arc::clone(budget),
             progress: Arc::clone(&self.state),
             row_cost,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::budget::{Permit, Term};
+use super::filtered::Dropped;
 use super::keys::Keys;
 use super::origins::{Origins, Places, Whence};
 use super::tally::Tally;
@@ -124,6 +125,8 @@ pub(crate) struct Travel {
     /// Rows by shard, from the last keyed stage whose keys still hold.
     pub(crate) keys: Option<Arc<Keys>>,
     pub(crate) permit: Permit,
+    /// Rows that steps have dropped, if they are kept.
+    pub(crate) dropped: Vec<Dropped>,
     /// The stage it enters next.
     pub(crate) stage: usize,
     /// Whether it only says that no other comes behind it; it has no rows of its own.

@@ -82,6 +82,13 @@ impl Receipt {
                 "parts"
             },
         ));
+        if !self.filtered.is_empty() {
+            let rows = self.filtered.iter().map(|part| part.rows).sum();
+            page.line(&format!(
+                "{} filtered rows kept in _filtered",
+                units::count(rows)
+            ));
+        }
     }
 
     /// A line for each source that is not as plain as can be.

@@ -36,6 +36,7 @@ impl Belt {
             tally: Tally::default(),
             keys: None,
             permit,
+            dropped: Vec::new(),
             stage: 0,
             is_last: false,
         };

@@ -30,7 +30,6 @@ impl Run<'_> {
             expressions: self.expressions,
             outgrown: &self.outgrown,
             sides: &self.sides,
-            space: &self.space,
             learnt,
         };
         // What an attempt before this one has freed may still be resident: that is not the program.
