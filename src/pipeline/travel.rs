@@ -83,6 +83,23 @@ impl Place {
         found.collect()
     }
 
+    /// The same, without the first so many records of text.
+    pub(crate) fn behind(&self, records: usize) -> Self {
+        let mut place = self.clone();
+        if let Some(splitter) = &self.splitter {
+            let limits = SplitLimits {
+                records_max: records,
+                bytes_max: usize::MAX,
+                record_bytes_max: usize::MAX,
+            };
+            let start = usize::try_from(self.offset).expect("a mapped file fits the address space");
+            let split = splitter.split(self.source.bytes(), start, &limits, &mut |_| {});
+            place.offset = split.end as u64;
+            place.first_line += split.newlines;
+        }
+        place
+    }
+
     /// The position of the chunk's record `record`.
     pub(crate) fn position_of(&self, record: usize) -> Position {
         let Some(splitter) = &self.splitter else {
