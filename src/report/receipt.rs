@@ -200,7 +200,7 @@ pub struct StepReceipt {
     pub rows_matched: u64,
     /// Rows that found none.
     pub rows_unmatched: u64,
-    /// Rows that entered no time window because their time is null.
+    /// Rows that entered no time window or session because their time is null.
     pub rows_without_time: u64,
     /// Bytes that it wrote to temporary files, in all passes, because memory had no room for them.
     pub spilled_bytes: u64,
