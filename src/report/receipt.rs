@@ -215,7 +215,7 @@ pub struct StepReceipt {
     pub rows_matched: u64,
     /// Rows that found none.
     pub rows_unmatched: u64,
-    /// Rows that entered no time window because their time is null.
+    /// Rows that entered no time window or session because their time is null.
     pub rows_without_time: u64,
     /// Rows that came behind one of a later time, and were put in order.
     pub rows_late: u64,
