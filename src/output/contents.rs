@@ -15,12 +15,12 @@ use crate::base::{Error, Result};
 pub(super) const RECEIPT: &str = "_receipt.json";
 /// The directory of rejects.
 pub(super) const REJECTS: &str = "_rejects";
-/// The directory of tables that were made of all rows.
-pub(super) const AGGREGATES: &str = "_aggregates";
 /// The directory of rows that filters have dropped.
 pub(super) const FILTERED: &str = "_filtered";
-/// What a lake has beside its parts, each in a directory of its own.
-pub(super) const BESIDE: [&str; 3] = [REJECTS, AGGREGATES, FILTERED];
+/// The directory of tables that were made of all rows.
+pub(super) const AGGREGATES: &str = "_aggregates";
+/// All directories of ours.
+pub(super) const DIRECTORIES: [&str; 3] = [REJECTS, AGGREGATES, FILTERED];
 /// The journal of a commit that moves files one by one.
 pub(super) const JOURNAL: &str = "_commit.json";
 /// How the name of a staging directory inside a lake begins.
@@ -97,7 +97,7 @@ impl Contents {
             if text == JOURNAL || text.starts_with(STAGING_PREFIX) {
                 continue;
             }
-            if BESIDE.contains(&text) && is_real_directory(text) {
+            if DIRECTORIES.contains(&text) && is_real_directory(text) {
                 entries.extend(within(lake, text)?);
                 continue;
             }

@@ -16,7 +16,7 @@ use super::budget::{Budget, Permit, Term};
 use super::cancel::{CalledOff, Cancel};
 use super::cost::RowCost;
 use super::feed::{Feed, Portion};
-use super::filtered::{Dropped, FilteredColumns};
+use super::filtered::{self, FilteredColumns};
 use super::lanes::Lanes;
 use super::reorder::Reordering;
 use super::share::DecodedShare;
@@ -363,13 +363,8 @@ impl Belt {
         for Work { step, work } in &stage.inline {
             match work {
                 Inline::Apply(local) => {
-                    let kept = self.parts.filtered.as_ref();
-                    let effect = match kept.filter(|kept| kept.keeps(*step)) {
-                        Some(kept) => kept.apply(*step, &**local, travel),
-                        None => local.apply(&mut travel.batch),
-                    };
-                    let effect = effect.map_err(|error| travel.locate(error))?;
-                    travel.note_effect(*step, effect);
+                    let kept = self.parts.filtered.as_deref();
+                    filtered::apply(kept, *step, &**local, travel)?;
                 }
                 Inline::Check(check) => {
                     let schema = self.parts.fail_on_reject.then_some(&*self.parts.schema);
@@ -402,10 +397,8 @@ impl Belt {
         travel.keys = None;
         travel.count_written();
         sink.project(&mut travel.batch);
-        let dropped: usize = travel.dropped.iter().map(Dropped::memory_bytes).sum();
-        travel
-            .permit
-            .resize(Term::RowGroups, travel.batch.memory_bytes() + dropped);
+        let bytes = travel.memory_bytes();
+        travel.permit.resize(Term::RowGroups, bytes);
         let started = Instant::now();
         let (groups, batches) = sink.arrive(travel)?;
         worker.record(Timed::Gather, started);

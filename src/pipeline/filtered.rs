@@ -16,7 +16,7 @@ use arrow::error::ArrowError;
 use super::budget::Budget;
 use super::plan::Plan;
 use super::travel::Travel;
-use crate::base::{Batch, Column, DataType, ErrorKind, Origin, Result, Schema};
+use crate::base::{Column, DataType, ErrorKind, Origin, Result, Schema};
 use crate::output::{EncodeOptions, Encoder, PartInfo, Parts, Staging};
 use crate::steps::{Effect, LocalStep};
 
@@ -88,24 +88,26 @@ impl FilteredColumns {
         }
     }
 
-    /// Whether the rows that step `step` drops are kept.
-    pub(crate) fn keeps(&self, step: usize) -> bool {
-        self.labels[step].is_some()
-    }
-
     /// Runs `local`, step `step`, and keeps the rows that it drops.
-    pub(crate) fn apply(
-        &self,
-        step: usize,
-        local: &dyn LocalStep,
-        travel: &mut Travel,
-    ) -> Result<Effect> {
+    fn apply(&self, step: usize, local: &dyn LocalStep, travel: &mut Travel) -> Result<Effect> {
         let mut before = travel.batch.clone();
-        let effect = local.apply(&mut travel.batch)?;
+        // By their places, since several rows may be of one record.
+        travel.batch.records = None;
+        let applied = local.apply(&mut travel.batch);
+        let kept = travel.batch.records.take();
+        travel.batch.records.clone_from(&before.records);
+        let effect = applied?;
+        let Some(kept) = kept else {
+            return Ok(effect);
+        };
+        let records = kept.iter().map(|&row| before.record(row as usize) as u32);
+        travel.batch.records = Some(records.collect());
         if effect.rows_dropped == 0 {
             return Ok(effect);
         }
-        before.keep(&gone(&before, &travel.batch), "keep rows")?;
+        let mut is_gone = vec![true; before.rows];
+        kept.iter().for_each(|&row| is_gone[row as usize] = false);
+        before.keep(&BooleanArray::from(is_gone), "keep rows")?;
         let records = (0..before.rows).map(|row| before.record(row) as u32);
         let records = records.collect();
         let columns = self.slots.iter().map(|&slot| before.columns[slot].take());
@@ -118,12 +120,21 @@ impl FilteredColumns {
     }
 }
 
-/// The rows of `before` that are not in `after`, which has the others in the same order.
-fn gone(before: &Batch, after: &Batch) -> BooleanArray {
-    let mut kept = (0..after.rows).map(|row| after.record(row)).peekable();
-    let is_gone = |row| kept.next_if_eq(&before.record(row)).is_none();
-    let gone: Vec<bool> = (0..before.rows).map(is_gone).collect();
-    gone.into()
+/// Runs `local`, step `step`, on the batch; the rows that it drops are kept with the columns `kept`,
+/// if there are any.
+pub(crate) fn apply(
+    kept: Option<&FilteredColumns>,
+    step: usize,
+    local: &dyn LocalStep,
+    travel: &mut Travel,
+) -> Result<()> {
+    let effect = match kept.filter(|kept| kept.labels[step].is_some()) {
+        Some(kept) => kept.apply(step, local, travel),
+        None => local.apply(&mut travel.batch),
+    };
+    let effect = effect.map_err(|error| travel.locate(error))?;
+    travel.note_effect(step, effect);
+    Ok(())
 }
 
 /// Writes dropped rows.

@@ -11,6 +11,7 @@ use super::columnar;
 use super::dialect::{Formats, SourceFormat};
 use super::infer::Table;
 use super::plan::Plan;
+use super::sink::Written;
 use crate::base::{Column, DataType, Result, TimeUnit, Value};
 use crate::config::Config;
 use crate::input::{self, Source};
@@ -31,10 +32,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) table: &'a Table,
     pub(crate) plan: &'a Plan,
     pub(crate) fitted: &'a [Option<Fitted>],
-    pub(crate) parts: Vec<PartInfo>,
+    pub(crate) parts: Written,
     pub(crate) aggregates: Vec<AggregateReceipt>,
-    /// Parts of rows that were dropped.
-    pub(crate) filtered: Vec<PartInfo>,
     pub(crate) counters: &'a Counters,
     pub(crate) rejects_file: Option<String>,
     pub(crate) repairs_file: Option<String>,
@@ -96,9 +95,9 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
             counts: totals.repaired.into(),
             file: outcome.repairs_file,
         },
-        output_bytes: outcome.parts.iter().map(|part| part.bytes).sum(),
-        parts: parts(outcome.parts),
-        filtered: parts(outcome.filtered),
+        output_bytes: outcome.parts.lake.iter().map(|part| part.bytes).sum(),
+        parts: parts(outcome.parts.lake),
+        filtered: parts(outcome.parts.filtered),
         restarts: outcome.restarts,
         passes: outcome.passes as u32,
         stages: outcome.latency.summary(),

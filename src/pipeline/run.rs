@@ -38,7 +38,7 @@ use super::refeed::{self, Adapted};
 use super::reorder::Reordering;
 use super::settle::Settled;
 use super::side::Sides;
-use super::sink::Sink;
+use super::sink::{Sink, Written};
 use super::stages::{PassPlan, Stage};
 use super::tables::Tables;
 use super::tally::{Kept, Totals};
@@ -47,7 +47,7 @@ use crate::base::{DataType, Error, Result};
 use crate::config::{self, Config, OnBadRow};
 use crate::decode::NullTokens;
 use crate::input::{Chunks, Outline, Source, SplitLimits};
-use crate::output::{Encoder, PartInfo, Parts, Staging};
+use crate::output::{Encoder, Parts, Staging};
 use crate::report::{
     self, AggregateReceipt, Counters, Progress, ProgressState, Receipt, StageLatency,
 };
@@ -96,10 +96,8 @@ struct Run<'c> {
 struct Attempt {
     plan: Plan,
     fitted: Vec<Option<Fitted>>,
-    parts: Vec<PartInfo>,
+    parts: Written,
     aggregates: Vec<AggregateReceipt>,
-    /// Parts of rows that were dropped.
-    filtered: Vec<PartInfo>,
     counters: Counters,
     has: Kept,
     budget: Arc<Budget>,
@@ -137,7 +135,6 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         fitted,
         parts,
         aggregates,
-        filtered,
         counters,
         has,
         budget,
@@ -153,7 +150,6 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         fitted: &fitted,
         parts,
         aggregates,
-        filtered,
         counters: &counters,
         rejects_file: has.rejects.then_some(rejects_file),
         repairs_file: has.repairs.then_some(repairs_file),
@@ -312,7 +308,7 @@ impl Run<'_> {
         let parts = self.belt_parts(&plan, last.pass, layout, &budget, Some(sink));
         let parts = self.pass(last.feed, parts)?;
         let sink = parts.sink.expect("a pass keeps its parts");
-        let (files, filtered, totals) = sink.finish()?;
+        let (files, totals) = sink.finish()?;
         let (mut counters, has) = totals.finish(&self.paths)?;
         let left = self.leave(parts.stages, &budget, &mut counters)?;
         for (step, spilled) in counters.steps.iter_mut().zip(spilled) {
@@ -331,7 +327,6 @@ impl Run<'_> {
             fitted,
             parts: files,
             aggregates,
-            filtered,
             counters,
             has,
             budget,

@@ -30,6 +30,13 @@ pub(crate) struct RowGroup {
     _permits: Vec<Arc<Permit>>,
 }
 
+/// The files of a run.
+pub(crate) struct Written {
+    pub(crate) lake: Vec<PartInfo>,
+    /// Those of rows that were dropped.
+    pub(crate) filtered: Vec<PartInfo>,
+}
+
 /// Rows gathered for the next row group.
 #[derive(Default)]
 struct Gather {
@@ -205,7 +212,7 @@ impl Sink {
     }
 
     /// Closes the last part, and the last one of rows that were dropped; returns all parts of either.
-    pub(crate) fn finish(self) -> Result<(Vec<PartInfo>, Vec<PartInfo>, Totals)> {
+    pub(crate) fn finish(self) -> Result<(Written, Totals)> {
         let parts = self
             .parts
             .into_inner()
@@ -221,7 +228,8 @@ impl Sink {
                 .finish()?,
             None => Vec::new(),
         };
-        Ok((parts.finish()?, filtered, totals))
+        let lake = parts.finish()?;
+        Ok((Written { lake, filtered }, totals))
     }
 }
 

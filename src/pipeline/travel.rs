@@ -151,6 +151,12 @@ pub(crate) struct Travel {
 }
 
 impl Travel {
+    /// Memory held by its rows, those that were dropped included, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let dropped = self.dropped.iter().map(Dropped::memory_bytes);
+        self.batch.memory_bytes() + dropped.sum::<usize>()
+    }
+
     pub(crate) fn note_effect(&mut self, step: usize, effect: Effect) {
         if effect.rows_added > 0 {
             self.permit.resize(Term::Batches, self.batch.memory_bytes());
