@@ -22,6 +22,7 @@ pub fn check_columns(config: &Config, header: &[String]) -> Result<()> {
         header,
         known: columns.iter().copied().collect(),
         columns,
+        left_out: Vec::new(),
     };
     for (column, _) in &config.dtypes {
         columns.find(column, || format!("--dtype {column}=…"))?;
@@ -66,6 +67,7 @@ pub fn check_columns(config: &Config, header: &[String]) -> Result<()> {
             StepSpec::Row { step, place } => columns.after(step, place)?,
         }
     }
+    columns.bring_back();
     for by in config.aggregates.iter().flat_map(|aggregate| &aggregate.by) {
         columns.find(&by.column, || by.place.clone())?;
     }
@@ -78,6 +80,8 @@ struct Columns<'a> {
     header: &'a [String],
     known: HashSet<&'a str>,
     columns: Vec<&'a str>,
+    /// Those that a step left out.
+    left_out: Vec<&'a str>,
 }
 
 impl<'a> Columns<'a> {
@@ -120,12 +124,15 @@ impl<'a> Columns<'a> {
                 for column in columns {
                     self.find(column, option)?;
                 }
+                let goes = |name: &&&str| !columns.iter().any(|column| column == **name);
+                self.left_out.extend(self.columns.iter().filter(goes));
                 self.set(columns.iter().map(String::as_str).collect());
             }
             RowStep::Drop(columns) => {
                 for column in columns {
                     self.find(column, option)?;
                 }
+                self.left_out.extend(columns.iter().map(String::as_str));
                 let mut left = self.columns.clone();
                 left.retain(|name| !columns.iter().any(|column| column == name));
                 if left.is_empty() {
@@ -153,6 +160,13 @@ impl<'a> Columns<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Adds the columns that were left out: tables may be made of them.
+    fn bring_back(&mut self) {
+        for name in std::mem::take(&mut self.left_out) {
+            self.add(name);
+        }
     }
 
     fn set(&mut self, columns: Vec<&'a str>) {
