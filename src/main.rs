@@ -28,6 +28,7 @@ fn perform(args: Args) -> Result<()> {
         Some(Command::Completions { shell }) => return print(&config::completions(shell)),
         Some(Command::Sniff(args)) => return sniff(config::from_sniff_args(args)?),
         Some(Command::Plan(options)) => return plan(config::from_plan_options(*options)?),
+        Some(Command::Schema) => return print(format!("{:#}\n", config::schema()).as_bytes()),
         None => {}
     }
     let config = config::from_args(args)?;

@@ -40,8 +40,10 @@ impl Case {
     fn new(name: String, rows: &[Written]) -> Self {
         let mut bytes = header().into_bytes();
         let mut loaded = Loaded::default();
+        let mut carriages = 0;
         for row in rows {
-            let line = 1 + bytes.iter().filter(|byte| **byte == b'\n').count();
+            let line = 1 + carriages + bytes.iter().filter(|byte| **byte == b'\n').count();
+            carriages += usize::from(row.bytes.ends_with(b"\r"));
             let rejected = row.rejected.iter().cloned();
             loaded.rejected.extend(rejected.map(|rejected| Rejected {
                 line: line + rejected.line,

@@ -115,6 +115,108 @@ fn line_ends() {
 }
 
 #[test]
+fn lines_that_end_with_lone_carriage_returns_are_counted() {
+    let mut text = "made by hand\r\rid,name\r".to_owned();
+    for row in 0..500 {
+        text += &match row {
+            300 => format!("{row},\"a\rb\"\r"),
+            400 => format!("{row}\r"),
+            450 => format!("x{row},c\r"),
+            499 => format!("{row},\"d"),
+            _ => format!("{row},c\r"),
+        };
+    }
+    for flags in ["--dtype id=int64", "--dtype id=int64 --line-end any"] {
+        let (receipt, _, home) = read(text.as_bytes(), flags);
+        let rejects = kept(&home, 0, "rejects");
+        let lines: Vec<&str> = { rejects.iter() }
+            .map(|reject| reject.split(' ').next().expect("a line"))
+            .collect();
+        assert_eq!(lines, ["405", "455", "504"], "{flags}");
+        let skipped = &receipt.inputs[0].dialect.as_ref().expect("text").skipped;
+        assert_eq!((skipped[0].line, skipped.len()), (1, 2), "{flags}");
+    }
+    let (receipt, ..) = read(text.as_bytes(), "--skip-rows 2");
+    assert_eq!(receipt.totals.rows_read, 500);
+}
+
+/// A table of so many rows, its lines ended by `line_end` from row `from` on.
+fn table_with(rows: usize, from: usize, line_end: &str) -> String {
+    let row = |row: usize| {
+        let line_end = if row < from { "\n" } else { line_end };
+        format!("{row},some words for row {row},c{line_end}")
+    };
+    "id,note,code\n".to_owned() + &(0..rows).map(row).collect::<String>()
+}
+
+#[test]
+fn lines_may_end_with_lone_carriage_returns_only_behind_the_head() {
+    const ROWS: usize = 40_000;
+    let home = Home::new();
+    home.write("in.csv", table_with(ROWS, ROWS / 3, "\r"));
+    let receipt = home.receipt("-i in.csv -o lake");
+    let totals = receipt.totals;
+    assert_eq!(
+        (totals.rows_written, totals.rows_rejected),
+        (ROWS as u64, 0)
+    );
+    let dialect = receipt.inputs[0].dialect.as_ref().expect("text");
+    let evidence = dialect.evidence.join("\n");
+    assert!(evidence.contains("--line-end lf"), "{evidence}");
+    let receipt = home.receipt("-i in.csv -o lake --mode overwrite --line-end lf");
+    let totals = receipt.totals;
+    assert_eq!(totals.rows_written, (ROWS / 3) as u64);
+    assert_eq!(totals.rows_rejected, 1);
+}
+
+#[test]
+fn comments_only_behind_the_head_are_rejects_and_said() {
+    let home = Home::new();
+    let row = |row: usize| match row % 100 {
+        99 if row > 20_000 => "# a note of somebody\n".to_owned(),
+        _ => format!("{row},some words for row {row},c\n"),
+    };
+    let text = "id,note,code\n".to_owned() + &(0..40_050).map(row).collect::<String>();
+    home.write("in.csv", text);
+    let receipt = home.receipt("-i in.csv -o lake");
+    assert_eq!(receipt.totals.rows_rejected, 200);
+    let dialect = receipt.inputs[0].dialect.as_ref().expect("text");
+    let evidence = dialect.evidence.join("\n");
+    assert!(evidence.contains("pass --comment"), "{evidence}");
+    let receipt = home.receipt("-i in.csv -o lake --mode overwrite --comment #");
+    let totals = receipt.totals;
+    assert_eq!((totals.rows_written, totals.rows_rejected), (39_850, 0));
+}
+
+#[test]
+fn a_header_that_comes_again_among_texts_is_rejected() {
+    let text = "name,city\na,b\nname,city\nname,c\nd,city\n\"name\",city\ne,f\nname,city\n";
+    let expected = ["a|b", "name|c", "d|city", "name|city", "e|f"];
+    for flags in [
+        "",
+        "--dtype name=categorical",
+        "--impute city=mode",
+        "--no-sniff",
+    ] {
+        let (receipt, rows, home) = read(text.as_bytes(), flags);
+        assert_eq!(rows, expected, "{flags}");
+        assert_eq!(receipt.totals.rows_rejected, 2, "{flags}");
+        assert!(kept(&home, 0, "rejects")[0].contains("repeated_header"));
+    }
+    let (_, rows, _) = read(text.as_bytes(), "--select city");
+    assert_eq!(rows, ["b", "c", "city", "city", "f"]);
+    let quoted = text.replace("name,city\n", "\"name\",\"city\"\n");
+    let (receipt, ..) = read(quoted.as_bytes(), "");
+    assert_eq!(receipt.totals.rows_rejected, 2);
+    // A single name is a text like any other.
+    let (receipt, ..) = read(b"name\nb\nname\nc\n", "--header");
+    assert_eq!(
+        (receipt.totals.rows_read, receipt.totals.rows_rejected),
+        (3, 0)
+    );
+}
+
+#[test]
 fn spaces() {
     let text = "id,  name, note\n 1, \"a, b\" ,  c d \n2,,  \n  3,\"\" , \"e\"\"\" \r\n";
     assert_eq!(
@@ -211,10 +313,13 @@ fn a_quoted_field_may_be_as_long_as_a_record() {
     let text = format!("id,note\n1,\"{lines}\"\n2,b\n");
     let (receipt, rows, _) = read(text.as_bytes(), "");
     assert_eq!((rows.len(), receipt.totals.rows_rejected), (2, 0));
-    // Longer than that it is taken for lost: each of its lines is looked at.
-    let (receipt, _, home) = read(text.as_bytes(), "--max-record-bytes 4096");
-    assert!(kept(&home, 0, "rejects")[0].contains("unclosed_quote"));
-    assert_eq!(receipt.totals.rows_read, 2002);
+    // A longer one costs its record.
+    let (receipt, rows, home) = read(text.as_bytes(), "--max-record-bytes 4096");
+    assert!(kept(&home, 0, "rejects")[0].contains("record_too_long"));
+    assert_eq!(
+        (rows, receipt.totals.rows_read),
+        (vec!["2|b".to_owned()], 2)
+    );
 }
 
 #[test]

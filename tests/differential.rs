@@ -2,6 +2,8 @@
 
 #[path = "../fuzz/checks/decode.rs"]
 mod cells;
+#[path = "../fuzz/checks/columnar.rs"]
+mod columnar;
 #[path = "../fuzz/checks/hard.rs"]
 mod hard;
 #[path = "../fuzz/checks/records.rs"]
@@ -61,6 +63,16 @@ fn every_kernel_makes_the_same_masks() {
     for spread in [2, 3, 16, 256] {
         let data: Vec<u8> = (0..20_000).map(|_| random.below(spread) as u8).collect();
         scan::check(&data);
+    }
+}
+
+#[test]
+fn parquet_files_hold_what_was_written_whole_or_damaged() {
+    columnar::check(b"");
+    let mut random = hard::Random(11);
+    for length in 0..300 {
+        let data: Vec<u8> = (0..12 + length).map(|_| random.below(256) as u8).collect();
+        columnar::check(&data);
     }
 }
 

@@ -1,6 +1,7 @@
 //! `--memory-limit` against the resident set as the kernel counts it, seen from outside.
 
 use std::fs;
+use std::io::Write;
 use std::process::{Child, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -106,6 +107,17 @@ fn a_tiny_limit_and_many_row_groups() {
 }
 
 #[test]
+fn rows_sorted_by_temporary_files() {
+    let home = write(Shape::Transactions, 140_000_000, 50_000);
+    check(&home, 64, "-t 2 --sort=customer_id,-amount");
+    check(
+        &home,
+        128,
+        "-t 4 --key customer_id --impute amount=mean --time timestamp --order sort",
+    );
+}
+
+#[test]
 fn many_keys_with_fills_and_windows() {
     let home = write(Shape::Transactions, 140_000_000, 50_000);
     check(&home, 64, "-t 1 --key customer_id --impute amount=ffill");
@@ -153,6 +165,46 @@ fn a_lake_as_input() {
         assert!(peak <= limit_mib * MIB, "{peak} bytes of {limit_mib} MiB");
         assert_eq!(receipt.totals.rows_written, receipt.totals.rows_read);
     }
+}
+
+/// A file of three records and then a long one, which `write` writes, of which and behind which no
+/// more than two rows are left.
+fn check_long(write: impl FnOnce(&mut fs::File) -> std::io::Result<()>, rejected: u64) {
+    let home = Home::new();
+    let path = home.write("in.csv", "id,note,n\n1,a,2\n2,b,3\n3,\"c\n");
+    let file = fs::OpenOptions::new().append(true).open(path);
+    let mut file = file.expect("the file");
+    write(&mut file).expect("room on the disk");
+    file.write_all(b"4,d,5\n5,e,6\n").expect("room on the disk");
+    let line = "-i in.csv -o lake --mode overwrite -t 2 --memory-limit 96MiB";
+    let (receipt, peak) = watched(&home, line);
+    println!("{peak} bytes, {} s", receipt.seconds);
+    assert!(peak <= 96 * MIB, "{peak} bytes");
+    let totals = receipt.totals;
+    assert_eq!((totals.rows_written, totals.rows_rejected), (4, rejected));
+}
+
+#[test]
+fn a_field_of_300_megabytes() {
+    let lines = "some words, in lines\nof many a length,\n, and \"\"quotes\"\"\n".repeat(20_000);
+    check_long(
+        |file| {
+            for _ in 0..300_000_000 / lines.len() {
+                file.write_all(lines.as_bytes())?;
+            }
+            file.write_all(b"\",4\n")
+        },
+        1,
+    );
+}
+
+#[test]
+fn a_lost_quote_before_300_megabytes_without_a_line_end() {
+    let hole = |file: &mut fs::File| {
+        file.set_len(300_000_000)?;
+        file.write_all(b"\n")
+    };
+    check_long(hole, 2);
 }
 
 #[test]

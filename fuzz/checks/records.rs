@@ -2,7 +2,7 @@
 
 use chunketl::base::masks::Kernel;
 use chunketl::base::{Dialect, LineEnd, Prefix, Reason, Repair, RepairKind, TooFew, TooMany};
-use chunketl::csv::{Fields, Indexer, Record, Splitter, records};
+use chunketl::csv::{Fields, Indexer, Record, Splitter, records, records_of_table};
 use chunketl::input::{RecordSplit, Split, SplitLimits, Stop};
 
 /// Compares all readers on `data`; limits and columns are taken from its first bytes.
@@ -33,9 +33,16 @@ pub(crate) fn check(data: &[u8]) {
     for dialect in [dialect, unquoted, drawn] {
         for kernel in Kernel::available() {
             let splitter = Splitter::with_kernel(dialect, kernel);
-            let splits = splits_equal_plain(&splitter, data, dialect, &limits);
+            let long = limits.record_bytes_max;
+            let plain = records(data, dialect, long);
+            let splits = splits_equal_plain(&splitter, data, plain, &limits);
+            let reading_on = splitter.reading_on(columns);
+            let plain = records_of_table(data, dialect, long, columns);
+            let splits_on = splits_equal_plain(&reading_on, data, plain, &limits);
             for block_bytes in [1, 5, 63, 64, 100] {
                 assert_eq!(located(&splitter, data, &limits, block_bytes), splits);
+                let located = located(&reading_on, data, &limits, block_bytes);
+                assert_eq!(located, splits_on);
             }
             let index = Index {
                 dialect,
@@ -46,11 +53,13 @@ pub(crate) fn check(data: &[u8]) {
                 record_bytes_max: limits.record_bytes_max,
             };
             index.equals_plain(data);
-            let mut at = 0;
-            for split in &splits {
-                let records = index.equals_plain(&data[at..split.end]);
-                assert_eq!(records, split.records as usize);
-                at = resume(split);
+            for splits in [splits, splits_on] {
+                let mut at = 0;
+                for split in &splits {
+                    let records = index.equals_plain(&data[at..split.end]);
+                    assert_eq!(records, split.records as usize);
+                    at = resume(split);
+                }
             }
         }
     }
@@ -78,18 +87,26 @@ fn resume(split: &Split) -> usize {
     }
 }
 
-fn newlines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+fn newlines(bytes: &[u8], line_end: LineEnd) -> u64 {
+    let lone = |&at: &usize| bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
+    let carriages = (0..bytes.len()).filter(lone).count();
+    let feeds = bytes.iter().filter(|&&byte| byte == b'\n').count();
+    let carriages = if line_end == LineEnd::Any {
+        carriages
+    } else {
+        0
+    };
+    (feeds + carriages) as u64
 }
 
 /// All chunks, each compared with the plain reader's records.
 fn splits_equal_plain(
     splitter: &Splitter,
     data: &[u8],
-    dialect: Dialect,
+    plain: impl Iterator<Item = Record>,
     limits: &SplitLimits,
 ) -> Vec<Split> {
-    let mut plain = records(data, dialect, limits.record_bytes_max).peekable();
+    let mut plain = plain.peekable();
     let mut splits = Vec::new();
     let mut at = 0;
     loop {
@@ -103,7 +120,10 @@ fn splits_equal_plain(
             count += 1;
         }
         assert_eq!(split.records, count, "{split:?}");
-        assert_eq!(split.newlines, newlines(&data[at..split.end]));
+        assert_eq!(
+            split.newlines,
+            newlines(&data[at..split.end], splitter.line_end())
+        );
         assert!(split.records as usize <= limits.records_max);
         assert!(count == 0 || last_start - at < limits.bytes_max);
         match split.stop {
@@ -120,7 +140,10 @@ fn splits_equal_plain(
             } => {
                 let record = plain.next().expect("an oversize record is a record");
                 assert_eq!((record.start, record.next), (split.end, resume));
-                assert_eq!(held, newlines(&data[split.end..resume]));
+                assert_eq!(
+                    held,
+                    newlines(&data[split.end..resume], splitter.line_end())
+                );
                 assert_eq!(record_bytes as usize, record.end - record.start);
                 assert!(record.end - record.start > limits.record_bytes_max);
                 let expected = record

@@ -23,6 +23,7 @@ Examples:
   gen --size 5GiB --files 8 --out in/              in/part-0000.csv to in/part-0007.csv
   gen --size 1GB --clean --missing 5% --out -      to standard output, faultless but for gaps
   gen --rows 1M --shape floats --out floats.csv    another table
+  gen --rows 1M --out t.csv --customer-table c.csv a table to join by customer_id
 
 The same options and seed give the same bytes, for any number of threads.";
 
@@ -92,6 +93,10 @@ pub struct Args {
     /// Share of the rows that one more customer holds [default: 0; shape hot: 50%]
     #[arg(long, value_name = "SHARE", value_parser = parse_share, help_heading = CUSTOMERS)]
     hot_share: Option<f64>,
+
+    /// Also write the customers' own table: customer_id, segment, country, since
+    #[arg(long, value_name = "FILE", help_heading = CUSTOMERS)]
+    pub(crate) customer_table: Option<PathBuf>,
 
     /// No faults but those whose rates are given beside it; timestamps in order
     #[arg(long, help_heading = FAULTS)]

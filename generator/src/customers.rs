@@ -1,6 +1,8 @@
 //! Random draws in, customer ids out: Zipf-distributed, with at most one hot customer. Invariant: a
 //! draw takes constant time and no table, however many customers there are.
 
+use std::ops::Range;
+
 use crate::random::{Chance, Rng};
 
 /// Who buys: how many customers there are and how unevenly the rows fall on them.
@@ -43,6 +45,12 @@ impl CustomerIds {
             first,
             hot: Chance::new(customers.hot_share),
         }
+    }
+
+    /// All ids there are, ascending.
+    pub(crate) fn all(&self) -> Range<u64> {
+        let hot = u64::from(self.hot != Chance::new(0.0));
+        self.first..self.first + self.count + hot
     }
 
     /// One id. The hot customer's is the highest.

@@ -11,6 +11,7 @@
 mod amounts;
 mod args;
 mod buffer;
+mod customer_table;
 mod customers;
 mod error;
 mod fate;

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use crate::progress::Progress;
 use crate::target::Target;
-use crate::{Args, Error};
+use crate::{Args, Error, customer_table};
 
 impl Args {
     /// Does what they ask for.
@@ -16,9 +16,17 @@ impl Args {
     pub fn run(&self) -> Result<(), Error> {
         let job = self.job();
         let target = Target::new(&self.out, job.files)?;
-        if self.truth.as_ref() == Some(&self.out) {
-            let message = "--truth and --out must be two files";
-            return Err(Error::Usage(message.to_owned()));
+        let mut paths = vec![&self.out];
+        for (option, path) in [
+            ("--truth", &self.truth),
+            ("--customer-table", &self.customer_table),
+        ] {
+            let Some(path) = path else { continue };
+            if paths.contains(&path) {
+                let message = format!("{option} needs a file of its own");
+                return Err(Error::Usage(message));
+            }
+            paths.push(path);
         }
         // Created first: a path that cannot be written is found out before the work, and the truth
         // of an earlier run does not stand beside the files of this one.
@@ -28,6 +36,10 @@ impl Args {
         });
         let truth_file = truth_file.transpose()?;
 
+        if let Some(path) = &self.customer_table {
+            job.check()?;
+            customer_table::write(&job, Target::File(path.clone()).open(0)?)?;
+        }
         let mut progress = Progress::new(self.quiet);
         let truth = job.run(
             &mut |index| target.open(index),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray};
-use arrow::compute::FilterBuilder;
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow::compute::{FilterBuilder, take};
 
 use super::{ErrorKind, Result};
 
@@ -66,6 +66,27 @@ impl Batch {
         self.records = Some(rows.map(|row| self.record(row) as u32).collect());
         self.rows = kept;
         Ok(dropped as u64)
+    }
+
+    /// Makes row `rows[i]` the new row `i`, as often as it is named; `action` is what is being done.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Encode`] if Arrow refuses, which it has no reason to.
+    pub fn repeat(&mut self, rows: &UInt32Array, action: &'static str) -> Result<()> {
+        for column in self.columns.iter_mut().flatten() {
+            let repeated = take(column, rows, None);
+            *column = repeated.map_err(|source| ErrorKind::Encode {
+                action,
+                source: source.into(),
+            })?;
+        }
+        let records = rows
+            .values()
+            .iter()
+            .map(|&row| self.record(row as usize) as u32);
+        self.records = Some(records.collect());
+        self.rows = rows.len();
+        Ok(())
     }
 
     /// Length of the cells, in bytes: the same for the same cells, whatever buffers hold them.

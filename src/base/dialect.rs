@@ -1,5 +1,7 @@
 //! How the bytes of a source are read as records and fields.
 
+use std::ops::Range;
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +121,34 @@ pub enum LineEnd {
     Any,
 }
 
+impl LineEnd {
+    /// Offsets just past each line end in `bytes`, those within quotes included.
+    pub fn ends(self, bytes: &[u8]) -> impl Iterator<Item = usize> {
+        let carriage = match self {
+            Self::Lf => b'\n',
+            Self::Any => b'\r',
+        };
+        let is_end = |at: &usize| bytes[*at] == b'\n' || bytes.get(*at + 1) != Some(&b'\n');
+        memchr::memchr2_iter(b'\n', carriage, bytes)
+            .filter(is_end)
+            .map(|at| at + 1)
+    }
+
+    /// How many lines end in `range` of `bytes`.
+    pub fn count(self, bytes: &[u8], range: Range<usize>) -> u64 {
+        let end = range.end;
+        let lines = match self {
+            Self::Lf => memchr::memchr_iter(b'\n', &bytes[range]).count(),
+            Self::Any => {
+                let is_cut =
+                    bytes[range.clone()].ends_with(b"\r") && bytes[end..].starts_with(b"\n");
+                self.ends(&bytes[range]).count() - usize::from(is_cut)
+            }
+        };
+        lines as u64
+    }
+}
+
 /// A few bytes that lines may start with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
@@ -171,6 +201,29 @@ impl Default for Dialect {
             line_end: LineEnd::Lf,
             skip_space: false,
             header: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_once() {
+        let bytes = b"a\r\nb\rc\n\r\r\n\r";
+        let all = 0..bytes.len();
+        assert!(LineEnd::Lf.ends(bytes).eq([3, 7, 10]));
+        assert!(LineEnd::Any.ends(bytes).eq([3, 5, 7, 8, 10, 11]));
+        // A CRLF that a range cuts ends behind it.
+        for line_end in [LineEnd::Lf, LineEnd::Any] {
+            for cut in all.clone() {
+                let first = line_end.ends(bytes).filter(|end| *end <= cut).count();
+                assert_eq!(line_end.count(bytes, 0..cut), first as u64, "{cut}");
+                let rest = line_end.count(bytes, cut..bytes.len());
+                let whole = line_end.count(bytes, all.clone());
+                assert_eq!(first as u64 + rest, whole, "{cut}");
+            }
         }
     }
 }

@@ -49,8 +49,8 @@ pub enum ErrorKind {
         /// "shrank from N to M bytes", "changed", …
         detail: String,
     },
-    /// A key's rows are not in time order although a time window was asked for.
-    #[error("{}the time {time} of key {key} comes after {previous}; a time window needs each key's rows in time order: sort the input, or pass --order trust to take rows as they come", at(position.as_ref()))]
+    /// A key's rows are not in time order although a step goes by time.
+    #[error("{}the time {time} of key {key} comes after {previous}; time windows and sessions need each key's rows in time order: sort the input, or pass --order trust to take rows as they come", at(position.as_ref()))]
     OutOfOrder {
         /// Row of the batch it was found in.
         row: usize,

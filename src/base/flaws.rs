@@ -13,6 +13,8 @@ pub struct Flaws {
     pub bad_arguments: u64,
     /// Cells that do not fit the type they were cast to.
     pub bad_casts: u64,
+    /// Cells that are none of the categories that were named.
+    pub unknown_categories: u64,
 }
 
 impl AddAssign for Flaws {
@@ -21,5 +23,6 @@ impl AddAssign for Flaws {
         self.divisions_by_zero += other.divisions_by_zero;
         self.bad_arguments += other.bad_arguments;
         self.bad_casts += other.bad_casts;
+        self.unknown_categories += other.unknown_categories;
     }
 }

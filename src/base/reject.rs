@@ -28,11 +28,13 @@ pub enum Reason {
     TypeMismatch,
     /// The cell is of the column's type but outside its range or precision.
     OutOfRange,
+    /// The row fails a check.
+    CheckFailed,
 }
 
 impl Reason {
     /// Every reason, in the order receipts list them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::TooFewFields,
         Self::TooManyFields,
         Self::InvalidUtf8,
@@ -43,6 +45,7 @@ impl Reason {
         Self::RepeatedHeader,
         Self::TypeMismatch,
         Self::OutOfRange,
+        Self::CheckFailed,
     ];
 
     /// The stable code written to files.
@@ -58,6 +61,7 @@ impl Reason {
             Self::RepeatedHeader => "repeated_header",
             Self::TypeMismatch => "type_mismatch",
             Self::OutOfRange => "out_of_range",
+            Self::CheckFailed => "check_failed",
         }
     }
 

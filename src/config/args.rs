@@ -8,13 +8,13 @@ use clap::{Args as _, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::aggregate::AggregateSpec;
-use super::choice::{
-    Comment, Escape, Infer, OnBadRow, Quote, SkipSpace, TextEncoding, parse_comment,
-    parse_delimiter, parse_encoding, parse_escape, parse_quote,
-};
+use super::choice::{Infer, OnBadRow, TextEncoding, parse_encoding};
 use super::columns::ColumnOptions;
 use super::dedup::{DedupSpec, parse_dedup};
+use super::dialect::DialectOptions;
 use super::dtype::{DtypeSpec, parse_column_dtype};
+use super::expect::{CheckSpec, parse_check};
+use super::join::{JoinSpec, parse_join};
 use super::layout::LayoutOptions;
 use super::nulls::{NullList, parse_null_list};
 use super::quantity::{
@@ -23,7 +23,7 @@ use super::quantity::{
 };
 use super::row::{RowStep, parse_derive};
 use super::step::{StepSpec, parse_impute, parse_rolling};
-use crate::base::{Compression, InvalidBytes, LineEnd, Mode, Order, Progress, TooFew, TooMany};
+use crate::base::{Compression, InvalidBytes, Mode, Order, Progress, TooFew, TooMany};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,6 +79,8 @@ pub enum Command {
     Sniff(SniffArgs),
     /// Print what a run with the same options would do, without doing it
     Plan(Box<Options>),
+    /// Print the JSON Schema of the configuration file, for editors
+    Schema,
 }
 
 /// What `sniff` is asked.
@@ -88,34 +90,9 @@ pub struct SniffArgs {
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<String>,
 
-    /// The byte between fields
-    #[arg(long, value_name = "BYTE", value_parser = parse_delimiter, help_heading = INPUT)]
-    pub(super) delimiter: Option<u8>,
-
-    /// The byte around quoted fields, or none
-    #[arg(long, value_name = "BYTE", value_parser = parse_quote, help_heading = INPUT)]
-    pub(super) quote: Option<Quote>,
-
-    /// The byte that makes the next one ordinary, or none
-    #[arg(long, value_name = "BYTE", value_parser = parse_escape, help_heading = INPUT)]
-    pub(super) escape: Option<Escape>,
-
-    /// Lines that start with this are no records, or none
-    #[arg(long, value_name = "PREFIX", value_parser = parse_comment, help_heading = INPUT)]
-    pub(super) comment: Option<Comment>,
-
-    /// What ends a record: lf or any
-    #[arg(long, value_name = "WHAT", hide_possible_values = true, help_heading = INPUT)]
-    pub(super) line_end: Option<LineEnd>,
-
-    /// Spaces before a field are no part of it: yes, no or auto
-    #[arg(long, value_name = "WHEN", hide_possible_values = true, help_heading = INPUT)]
-    pub(super) skip_space: Option<SkipSpace>,
-
-    /// The first record is data, not names
-    #[arg(long, help_heading = INPUT)]
-    pub(super) no_header: bool,
-
+    /// How records and fields are told apart.
+    #[command(flatten)]
+    pub(super) dialect: DialectOptions,
     /// How the files are laid out.
     #[command(flatten)]
     pub(super) layout: LayoutOptions,
@@ -131,13 +108,7 @@ impl From<SniffArgs> for Options {
         Self {
             input: args.files,
             out: Some("lake".into()),
-            delimiter: args.delimiter,
-            quote: args.quote,
-            escape: args.escape,
-            comment: args.comment,
-            line_end: args.line_end,
-            skip_space: args.skip_space,
-            no_header: args.no_header,
+            dialect: args.dialect,
             layout: args.layout,
             json: args.json,
             ..Self::default()
@@ -198,47 +169,9 @@ pub struct Options {
     #[arg(long, value_name = "FILE.toml", help_heading = INPUT)]
     pub(super) config: Option<PathBuf>,
 
-    /// The byte between fields [default: found out]
-    ///
-    /// One ASCII character, or \t for a tab, or \xNN.
-    #[arg(long, value_name = "BYTE", value_parser = parse_delimiter, help_heading = INPUT)]
-    pub(super) delimiter: Option<u8>,
-
-    /// The byte around quoted fields, or none [default: found out]
-    #[arg(long, value_name = "BYTE", value_parser = parse_quote, help_heading = INPUT)]
-    pub(super) quote: Option<Quote>,
-
-    /// The byte that makes the next one ordinary, or none [default: none]
-    ///
-    /// With \ it stands before quotes, delimiters and line ends that are part of a field, inside
-    /// quotes and outside; it is no part of the field itself, and letters behind it stay what they
-    /// are. The quote itself means that only doubled quotes escape.
-    #[arg(long, value_name = "BYTE", value_parser = parse_escape, help_heading = INPUT)]
-    pub(super) escape: Option<Escape>,
-
-    /// Lines that start with this are no records, or none [default: none]
-    #[arg(long, value_name = "PREFIX", value_parser = parse_comment, help_heading = INPUT)]
-    pub(super) comment: Option<Comment>,
-
-    /// What ends a record: lf or any [default: lf]
-    ///
-    /// `lf` is LF or CRLF; `any` is a lone CR as well.
-    #[arg(long, value_name = "WHAT", hide_possible_values = true, help_heading = INPUT)]
-    pub(super) line_end: Option<LineEnd>,
-
-    /// Spaces before a field are no part of it: yes, no or auto [default: auto]
-    ///
-    /// A quote may follow them, and spaces may follow a closing quote. `auto` skips them in files
-    /// where one follows every delimiter, also in the header; without a value it is `yes`.
-    #[arg(long, value_name = "WHEN", num_args = 0..=1, default_missing_value = "yes",
-        hide_possible_values = true, help_heading = INPUT)]
-    pub(super) skip_space: Option<SkipSpace>,
-
-    /// The first record is data, not names
-    ///
-    /// The columns are then called column_1, column_2, …
-    #[arg(long, help_heading = INPUT)]
-    pub(super) no_header: bool,
+    /// How records and fields are told apart.
+    #[command(flatten)]
+    pub(super) dialect: DialectOptions,
 
     /// The encoding of all inputs, or auto [default: auto]
     ///
@@ -349,11 +282,13 @@ pub struct Options {
     #[arg(long, value_name = "COL", help_heading = STEPS)]
     pub(super) time: Option<String>,
 
-    /// Rows of a key out of time order: error or trust [default: error]
+    /// Rows out of time order: error, trust, sort or allow:TIME [default: error]
     ///
-    /// Checked where a time window is asked for. `error` ends the run at the first such row,
-    /// naming it; `trust` takes rows as they come.
-    #[arg(long, value_name = "WHAT", hide_possible_values = true, help_heading = STEPS)]
+    /// `error`, where a time window is asked for, ends the run at the first such row of a key,
+    /// naming it; `trust` takes rows as they come. `sort` sorts all rows by --time before the first
+    /// step that goes by their order; `allow:10m` only puts rows in order that come up to 10 minutes
+    /// late, and holds no more than the rows of that time.
+    #[arg(long, value_name = "WHAT", value_parser = str::parse::<Order>, help_heading = STEPS)]
     pub(super) order: Option<Order>,
 
     /// Keep the rows for which a condition is true; repeatable
@@ -371,12 +306,19 @@ pub struct Options {
     /// than memory holds, they go to --temp-dir and one more pass is made.
     #[arg(long, value_name = "COLS[:KEEP]", value_parser = parse_dedup, help_heading = STEPS)]
     pub(super) dedup: Vec<DedupSpec>,
+    /// Look rows up in a small table and add its columns; repeatable
+    ///
+    /// FILE is a CSV or Parquet file. ON is a comma list of key columns, HERE=THERE where they are
+    /// called differently. HOW: left (default), inner, semi or anti. All columns of FILE but the
+    /// keys are added; the file's [[step]] list says more, such as joins as of a time.
+    #[arg(long, value_name = "FILE:ON[:HOW]", value_parser = parse_join, help_heading = STEPS)]
+    pub(super) join: Vec<JoinSpec>,
 
     /// Add a column computed from others; repeatable
     ///
     /// SQL over the columns, such as "total=price * quantity". A column of the same name is
-    /// replaced. On the command line filters come first, then dedups, imputes, derives and rollings;
-    /// the file's [[step]] list takes any order.
+    /// replaced. On the command line filters come first, then dedups, joins, imputes, derives and
+    /// rollings; the file's [[step]] list takes any order.
     #[arg(long, value_name = "NAME=EXPR", value_parser = parse_derive, help_heading = STEPS)]
     pub(super) derive: Vec<RowStep>,
 
@@ -396,6 +338,23 @@ pub struct Options {
     #[arg(long, value_name = "COL:FN:WINDOW[:NAME]", value_parser = parse_rolling,
         help_heading = STEPS)]
     pub(super) rolling: Vec<StepSpec>,
+
+    /// Sort all rows, after every other step: columns, with a minus those from large to small
+    ///
+    /// A comma list, such as region,-timestamp. Rows of equal values keep their order, and missing
+    /// values come last. What does not fit into memory goes to --temp-dir.
+    #[arg(long, value_name = "COLS", value_delimiter = ',', allow_hyphen_values = true,
+        help_heading = STEPS)]
+    pub(super) sort: Vec<String>,
+
+    /// Hold every row that is about to be written against a condition; repeatable
+    ///
+    /// SQL over the columns of the lake, such as "amount >= 0". If it is false for a row, the run
+    /// fails with exit code 3 and publishes nothing. The file's [[check]] list takes other checks,
+    /// tolerated shares and severities.
+    #[arg(long, value_name = "CONDITION", value_parser = parse_check,
+        allow_hyphen_values = true, help_heading = STEPS)]
+    pub(super) check: Vec<CheckSpec>,
 
     /// Values a window must hold to have a result
     ///

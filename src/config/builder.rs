@@ -1,6 +1,8 @@
 //! Calls -> [`Config`], for programs that use chunketl as a library.
 //! Keeps: every value goes through the parser its flag has, so no caller can get past a check.
 
+mod expect;
+mod fitted;
 mod steps;
 
 use std::path::PathBuf;
@@ -72,7 +74,7 @@ impl Builder {
     pub fn delimiter(self, byte: u8) -> Self {
         let parsed = choice::parse_delimiter(&char::from(byte).to_string());
         self.set("--delimiter", parsed, |options, byte| {
-            options.delimiter = Some(byte);
+            options.dialect.delimiter = Some(byte);
         })
     }
 
@@ -80,7 +82,7 @@ impl Builder {
     pub fn quote(self, byte: Option<u8>) -> Self {
         let text = byte.map_or_else(|| "none".to_owned(), |byte| char::from(byte).to_string());
         self.set("--quote", choice::parse_quote(&text), |options, quote| {
-            options.quote = Some(quote);
+            options.dialect.quote = Some(quote);
         })
     }
 
@@ -88,7 +90,7 @@ impl Builder {
     pub fn escape(self, byte: Option<u8>) -> Self {
         let text = byte.map_or_else(|| "none".to_owned(), |byte| char::from(byte).to_string());
         self.set("--escape", choice::parse_escape(&text), |options, byte| {
-            options.escape = Some(byte);
+            options.dialect.escape = Some(byte);
         })
     }
 
@@ -96,25 +98,25 @@ impl Builder {
     pub fn comment(self, prefix: &str) -> Self {
         let parsed = choice::parse_comment(prefix);
         self.set("--comment", parsed, |options, prefix| {
-            options.comment = Some(prefix);
+            options.dialect.comment = Some(prefix);
         })
     }
 
     /// What ends a record.
     pub fn line_end(mut self, what: LineEnd) -> Self {
-        self.options.line_end = Some(what);
+        self.options.dialect.line_end = Some(what);
         self
     }
 
     /// Spaces before a field are no part of it.
     pub fn skip_space(mut self) -> Self {
-        self.options.skip_space = Some(SkipSpace::Yes);
+        self.options.dialect.skip_space = Some(SkipSpace::Yes);
         self
     }
 
     /// Spaces before a field are part of it, also where one follows every delimiter.
     pub fn keep_space(mut self) -> Self {
-        self.options.skip_space = Some(SkipSpace::No);
+        self.options.dialect.skip_space = Some(SkipSpace::No);
         self
     }
 
@@ -139,7 +141,7 @@ impl Builder {
 
     /// The first record is data, not names.
     pub fn no_header(mut self) -> Self {
-        self.options.no_header = true;
+        self.options.dialect.no_header = true;
         self
     }
 

@@ -2,10 +2,13 @@
 //! Keeps: an error names the flag and the nearest column; no new column hides another one, but for
 //! one that is derived. What expressions name is checked where they are read.
 
+mod fitted;
+
 use std::collections::HashSet;
+use std::slice;
 
 use super::columns::{choose_columns, left_out};
-use super::{Config, RowStep, StepSpec};
+use super::{Config, JoinSpec, RowStep, SeriesStep, StepSpec};
 use crate::base::{Error, Result};
 
 /// Checks every column that `config` names against the input's columns, `header`, of which some may
@@ -15,6 +18,16 @@ use crate::base::{Error, Result};
 /// # Errors
 /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) naming the flag and the nearest column.
 pub fn check_columns(config: &Config, header: &[String]) -> Result<()> {
+    check_learnt(config, header, &[])
+}
+
+/// As [`check_columns`], once the categories of the first steps that make flags of `learnt` ones are
+/// known.
+///
+/// # Errors
+/// As [`check_columns`].
+pub fn check_learnt(config: &Config, header: &[String], learnt: &[Vec<String>]) -> Result<()> {
+    let flags = fitted::flags(config, learnt);
     let chosen = choose_columns(config, header)?;
     let columns: Vec<&str> = chosen.iter().map(|column| &*column.name).collect();
     let mut columns = Columns {
@@ -23,6 +36,8 @@ pub fn check_columns(config: &Config, header: &[String]) -> Result<()> {
         known: columns.iter().copied().collect(),
         columns,
         left_out: Vec::new(),
+        flags: flags.iter(),
+        open: Vec::new(),
     };
     for (column, _) in &config.dtypes {
         columns.find(column, || format!("--dtype {column}=…"))?;
@@ -59,12 +74,20 @@ pub fn check_columns(config: &Config, header: &[String]) -> Result<()> {
                 }
                 columns.add(name);
             }
+            StepSpec::Sort { spec, place } => {
+                for (column, _) in &spec.by {
+                    columns.find(column, || place.clone())?;
+                }
+            }
             StepSpec::Dedup { dedup, place } => {
                 for column in &dedup.by {
                     columns.find(column, || place.clone())?;
                 }
             }
+            StepSpec::Join { join, place } => columns.join(join, place)?,
+            StepSpec::Series { step, place } => columns.with(step, place)?,
             StepSpec::Row { step, place } => columns.after(step, place)?,
+            StepSpec::Fitted { step, place } => columns.after_fitted(step, place)?,
         }
     }
     columns.bring_back();
@@ -82,11 +105,16 @@ struct Columns<'a> {
     columns: Vec<&'a str>,
     /// Those that a step left out.
     left_out: Vec<&'a str>,
+    /// What the columns of each step to come are called that makes flags, if that is known.
+    flags: slice::Iter<'a, Option<Vec<String>>>,
+    /// How columns may begin that are not known yet.
+    open: Vec<String>,
 }
 
 impl<'a> Columns<'a> {
     fn find(&self, column: &str, option: impl Fn() -> String) -> Result<()> {
-        if self.known.contains(column) {
+        let may_be = |open: &String| column.starts_with(open.as_str());
+        if self.known.contains(column) || self.open.iter().any(may_be) {
             return Ok(());
         }
         let is_input = self.header.iter().any(|name| name == column);
@@ -100,6 +128,44 @@ impl<'a> Columns<'a> {
         if self.known.insert(name) {
             self.columns.push(name);
         }
+    }
+
+    /// The columns behind `join`, which was asked for at `place`.
+    fn join(&mut self, join: &'a JoinSpec, place: &str) -> Result<()> {
+        let keys = join.on.iter().map(|(main, _)| main);
+        let time = join.asof.iter().map(|asof| &asof.time);
+        for column in keys.chain(time) {
+            self.find(column, || place.to_owned())?;
+        }
+        for (column, name) in &join.added {
+            if self.known.contains(name.as_str()) {
+                let message = format!(
+                    "there is a column `{name}` already; call the one of {} otherwise: rename = \
+                     {{ {column} = \"…\" }}, or all of them: prefix = \"…\"",
+                    join.with
+                );
+                return Err(Error::usage(place, message));
+            }
+            self.add(name);
+        }
+        Ok(())
+    }
+
+    /// The columns and the one that `step`, which was asked for at `place`, makes.
+    fn with(&mut self, step: &'a SeriesStep, place: &str) -> Result<()> {
+        if let Some(column) = &step.column {
+            self.find(column, || place.to_owned())?;
+        }
+        if self.known.contains(step.name.as_str()) {
+            let message = format!(
+                "there is a column `{}` already; give another `name`",
+                step.name
+            );
+            return Err(Error::usage(place, message));
+        }
+        self.is_free(&step.name, place)?;
+        self.add(&step.name);
+        Ok(())
     }
 
     /// The columns behind `step`, which was asked for at `place`.

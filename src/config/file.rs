@@ -3,7 +3,12 @@
 //! an error names the key and its line.
 
 mod aggregates;
+mod expect;
+mod fitted;
+mod joins;
 mod node;
+mod series;
+mod sort;
 mod steps;
 
 use std::path::Path;
@@ -13,6 +18,7 @@ use node::Node;
 use super::args::{self, Options};
 use super::choice::SkipSpace;
 use super::columns::ColumnOptions;
+use super::dialect::DialectOptions;
 use super::dtype::DtypeSpec;
 use super::layout::LayoutOptions;
 use super::nulls::NullList;
@@ -44,21 +50,8 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "input" => options.input = entry.strings()?,
         "files-from" => options.files_from = Some(entry.string()?.into()),
         "max-files" => options.max_files = Some(entry.parsed(quantity::parse_count)?),
-        "delimiter" => options.delimiter = Some(entry.parsed(choice::parse_delimiter)?),
-        "quote" => options.quote = Some(entry.parsed(choice::parse_quote)?),
-        "escape" => options.escape = Some(entry.parsed(choice::parse_escape)?),
-        "comment" => options.comment = Some(entry.parsed(choice::parse_comment)?),
-        "line-end" => options.line_end = Some(entry.parsed(choice::parse_choice)?),
-        "skip-space" => {
-            options.skip_space = Some(match entry.boolean() {
-                Ok(true) => SkipSpace::Yes,
-                Ok(false) => SkipSpace::No,
-                Err(_) => entry.parsed(choice::parse_choice)?,
-            });
-        }
         "too-few" => options.too_few = Some(entry.parsed(choice::parse_choice)?),
         "too-many" => options.too_many = Some(entry.parsed(choice::parse_choice)?),
-        "no-header" => options.no_header = entry.boolean()?,
         "encoding" => options.encoding = Some(entry.parsed(choice::parse_encoding)?),
         "invalid-bytes" => options.invalid_bytes = Some(entry.parsed(choice::parse_choice)?),
         "max-field-bytes" => {
@@ -72,7 +65,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "null-values" => options.null_values = null_values(entry)?,
         "key" => options.key = entry.strings()?,
         "time" => options.time = Some(entry.string()?),
-        "order" => options.order = Some(entry.parsed(choice::parse_choice)?),
+        "order" => options.order = Some(entry.parsed(str::parse)?),
         "min-samples" => options.min_samples = Some(entry.parsed(quantity::parse_min_samples)?),
         "out" => options.out = Some(entry.string()?.into()),
         "mode" => options.mode = Some(entry.parsed(choice::parse_choice)?),
@@ -90,18 +83,22 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "verbose" => options.verbose = entry.boolean()?,
         "filter" => steps::filters(entry, &mut options.steps)?,
         "dedup" => steps::dedups(entry, &mut options.steps)?,
+        "join" => joins::read(entry, &mut options.steps)?,
         "derive" => steps::derives(entry, &mut options.steps)?,
         "impute" => steps::imputes(entry, &mut options.steps)?,
         "rolling" => steps::rollings(entry, &mut options.steps)?,
+        "sort" => sort::read(entry, &mut options.steps)?,
         "aggregate" => options.aggregates = aggregates::read_all(entry)?,
         "step" => {
             for step in entry.items()? {
                 steps::read(&step, &mut options.steps)?;
             }
         }
+        "check" => expect::read(entry, &mut options.check)?,
         "on-bad-row" | "max-rejects" | "max-rejects-per-file" | "strict" => {
             set_gate(options, entry)?;
         }
+        key if set_dialect(&mut options.dialect, key, entry)? => {}
         key if set_layout(&mut options.layout, key, entry)? => {}
         key => return set_columns(&mut options.columns, key, entry),
     }
@@ -128,6 +125,27 @@ fn set_gate(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         _ => options.strict = entry.boolean()?,
     }
     Ok(())
+}
+
+/// Sets how records and fields are told apart; whether `key` says so.
+fn set_dialect(options: &mut DialectOptions, key: &str, entry: &Node<'_>) -> Result<bool> {
+    match key {
+        "delimiter" => options.delimiter = Some(entry.parsed(choice::parse_delimiter)?),
+        "quote" => options.quote = Some(entry.parsed(choice::parse_quote)?),
+        "escape" => options.escape = Some(entry.parsed(choice::parse_escape)?),
+        "comment" => options.comment = Some(entry.parsed(choice::parse_comment)?),
+        "line-end" => options.line_end = Some(entry.parsed(choice::parse_choice)?),
+        "skip-space" => {
+            options.skip_space = Some(match entry.boolean() {
+                Ok(true) => SkipSpace::Yes,
+                Ok(false) => SkipSpace::No,
+                Err(_) => entry.parsed(choice::parse_choice)?,
+            });
+        }
+        "no-header" => options.no_header = entry.boolean()?,
+        _ => return Ok(false),
+    }
+    Ok(true)
 }
 
 /// Sets how the files are laid out; whether `key` says so.
@@ -228,9 +246,11 @@ mod tests {
             "sample" => "0.5",
             "filter" => "'a > 0'",
             "dedup" => "'a:last'",
+            "join" => "'a.csv:id'",
             "derive" => "{ b = 'a + 1' }",
             "impute" => "['a=mean']",
             "rolling" => "['a:mean:7']",
+            "sort" => "['-a']",
             "delimiter" | "quote" | "escape" | "comment" => "';'",
             "line-end" => "'any'",
             "too-few" => "'pad'",

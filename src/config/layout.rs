@@ -1,7 +1,7 @@
 //! The options that say how a source is laid out, and whether that is to be found out.
 //! Keeps: runs and `sniff` take the same ones, spelled alike.
 
-use crate::base::{Keep, Known};
+use crate::base::{Error, Keep, Known, Result};
 
 /// Options of what is found out when they are not given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
@@ -55,6 +55,28 @@ impl LayoutOptions {
         }
     }
 
+    /// Fails if they contradict each other, or `no_header`.
+    pub(super) fn check(&self, no_header: bool) -> Result<()> {
+        if no_header && (self.header || self.header_rows.is_some()) {
+            let flag = if self.header {
+                "--header"
+            } else {
+                "--header-rows"
+            };
+            let message = "contradicts --no-header; drop one of the two";
+            return Err(Error::usage(flag, message));
+        }
+        if self.no_sniff && self.table.is_some() {
+            let message = "tables are found by looking; drop --no-sniff";
+            return Err(Error::usage("--table", message));
+        }
+        if self.no_sniff && self.keep.is_some() {
+            let message = "everything is kept with --no-sniff; drop one of the two";
+            return Err(Error::usage("--keep", message));
+        }
+        Ok(())
+    }
+
     /// What they say beside the bytes of the dialect.
     pub(super) fn known(&self, no_header: bool) -> Known {
         let names = self.header || self.header_rows.is_some();
@@ -74,7 +96,7 @@ impl LayoutOptions {
 }
 
 /// A number of lines, which may be 0.
-pub(super) fn parse_rows(text: &str) -> Result<usize, String> {
+pub(super) fn parse_rows(text: &str) -> std::result::Result<usize, String> {
     let digits = text.replace('_', "");
     digits
         .parse()

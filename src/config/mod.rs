@@ -12,14 +12,21 @@ mod check;
 mod choice;
 mod columns;
 mod dedup;
+mod dialect;
 mod dtype;
+mod expect;
 mod file;
+mod fitted;
+mod join;
 mod layout;
 mod names;
 mod nulls;
 mod quantity;
 mod resolve;
 mod row;
+mod schema;
+mod series;
+mod sort;
 mod step;
 
 use std::path::PathBuf;
@@ -27,20 +34,26 @@ use std::path::PathBuf;
 pub use aggregate::{Aggregate, AggregateSpec, BySpec, MeasureSpec, PivotSpec};
 pub use args::{Args, Command, Options, SniffArgs, completions};
 pub use builder::Builder;
-pub use check::check_columns;
+pub use check::{check_columns, check_learnt};
 pub use choice::{Infer, OnBadRow, SkipSpace};
 pub use columns::{Chosen, choose_columns};
 pub use dedup::DedupSpec;
 pub use dtype::DtypeSpec;
 use encoding_rs::Encoding;
+pub use expect::{CheckKind, CheckSpec, Severity};
+pub use fitted::{FittedStep, OneHotSpec, QcutSpec};
+pub use join::{AsofSpec, JoinSpec};
 pub use nulls::NullValues;
 pub use quantity::RejectsMax;
 pub use row::{CutSpec, RowStep};
+pub use schema::schema;
+pub use series::SeriesStep;
+pub use sort::SortSpec;
 pub use step::StepSpec;
 
 pub use crate::base::{
-    Compression, InvalidBytes, KeepRow, LineEnd, Mode, Order, Progress, SchemaDrift, TooFew,
-    TooMany,
+    Beyond, Compression, Direction, Duplicates, InvalidBytes, JoinHow, KeepRow, LineEnd, Mode,
+    Order, Progress, SchemaDrift, TooFew, TooMany,
 };
 use crate::base::{Dialect, Known, Repair, Result};
 
@@ -114,6 +127,8 @@ pub struct Config {
     pub steps: Vec<StepSpec>,
     /// The tables beside the lake, each with a name of its own.
     pub aggregates: Vec<AggregateSpec>,
+    /// What the rows that are about to be written are held against.
+    pub checks: Vec<CheckSpec>,
     /// Values a window must hold to have a result; no row window is smaller. `None` for the
     /// window's own default.
     pub min_samples: Option<u32>,

@@ -7,32 +7,28 @@ use std::path::{Path, PathBuf};
 
 use super::aggregate::check_distinct;
 use super::args::Options;
-use super::choice::{Comment, Escape, Quote, SkipSpace, TextEncoding};
+use super::choice::TextEncoding;
 use super::columns::COLUMNS_MAX;
 use super::nulls::NullValues;
 use super::step::StepSpec;
 use super::{Config, OnBadRow, RejectsMax, file};
-use crate::base::{Dialect, Error, Known, Repair, Result};
-use crate::base::{Method, Window};
+use crate::base::{Error, Method, Order, Repair, Result, Window};
 
 const RECORD_BYTES_MAX: usize = 16 << 20;
 /// Every file stays mapped, and Linux lets a process have 65,530 maps.
 const FILES_MAX: usize = 50_000;
 
 /// Settles `options`, after those of the file they name.
-pub(super) fn resolve(mut options: Options) -> Result<Config> {
-    if let Some(path) = options.config.take() {
-        let file = file::read(&path)?;
-        options = options.over(file);
-    }
+pub(super) fn resolve(options: Options) -> Result<Config> {
+    let mut options = with_file(options)?;
     if options.columns.seed.is_some() && options.columns.sample.is_none() {
         let message = "says which records are kept of a sample; pass --sample FRACTION too";
         return Err(Error::usage("--seed", message));
     }
-    let dialect = dialect(&options)?;
-    let known = known(&options)?;
+    let dialect = options.dialect.dialect()?;
+    let known = options.dialect.known(&options.layout)?;
     let out = lake(&options)?;
-    let steps = steps(&mut options);
+    let steps = steps(&mut options)?;
     let config = Config {
         input: options.input,
         files_from: options.files_from,
@@ -70,6 +66,7 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
         order: options.order.unwrap_or_default(),
         steps,
         aggregates: options.aggregates,
+        checks: options.check,
         min_samples: options.min_samples,
         mode: options.mode.unwrap_or_default(),
         compression: options.compression.unwrap_or_default(),
@@ -89,6 +86,14 @@ pub(super) fn resolve(mut options: Options) -> Result<Config> {
     Ok(config)
 }
 
+/// `options`, and what the file says that they name.
+fn with_file(mut options: Options) -> Result<Options> {
+    match options.config.take() {
+        Some(path) => Ok(options.over(file::read(&path)?)),
+        None => Ok(options),
+    }
+}
+
 impl Options {
     /// These options, and `file`'s where these say nothing. Of two options that exclude each
     /// other the one given here stands.
@@ -105,18 +110,12 @@ impl Options {
             files_from: self.files_from.or(file.files_from),
             max_files: self.max_files.or(file.max_files),
             config: None,
-            delimiter: self.delimiter.or(file.delimiter),
-            quote: self.quote.or(file.quote),
-            escape: self.escape.or(file.escape),
-            comment: self.comment.or(file.comment),
-            line_end: self.line_end.or(file.line_end),
-            skip_space: self.skip_space.or(file.skip_space),
+            dialect: self.dialect.over(file.dialect, self.layout.header),
             encoding: self.encoding.or(file.encoding),
             invalid_bytes: self.invalid_bytes.or(file.invalid_bytes),
             too_few: self.too_few.or(file.too_few),
             too_many: self.too_many.or(file.too_many),
-            layout: self.layout.over(file.layout, self.no_header),
-            no_header: self.no_header || (file.no_header && !self.layout.header),
+            layout: self.layout.over(file.layout, self.dialect.no_header),
             columns: self.columns.over(file.columns),
             max_record_bytes: self.max_record_bytes.or(file.max_record_bytes),
             max_field_bytes: self.max_field_bytes.or(file.max_field_bytes),
@@ -132,9 +131,12 @@ impl Options {
             order: self.order.or(file.order),
             filter: self.filter,
             dedup: self.dedup,
+            join: self.join,
             impute: self.impute,
             derive: self.derive,
             rolling: self.rolling,
+            sort: self.sort,
+            check: [file.check, self.check].concat(),
             min_samples: self.min_samples.or(file.min_samples),
             out: self.out.or(file.out),
             mode: self.mode.or(file.mode),
@@ -157,14 +159,22 @@ impl Options {
 }
 
 /// The steps of the file, then those of the flags in a fixed order.
-fn steps(options: &mut Options) -> Vec<StepSpec> {
+fn steps(options: &mut Options) -> Result<Vec<StepSpec>> {
     let mut steps = std::mem::take(&mut options.steps);
     steps.extend(options.filter.drain(..).map(StepSpec::row));
     steps.extend(options.dedup.drain(..).map(StepSpec::dedup));
+    steps.extend(options.join.drain(..).map(|join| {
+        let place = format!("--{join}");
+        StepSpec::join(join, place)
+    }));
     steps.append(&mut options.impute);
     steps.extend(options.derive.drain(..).map(StepSpec::row));
     steps.append(&mut options.rolling);
-    steps
+    if !options.sort.is_empty() {
+        let sort = StepSpec::sort(&options.sort);
+        steps.push(sort.map_err(|message| Error::usage("--sort", message))?);
+    }
+    Ok(steps)
 }
 
 /// What a bad row does: under `--strict` it ends the run.
@@ -215,84 +225,6 @@ impl Options {
     }
 }
 
-fn dialect(options: &Options) -> Result<Dialect> {
-    let default = Dialect::default();
-    let quote = options.quote.map_or(default.quote, |Quote(byte)| byte);
-    let dialect = Dialect {
-        delimiter: options.delimiter.unwrap_or(default.delimiter),
-        quote,
-        // Only doubled quotes escape, then.
-        escape: options
-            .escape
-            .and_then(|Escape(byte)| byte)
-            .filter(|byte| Some(*byte) != quote),
-        comment: options.comment.and_then(|Comment(prefix)| prefix),
-        line_end: options.line_end.unwrap_or_default(),
-        skip_space: options.skip_space == Some(SkipSpace::Yes),
-        header: !options.no_header,
-    };
-    if dialect.quote == Some(dialect.delimiter) {
-        let byte = char::from(dialect.delimiter).escape_default();
-        let message = format!("{byte} is the delimiter as well; choose another byte, or none");
-        return Err(Error::usage("--quote", message));
-    }
-    if dialect.escape == Some(dialect.delimiter) {
-        let byte = char::from(dialect.delimiter).escape_default();
-        let message = format!("{byte} is the delimiter as well; choose another byte, or none");
-        return Err(Error::usage("--escape", message));
-    }
-    if let Some(comment) = dialect.comment
-        && [Some(dialect.delimiter), quote].contains(&Some(comment.bytes()[0]))
-    {
-        let message = "no line that starts with the delimiter or the quote is a comment; choose \
-                       another prefix, or none";
-        return Err(Error::usage("--comment", message));
-    }
-    let spaces = [Some(dialect.delimiter), quote, dialect.escape].contains(&Some(b' '));
-    if dialect.skip_space && spaces {
-        let message = "the space is the delimiter, the quote or the escape; leave one of them out";
-        return Err(Error::usage("--skip-space", message));
-    }
-    Ok(dialect)
-}
-
-/// What the options say about dialect and layout.
-fn known(options: &Options) -> Result<Known> {
-    let layout = &options.layout;
-    let no_header = options.no_header;
-    if no_header && (layout.header || layout.header_rows.is_some()) {
-        let flag = if layout.header {
-            "--header"
-        } else {
-            "--header-rows"
-        };
-        let message = "contradicts --no-header; drop one of the two";
-        return Err(Error::usage(flag, message));
-    }
-    if layout.no_sniff && layout.table.is_some() {
-        let message = "tables are found by looking; drop --no-sniff";
-        return Err(Error::usage("--table", message));
-    }
-    if layout.no_sniff && layout.keep.is_some() {
-        let message = "everything is kept with --no-sniff; drop one of the two";
-        return Err(Error::usage("--keep", message));
-    }
-    let dialect = dialect(options)?;
-    Ok(Known {
-        delimiter: options.delimiter,
-        quote: options.quote.map(|Quote(byte)| byte),
-        escape: options.escape.map(|_| dialect.escape),
-        comment: options.comment.map(|Comment(prefix)| prefix),
-        line_end: options.line_end,
-        skip_space: match options.skip_space {
-            Some(SkipSpace::Yes) => Some(true),
-            Some(SkipSpace::No) => Some(false),
-            Some(SkipSpace::Auto) | None => None,
-        },
-        ..layout.known(no_header)
-    })
-}
-
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
@@ -333,6 +265,11 @@ fn check(config: &Config) -> Result<()> {
     if config.on_bad_row == OnBadRow::Fail && gates.iter().any(Option::is_some) {
         let message = "with --on-bad-row fail the first reject ends the run; drop one of the two";
         return Err(Error::usage("--max-rejects", message));
+    }
+    if config.time.is_none() && matches!(config.order, Order::Sort | Order::Allow(_)) {
+        let option = format!("--order {}", config.order);
+        let message = "rows are put in the order of the event time; name its column: --time COL";
+        return Err(Error::usage(option, message));
     }
     if config.quiet && config.verbose {
         let message = "contradicts --verbose; drop one of the two";
@@ -402,14 +339,18 @@ fn check_step(config: &Config, step: &StepSpec) -> Result<()> {
             )),
             _ => Ok(()),
         },
-        StepSpec::Dedup { .. } | StepSpec::Row { .. } => Ok(()),
+        StepSpec::Series { step, place } if step.series.is_timed() && config.time.is_none() => {
+            let message = "the time of each row must be known; pass --time COL";
+            Err(Error::usage(place, message))
+        }
+        _ => Ok(()),
     }
 }
 
 fn check_new_names(config: &Config) -> Result<()> {
     let rolling = config.steps.iter().filter_map(|step| match step {
         StepSpec::Rolling { name, .. } => Some((step, name)),
-        StepSpec::Impute { .. } | StepSpec::Dedup { .. } | StepSpec::Row { .. } => None,
+        _ => None,
     });
     match duplicate(rolling, |(_, name)| name) {
         None => Ok(()),
@@ -437,7 +378,7 @@ mod tests {
 
     use super::super::{Args, RejectsMax, from_args};
     use super::*;
-    use crate::base::{Compression, Mode, Progress};
+    use crate::base::{Compression, Dialect, Mode, Progress};
 
     /// What `chunketl -i in.csv -o lake` and `flags` mean.
     fn config(flags: &str) -> Result<Config> {

@@ -5,8 +5,12 @@
 use std::fmt;
 
 use super::dedup::DedupSpec;
+use super::fitted::FittedStep;
+use super::join::JoinSpec;
 use super::names;
 use super::row::RowStep;
+use super::series::SeriesStep;
+use super::sort::SortSpec;
 use crate::base::{Function, Method, Window};
 
 /// One step, in the user's order.
@@ -30,6 +34,13 @@ pub enum StepSpec {
         /// The new column's name.
         name: String,
     },
+    /// Put all rows in another order.
+    Sort {
+        /// Which.
+        spec: SortSpec,
+        /// Where it was asked for: a flag, or a key and its line.
+        place: String,
+    },
     /// Remove rows that are the same in some columns.
     Dedup {
         /// Which, and what stays.
@@ -37,11 +48,32 @@ pub enum StepSpec {
         /// Where it was asked for: a flag, or a key and its line.
         place: String,
     },
+    /// Look rows up in a small table.
+    Join {
+        /// Which table, and how.
+        join: Box<JoinSpec>,
+        /// Where it was asked for: a flag, or a key and its line.
+        place: String,
+    },
+    /// Make a new column along the rows of each key.
+    Series {
+        /// What.
+        step: SeriesStep,
+        /// Where it was asked for: a key and its line, or a call.
+        place: String,
+    },
     /// Something done row by row.
     Row {
         /// What.
         step: RowStep,
         /// Where it was asked for: a flag, or a key and its line.
+        place: String,
+    },
+    /// Something done row by row once the whole column is known.
+    Fitted {
+        /// What.
+        step: FittedStep,
+        /// Where it was asked for, likewise.
         place: String,
     },
 }
@@ -55,6 +87,25 @@ impl StepSpec {
             other => other.to_string(),
         };
         Self::Row { step, place }
+    }
+
+    /// A sort by columns as `--sort` takes them.
+    pub(super) fn sort(columns: &[String]) -> Result<Self, String> {
+        let spec = SortSpec::parse(columns)?;
+        let place = format!("--sort {}", columns.join(","));
+        Ok(Self::Sort { spec, place })
+    }
+
+    /// A join asked for at `place`.
+    pub(super) fn join(join: JoinSpec, place: String) -> Self {
+        let join = Box::new(join);
+        Self::Join { join, place }
+    }
+
+    /// A step along the rows of each key that a call asks for.
+    pub(super) fn series(step: SeriesStep) -> Self {
+        let place = step.to_string();
+        Self::Series { step, place }
     }
 
     /// An impute step, its method still as text.
@@ -137,11 +188,16 @@ impl fmt::Display for StepSpec {
                 }
                 write!(f, ":{name}")
             }
+            Self::Sort { spec, .. } => spec.fmt(f),
             Self::Dedup { dedup, .. } => write!(f, "--{dedup}"),
+            Self::Join { join, .. } if join.is_plain() => write!(f, "--{join}"),
+            Self::Join { join, .. } => join.fmt(f),
+            Self::Series { step, .. } => step.fmt(f),
             Self::Row { step, .. } => match step {
                 RowStep::Filter(_) | RowStep::Derive { .. } => write!(f, "--{step}"),
                 step => step.fmt(f),
             },
+            Self::Fitted { step, .. } => step.fmt(f),
         }
     }
 }

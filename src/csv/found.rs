@@ -7,9 +7,10 @@ use std::sync::Arc;
 use crate::base::masks::Kernel;
 use crate::base::{Dialect, Reason, Repair, RepairKind, TooFew, TooMany};
 
+use super::extent::Extent;
 use super::fields::{BadRecord, Bounds, Fields, RepairedRecord};
 use super::hops::{Hops, Span};
-use super::machine::{Extent, walk};
+use super::machine::walk;
 
 /// Offsets of a field: its own start and end, so that a row need not be the whole of its record.
 const STEP: usize = 2;

@@ -6,12 +6,13 @@
 //! 1. One mask of all special bytes is made per block and kept from record to record.
 //! 2. A hop never passes a special byte, whether it matters in the current state or not.
 //! 3. What a record of any length needs (a look at its end, pages to be released) is left to the
-//!    caller: a record that does not end within the limit is handed back.
+//!    caller: a record that does not end within the limit, or has a field beyond it, is handed back.
 
 use crate::base::masks::{BLOCK_BYTES, Masks, Task, load_at};
 use crate::base::{Dialect, LineEnd};
 
-use super::machine::{Extent, Machine};
+use super::extent::Extent;
+use super::machine::Machine;
 
 /// Where a field starts and ends.
 pub(super) type Span = (u32, u32);
@@ -60,7 +61,7 @@ impl<F: FnMut(&Extent, &mut Vec<Span>) -> bool> Task for Hops<'_, F> {
                     spans.push((start as u32, end as u32));
                 }
             });
-            if !ended && to < bytes.len() {
+            if (!ended && to < bytes.len()) || machine.outgrew() {
                 break;
             }
             let extent = machine.finish(bytes);

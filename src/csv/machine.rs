@@ -15,16 +15,19 @@
 //! 3. With `skip_space`, spaces before a field and between its closing quote and the delimiter are
 //!    no part of it.
 //! 4. A quoted field is never closed if the input ends in it, if it grows longer than a record may
-//!    be, or if, some lines on, the quote that would close it stands before what belongs in a field,
+//!    be (unless whoever knows the table reads on: see `long.rs`), or if, some lines on, the quote that would close it stands before what belongs in a field,
 //!    and either where a field opens, or all lines from the opening quote on have as many delimiters:
 //!    each is a record of its own, the last one with a stray quote. Then the record ends with the
 //!    line its opening quote is in. No record of RFC 4180 within the limit is torn by that, and a
 //!    chunk that ends at any later record start tells the same: it ends inside those quotes, or has
-//!    all of those lines.
+//!    all of those lines. What is closed beyond the limit is in no chunk.
 //! 5. Reading on there costs no more than reading twice: what was passed holds quotes in pairs only,
 //!    so that no field opens in it and stays open.
 
 use crate::base::{Dialect, LineEnd, Reason};
+
+use super::extent::Extent;
+use super::long::{Closing, LongField};
 
 /// How far a walk through a record that is too long goes before it reports, in bytes.
 pub(super) const PASSED_BYTES: usize = 1 << 20;
@@ -59,7 +62,7 @@ pub(super) struct Machine {
     escaped_end: usize,
     /// The last one.
     opening_quote: usize,
-    /// Line feeds before it.
+    /// Line ends before it.
     newlines_before_quote: u64,
     /// Whether a line ended since.
     spans_lines: bool,
@@ -70,34 +73,8 @@ pub(super) struct Machine {
     text_after_quote: bool,
     never_closed: bool,
     literal_quote: bool,
-}
-
-/// Where a record ends and what is wrong with it. Offsets are into the walked bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Extent {
-    /// First byte.
-    pub(super) start: usize,
-    /// Just past the last byte, without the line end.
-    pub(super) end: usize,
-    /// Just past the line end.
-    pub(super) next: usize,
-    /// Number of fields.
-    pub(super) fields: usize,
-    /// The last field.
-    pub(super) last: (usize, usize),
-    /// Line feeds in `start..next`.
-    pub(super) newlines: u64,
-    /// An illegal quote, and the offset to report.
-    pub(super) flaw: Option<(Reason, usize)>,
-    /// Whether it is a record: not a line without content, and no comment.
-    pub(super) is_record: bool,
-}
-
-impl Extent {
-    /// Length without the line end, in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        self.end - self.start
-    }
+    /// Where the last quoted field was found to end, if it was too long.
+    closing: Option<Closing>,
 }
 
 impl Machine {
@@ -122,6 +99,7 @@ impl Machine {
             text_after_quote: false,
             never_closed: false,
             literal_quote: false,
+            closing: None,
         }
     }
 
@@ -175,7 +153,7 @@ impl Machine {
             let byte = bytes[self.pos];
             let pos = self.pos;
             self.pos += 1;
-            self.newlines += u64::from(byte == b'\n');
+            self.newlines += u64::from(self.ends_line(byte, bytes));
             if self.takes_escape(byte, bytes) {
                 if self.never_closed {
                     return true;
@@ -217,6 +195,12 @@ impl Machine {
         false
     }
 
+    /// Whether a line ends with `byte`, the last taken in.
+    #[inline(always)]
+    fn ends_line(&self, byte: u8, bytes: &[u8]) -> bool {
+        byte == b'\n' || (is_line_end(byte, self.dialect) && bytes.get(self.pos) != Some(&b'\n'))
+    }
+
     fn begin(&mut self, bytes: &[u8]) {
         if self.pos == self.start
             && self.may_be_comment
@@ -241,6 +225,7 @@ impl Machine {
                 self.opening_quote = pos;
                 self.newlines_before_quote = self.newlines;
                 self.spans_lines = false;
+                self.closing = None;
                 State::Quoted
             }
             State::QuoteInQuoted if Some(byte) == quote => State::Quoted,
@@ -273,10 +258,10 @@ impl Machine {
             [] => return false,
         };
         for &byte in &bytes[self.pos..self.pos + escaped] {
-            self.newlines += u64::from(byte == b'\n');
+            self.pos += 1;
+            self.newlines += u64::from(self.ends_line(byte, bytes));
             self.spans_lines |= is_line_end(byte, self.dialect);
         }
-        self.pos += escaped;
         self.escaped_end = self.pos;
         match self.state {
             State::Quoted => {
@@ -308,7 +293,43 @@ impl Machine {
         }
         let opens = |byte: &u8| *byte == self.dialect.delimiter || is_line_end(*byte, self.dialect);
         let opens_field = before.last().is_some_and(opens);
-        self.never_closed = self.spans_lines && (opens_field || self.are_lines_alike(bytes));
+        self.never_closed = self.spans_lines
+            && (opens_field
+                || match &self.closing {
+                    None => self.are_lines_alike(bytes),
+                    Some(closing) => closing.is_behind_records,
+                });
+    }
+
+    /// Whether the walk stopped since a quoted field grew too long.
+    pub(super) fn outgrew(&self) -> bool {
+        self.never_closed && self.state == State::Quoted
+    }
+
+    /// Behind [`Self::outgrew`], in a table of `fields` fields: moves to the quote that closes the field,
+    /// from where to run on. False if there is none, and the record ends as one that is never closed.
+    pub(super) fn read_on(
+        &mut self,
+        bytes: &[u8],
+        fields: usize,
+        passed: &mut dyn FnMut(usize),
+    ) -> bool {
+        let long = LongField {
+            bytes,
+            dialect: self.dialect,
+            quote: bytes[self.opening_quote],
+            fields,
+            record_bytes_max: self.quoted_bytes_max,
+            delimiters: self.delimiters,
+        };
+        self.closing = long.closing(self.opening_quote, passed);
+        if let Some(closing) = &self.closing {
+            self.never_closed = false;
+            self.pos = closing.quote;
+            self.newlines = self.newlines_before_quote + closing.newlines;
+            self.spans_lines = closing.spans_lines;
+        }
+        self.closing.is_some()
     }
 
     /// Whether all lines from that of the opening quote to that of the one that seems to close it
@@ -428,14 +449,13 @@ impl Machine {
                 end -= 1;
             }
         }
-        let newlines = u64::from(bytes[end..next].ends_with(b"\n"));
         Extent {
             start: self.start,
             end,
             next,
             fields: self.delimiters + 1,
             last: (self.field_start, end),
-            newlines: self.newlines_before_quote + newlines,
+            newlines: self.newlines_before_quote + u64::from(line_end.is_some()),
             flaw: Some((Reason::UnclosedQuote, self.opening_quote)),
             is_record: true,
         }

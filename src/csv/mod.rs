@@ -6,11 +6,13 @@
 //! over byte slices; the grammar is that of [`Dialect`](crate::base::Dialect), its exact statement
 //! is in `machine.rs`.
 
+mod extent;
 mod fields;
 mod found;
 mod hops;
 mod index;
 mod lines;
+mod long;
 mod machine;
 mod quotes;
 mod record;
@@ -23,7 +25,7 @@ mod unquote;
 
 pub use fields::{BadRecord, Bounds, Fields, RepairedRecord};
 pub use index::Indexer;
-pub use record::{Record, read_record, records};
+pub use record::{Record, read_record, records, records_of_table};
 pub use resync::{RESYNC_BYTES_MAX, resync};
 pub use split::Splitter;
 pub use summary::BlockSummary;

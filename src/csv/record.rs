@@ -3,7 +3,8 @@
 
 use crate::base::{Dialect, Reason};
 
-use super::machine::{Extent, Machine, walk};
+use super::extent::Extent;
+use super::machine::{Machine, walk};
 use super::unquote::unquote_into;
 
 /// One record, unquoted.
@@ -87,12 +88,40 @@ pub fn records(
     dialect: Dialect,
     record_bytes_max: usize,
 ) -> impl Iterator<Item = Record> {
+    read(bytes, dialect, record_bytes_max, None)
+}
+
+/// All records of a table whose records have `fields` fields: as [`records`], but a quoted field longer
+/// than `record_bytes_max` is read on as [`Splitter::reading_on`](super::Splitter::reading_on) does.
+pub fn records_of_table(
+    bytes: &[u8],
+    dialect: Dialect,
+    record_bytes_max: usize,
+    fields: usize,
+) -> impl Iterator<Item = Record> {
+    read(bytes, dialect, record_bytes_max, Some(fields))
+}
+
+fn read(
+    bytes: &[u8],
+    dialect: Dialect,
+    record_bytes_max: usize,
+    fields: Option<usize>,
+) -> impl Iterator<Item = Record> {
     let mut at = 0;
     std::iter::from_fn(move || {
         while at < bytes.len() {
             let mut spans = Vec::new();
-            let push = |start, end| spans.push((start, end));
-            let extent = walk(bytes, at, dialect, record_bytes_max, push);
+            let mut machine = Machine::new(dialect, at, record_bytes_max);
+            loop {
+                machine.run(bytes, bytes.len(), |start, end| spans.push((start, end)));
+                if !machine.outgrew()
+                    || !fields.is_some_and(|fields| machine.read_on(bytes, fields, &mut |_| {}))
+                {
+                    break;
+                }
+            }
+            let extent = machine.finish(bytes);
             at = extent.next;
             if extent.is_record {
                 return Some(Record::new(bytes, dialect, &extent, spans));
@@ -204,6 +233,26 @@ mod tests {
         assert_eq!(read(6).count(), 2);
         let ends: Vec<_> = read(5).map(|record| record.next).collect();
         assert_eq!(ends, [3, 5, 8, 10]);
+    }
+
+    #[test]
+    fn in_a_table_it_may_be_closed_further_on() {
+        let text = "1,\"a\nb\nc\"\n2,d\n";
+        let read = |text: &str, fields| {
+            let records = records_of_table(text.as_bytes(), Dialect::default(), 3, fields);
+            let all = records.map(|record| (record.field_count, record.next, record.flaw));
+            all.collect::<Vec<_>>()
+        };
+        assert_eq!(read(text, 2), [(2, 10, None), (2, 14, None)]);
+        // A second one, and text behind it.
+        let text = "1,\"a\nb\nc\",\"\n\n\n\nx\"e\n2,d,\n";
+        let flaw = Some((Reason::TextAfterQuote, 0));
+        assert_eq!(read(text, 3), [(3, 19, flaw), (3, 24, None)]);
+        // A quote that opens another field shows that it was lost.
+        let text = "1,\"aaaa\nb\nc,\"d\"\n";
+        let lost = Some((Reason::UnclosedQuote, 2));
+        let found = read(text, 2);
+        assert_eq!(found, [(2, 8, lost), (1, 10, None), (2, 16, None)]);
     }
 
     /// The fields of all records under a dialect, and their flaws.

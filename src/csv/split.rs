@@ -1,14 +1,15 @@
 //! The rest of a source -> where its next chunk ends: a whole number of records.
 //!
 //! The mask loop (or, in dialects it does not know, a walk in hops) runs until a limit or an odd
-//! record; the plain machine walks odd records, one at a time. Invariant: whatever the limits, the chunks' records one after the other are exactly
-//! the records the plain machine reads.
+//! record; the plain machine walks odd records, one at a time. Invariant: whatever the limits, the
+//! chunks' records one after the other are exactly the records the plain machine reads.
 
-use crate::base::{Dialect, Reason};
+use crate::base::{Dialect, LineEnd, Reason};
 
+use super::extent::Extent;
 use super::hops::{Hops, Span};
 use super::lines::{Context, LineScan, LineStop};
-use super::machine::{Extent, Machine, PASSED_BYTES};
+use super::machine::{Machine, PASSED_BYTES};
 use crate::base::masks::{BLOCK_BYTES, Kernel};
 use crate::input::{RecordSplit, Split, SplitLimits, Stop};
 
@@ -17,10 +18,13 @@ use crate::input::{RecordSplit, Split, SplitLimits, Stop};
 pub struct Splitter {
     pub(super) dialect: Dialect,
     pub(super) kernel: Kernel,
+    /// Fields of a record, if quoted fields beyond the limit are to be read on.
+    fields: Option<usize>,
 }
 
 impl Splitter {
-    /// A splitter on the fastest kernel of this machine.
+    /// A splitter on the fastest kernel of this machine, to which a quoted field longer than a record
+    /// may be is never closed.
     ///
     /// # Panics
     /// If delimiter, quote and line ends are not four different ASCII bytes.
@@ -31,14 +35,29 @@ impl Splitter {
     /// A splitter on `kernel`. Panics as [`Splitter::new`].
     pub fn with_kernel(dialect: Dialect, kernel: Kernel) -> Self {
         assert_dialect(dialect);
-        Self { dialect, kernel }
+        Self {
+            dialect,
+            kernel,
+            fields: None,
+        }
+    }
+
+    /// The same splitter, which looks for the end of a quoted field longer than a record may be
+    /// (`long.rs` says how far) in a table whose records have `fields` fields.
+    pub fn reading_on(mut self, fields: usize) -> Self {
+        self.fields = Some(fields);
+        self
     }
 }
 
 impl RecordSplit for Splitter {
+    fn line_end(&self) -> LineEnd {
+        self.dialect.line_end
+    }
+
     /// Reads no further than the chunk's last line end (to within a block), except through an
     /// oversize record: then `passed` is called with an offset at least every MiB, and nothing
-    /// before that offset is read again.
+    /// before that offset is read again, unless a quote turns out to have been lost.
     fn split(
         &self,
         bytes: &[u8],
@@ -156,7 +175,14 @@ impl Splitter {
         let mut machine = Machine::new(self.dialect, start, record_bytes_max);
         loop {
             let to = machine.pos().saturating_add(PASSED_BYTES).min(bytes.len());
-            if machine.run(bytes, to, |_, _| {}) || to == bytes.len() {
+            let ended = machine.run(bytes, to, |_, _| {});
+            if machine.outgrew()
+                && let Some(fields) = self.fields
+                && machine.read_on(bytes, fields, passed)
+            {
+                continue;
+            }
+            if ended || to == bytes.len() {
                 return machine.finish_passing(bytes, passed);
             }
             // The last bytes may yet turn out to be a line end.
@@ -286,6 +312,57 @@ mod tests {
             panic!("{split:?}");
         };
         assert_eq!((split.end, resume, unclosed), (2, text.len() - 2, Some(4)));
+    }
+
+    /// Where a splitter that reads on goes on behind the oversize record of `text`, and the offsets that
+    /// it tells; or where the chunk ends.
+    fn read_on(text: &str) -> (Result<usize, usize>, Vec<usize>) {
+        let mut passed = Vec::new();
+        let splitter = Splitter::new(Dialect::default()).reading_on(2);
+        let limits = SplitLimits {
+            bytes_max: 1 << 30,
+            records_max: usize::MAX,
+            ..LIMITS
+        };
+        let split = splitter.split(text.as_bytes(), 0, &limits, &mut |offset| {
+            passed.push(offset);
+        });
+        let at = match split.stop {
+            Stop::Oversize {
+                resume,
+                unclosed: None,
+                newlines,
+                record_bytes,
+            } => {
+                let record = &text[split.end..resume];
+                assert_eq!(newlines, record.matches('\n').count() as u64);
+                assert_eq!(record_bytes as usize, record.trim_end().len());
+                Ok(resume)
+            }
+            _ => Err(split.records as usize),
+        };
+        (at, passed)
+    }
+
+    #[test]
+    fn a_long_field_is_passed_and_a_lost_quote_is_not() {
+        for bytes in [98, 99, 1000, 3 * PASSED_BYTES] {
+            let field = "words, and\nmore\n".repeat(bytes / 15 + 1);
+            for close in ["\"\n", "\"\r\n", "\""] {
+                let text = format!("a,b\n1,\"{field}{close}");
+                let rest = if close == "\"" { "" } else { "2,c\n" };
+                let (found, passed) = read_on(&(text.clone() + rest));
+                assert_eq!(found, Ok(text.len()), "{bytes}");
+                assert!(passed.is_sorted() && passed.len() >= bytes / PASSED_BYTES);
+            }
+        }
+        for rows in [100, 100_000] {
+            let text = format!("a,b\n1,\"c\n{}", "2,d\n".repeat(rows));
+            let (found, passed) = read_on(&text);
+            assert_eq!(found, Err(2 + rows));
+            // However long the file, no more is read twice.
+            assert!(passed.last().is_none_or(|&last| last < 1000), "{passed:?}");
+        }
     }
 
     #[test]

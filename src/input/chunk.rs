@@ -11,8 +11,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Source;
-use super::lines::{count_and_release, count_newlines};
-use crate::base::{Position, Reason, Reject};
+use super::lines::count_and_release;
+use crate::base::{LineEnd, Position, Reason, Reject};
 
 /// A run of whole records of one source.
 pub struct Chunk {
@@ -31,6 +31,8 @@ pub struct Chunk {
     pub first_record: u64,
     /// Number, from 1, of the line of the source that its first byte is in.
     pub first_line: u64,
+    /// What ends a line.
+    pub line_end: LineEnd,
     /// Records in it, the oversize one included; blank lines are no records.
     pub records: u32,
     /// The record after its last one, if that is too long to be read.
@@ -103,9 +105,10 @@ impl Chunk {
             return self.first_line + chunk_offset as u64;
         }
         let within = chunk_offset.min(self.length);
-        let lines = self.first_line + count_newlines(&self.bytes()[..within]);
         let start = self.offset as usize;
-        lines + count_and_release(&self.source, start + within, start + chunk_offset)
+        let (end, line_end) = (start + within, self.line_end);
+        let lines = self.first_line + line_end.count(self.source.bytes(), start..end);
+        lines + count_and_release(&self.source, line_end, end, start + chunk_offset)
     }
 
     /// The place `chunk_offset` bytes into the chunk, with its line; of a typed row that of its row

@@ -11,7 +11,7 @@ use super::chunk::{Chunk, Oversize};
 use super::columnar::Columnar;
 use super::lines::count_and_release;
 use super::split::{RecordSplit, Split, SplitLimits, Stop};
-use crate::base::{Reason, Reject};
+use crate::base::{LineEnd, Reason, Reject};
 
 /// Chunks that an outline holds; a walk over more leaves none behind.
 const CUTS_MAX: usize = 1 << 15;
@@ -27,6 +27,13 @@ pub struct Records {
     pub range: Range<usize>,
     /// Number, from 1, of the line that the first of these offsets is in.
     pub first_line: u64,
+}
+
+impl Records {
+    fn line_end(&self) -> LineEnd {
+        let splitter = self.splitter.as_ref();
+        splitter.map_or(LineEnd::default(), |splitter| splitter.line_end())
+    }
 }
 
 /// Walks over sources chunk by chunk; each source starts a chunk of its own. A source without
@@ -114,6 +121,7 @@ impl Chunks {
         let source = &records.source;
         let mut released = at;
         let mut passed = |offset| {
+            // Empty where the splitter has gone back.
             source.release(released..offset);
             released = offset;
         };
@@ -136,7 +144,7 @@ impl Chunks {
         let split = self.split(records, place.offset);
         let next = after(place, &split);
         self.place = Some(next);
-        let oversize = oversize(source, place, &split);
+        let oversize = oversize(source, records.line_end(), place, &split);
         let records = (next.record - place.record) as u32;
         self.records_left -= u64::from(records);
         if records == 0 {
@@ -187,14 +195,16 @@ impl Chunks {
     fn chunk(&mut self, cut: Cut, oversize: Option<Oversize>) -> Chunk {
         let seq = self.seq;
         self.seq += 1;
+        let records = &self.sources[cut.source_index as usize];
         Chunk {
             seq,
-            source: Arc::clone(&self.sources[cut.source_index as usize].source),
+            source: Arc::clone(&records.source),
             source_index: cut.source_index,
             offset: cut.place.offset as u64,
             length: cut.length,
             first_record: cut.place.record,
             first_line: cut.place.line,
+            line_end: records.line_end(),
             records: cut.records,
             oversize,
         }
@@ -257,7 +267,7 @@ fn after(place: Place, split: &Split) -> Place {
 }
 
 /// The oversize record that ends `split`, which started at `place`.
-fn oversize(source: &Source, place: Place, split: &Split) -> Option<Oversize> {
+fn oversize(source: &Source, line_end: LineEnd, place: Place, split: &Split) -> Option<Oversize> {
     let Stop::Oversize {
         resume,
         record_bytes,
@@ -282,7 +292,7 @@ fn oversize(source: &Source, place: Place, split: &Split) -> Option<Oversize> {
         Some(quote) => Oversize {
             reason: Reason::UnclosedQuote,
             offset: quote as u64,
-            line: line + count_and_release(source, split.end, quote),
+            line: line + count_and_release(source, line_end, split.end, quote),
             record_bytes,
             raw,
         },

@@ -4,6 +4,8 @@
 //! Invariant: `end` is always the start of a record (or the end of the input), so that splitting
 //! on from there gives the same records as splitting in one go.
 
+use crate::base::LineEnd;
+
 /// How far a chunk may reach. Every limit is at least 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SplitLimits {
@@ -22,7 +24,7 @@ pub struct Split {
     pub end: usize,
     /// Records in `at..end`, malformed ones included; blank lines are no records.
     pub records: u32,
-    /// Newline bytes in `at..end`.
+    /// Lines that end in `at..end`.
     pub newlines: u64,
     /// Why the chunk ends here.
     pub stop: Stop,
@@ -40,7 +42,7 @@ pub enum Stop {
     Oversize {
         /// Where the record after it starts; the input's end if there is none.
         resume: usize,
-        /// Newline bytes from [`Split::end`] to `resume`.
+        /// Lines that end from [`Split::end`] to `resume`.
         newlines: u64,
         /// Its length, in bytes.
         record_bytes: u64,
@@ -51,11 +53,15 @@ pub enum Stop {
 
 /// Knows where records end.
 pub trait RecordSplit: Send + Sync {
+    /// What ends a line.
+    fn line_end(&self) -> LineEnd;
+
     /// Finds the end of the chunk that starts at `at`, which is the start of a record.
     ///
     /// `bytes` may be a memory map: an implementation reads no further than it must, and while it
-    /// walks over an oversize record it calls `passed` with an offset it will not go back behind,
-    /// at least once per MiB.
+    /// walks over an oversize record it calls `passed`, at least once per MiB, with an offset behind
+    /// which it goes on. It may go back, and tell offsets anew from there, where what seemed to be
+    /// such a record was none.
     fn split(
         &self,
         bytes: &[u8],
@@ -69,13 +75,17 @@ pub trait RecordSplit: Send + Sync {
 pub(super) mod lines_only {
     //! The smallest grammar there is, for the tests of this room: a line is a record.
 
-    use super::{RecordSplit, Split, SplitLimits, Stop};
+    use super::{LineEnd, RecordSplit, Split, SplitLimits, Stop};
 
     /// Records are lines; blank lines are none; nothing quotes, save that a line starting with
     /// `"` runs to the end of the input, unclosed.
     pub(in crate::input) struct LineSplit;
 
     impl RecordSplit for LineSplit {
+        fn line_end(&self) -> LineEnd {
+            LineEnd::Lf
+        }
+
         fn split(
             &self,
             bytes: &[u8],

@@ -16,10 +16,9 @@ use super::columnar;
 use super::encoding::{self, Verdict};
 use super::feed::{Feed, Watch};
 use super::format::{Format, foreign};
-use super::lines::count_newlines;
 use super::transcode::Transcoder;
 use super::unpack::{is_cut_short, is_too_large, unpack};
-use crate::base::{Error, ErrorKind, InvalidBytes, Position, Result};
+use crate::base::{Error, ErrorKind, InvalidBytes, LineEnd, Position, Result};
 use crate::spill::{TempFile, TempSpace};
 
 /// First bytes of a text that its encoding is told by where that can be.
@@ -238,7 +237,7 @@ fn newlines(file: &File) -> u64 {
     let mut buffer = vec![0; READ_BYTES];
     let (mut at, mut lines) = (0, 0);
     while let Ok(read @ 1..) = file.read_at(&mut buffer, at) {
-        lines += count_newlines(&buffer[..read]);
+        lines += LineEnd::Lf.count(&buffer, 0..read);
         at += read as u64;
     }
     lines

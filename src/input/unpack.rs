@@ -3,6 +3,14 @@
 //! Invariants: a reader ends only where the data does, after checking what the format lets one
 //! check: data that is cut short or damaged is an error, never a shorter text. Members, frames and
 //! streams that follow each other count as one. No decoder takes more memory than it is given.
+//!
+//! Several files are unpacked side by side, one file from its beginning to its end. Pieces of one
+//! could be unpacked side by side only where the data says where they start and how much text each
+//! of them is: BGZF, zstd with a seek table, xz of several blocks. What the usual tools write is one
+//! piece (one member, one frame, one block), or does not say (members of gzip, blocks of bzip2, which
+//! start at any bit). A stream says nothing ahead either. The price would be a text that is written out
+//! of order, while the spool judges the encoding, keeps to its limits and names the place of damage as
+//! it goes from front to back.
 
 use std::error::Error as StdError;
 use std::fmt;

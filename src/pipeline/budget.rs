@@ -38,15 +38,18 @@ pub(crate) enum Term {
     State,
     /// What the footer of the part being written will say.
     Footer,
+    /// Rows packed to be sorted, and blocks of sorted rows being merged.
+    Sorting,
 }
 
 impl Term {
-    const ALL: [(Self, &'static str); 5] = [
+    const ALL: [(Self, &'static str); 6] = [
         (Self::Chunks, "mapped pages of chunks"),
         (Self::Batches, "batches in flight"),
         (Self::RowGroups, "row groups being gathered and encoded"),
         (Self::State, "state per key and what is learnt for fills"),
         (Self::Footer, "footer of the part being written"),
+        (Self::Sorting, "rows being sorted and merged"),
     ];
 }
 
@@ -92,6 +95,8 @@ pub(crate) struct Budget {
     limit_bytes: usize,
     program_bytes: usize,
     workers_bytes: usize,
+    /// Tables of joins, read before the belt starts.
+    tables_bytes: usize,
     /// Left free for what the allocator holds on to.
     reserve_bytes: usize,
     working_bytes: usize,
@@ -116,6 +121,7 @@ impl Budget {
             limit_bytes,
             program_bytes: program_bytes.unwrap_or(PROGRAM_BYTES) + PROGRAM_GROWTH_BYTES,
             workers_bytes: threads * (WORKER_BYTES + row_group_rows * ENCODED_ROW_BYTES),
+            tables_bytes: 0,
             reserve_bytes: (limit_bytes / 16).max(RESERVE_BYTES_MIN),
             working_bytes,
             ledger: Mutex::default(),
@@ -135,6 +141,30 @@ impl Budget {
         Ok(budget)
     }
 
+    /// The same with the tables of joins, which take `bytes`; the file `largest` takes most of them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::MemoryLimit`] when they leave no room for the belt itself.
+    pub(crate) fn with_tables(mut self, bytes: usize, largest: &str) -> Result<Self> {
+        self.tables_bytes = bytes;
+        let needed = self.fixed_bytes() + self.working_bytes;
+        if bytes > 0 && needed > self.limit_bytes {
+            let largest = crate::report::printable(largest);
+            return Err(ErrorKind::MemoryLimit {
+                term: format!("a run that joins tables such as {largest}"),
+                needed_bytes: needed as u64,
+                limit_bytes: self.limit_bytes as u64,
+                advice: format!(
+                    "the tables take {} of them: raise --memory-limit, or add fewer of their \
+                     columns with select",
+                    bytes_in_words(bytes)
+                ),
+            }
+            .into());
+        }
+        Ok(self)
+    }
+
     /// The limit, in bytes.
     pub(crate) fn limit_bytes(&self) -> usize {
         self.limit_bytes
@@ -146,8 +176,13 @@ impl Budget {
         rss_bytes + more_bytes + self.reserve_bytes / 2 <= self.limit_bytes
     }
 
+    /// What chunks, row groups and all state may take together, in bytes.
+    pub(crate) fn free_bytes(&self) -> usize {
+        self.limit_bytes - self.fixed_bytes()
+    }
+
     fn fixed_bytes(&self) -> usize {
-        self.program_bytes + self.workers_bytes + self.reserve_bytes
+        self.program_bytes + self.workers_bytes + self.tables_bytes + self.reserve_bytes
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -171,7 +206,8 @@ impl Budget {
     pub(crate) fn look(&self, rss_bytes: usize, kept_bytes: impl FnOnce() -> usize) {
         let mut ledger = self.ledger();
         if rss_bytes > ledger.largest.rss_bytes {
-            let counted = self.program_bytes + self.workers_bytes + sum(&ledger.now);
+            let fixed = self.program_bytes + self.workers_bytes + self.tables_bytes;
+            let counted = fixed + sum(&ledger.now);
             // Of what is kept, some may have been returned already.
             let kept_bytes = kept_bytes().min(rss_bytes.saturating_sub(counted));
             ledger.largest = Largest {
@@ -237,15 +273,16 @@ impl Budget {
             ("scratch and stacks of workers", self.workers_bytes),
             ("freed memory that the allocator keeps", largest.kept_bytes),
         ];
+        let tables = self.tables().into_iter();
         let moving = Term::ALL.map(|(term, name)| (name, largest.terms[term as usize]));
-        let all = fixed.into_iter().chain(moving);
+        let all = fixed.into_iter().chain(tables).chain(moving);
         all.map(|(name, bytes)| (name.to_owned(), bytes as u64))
             .collect()
     }
 
     /// What the limit is shared among before anything has moved, in bytes.
-    pub(crate) fn shares(&self) -> [(&'static str, usize); 4] {
-        [
+    pub(crate) fn shares(&self) -> Vec<(&'static str, usize)> {
+        let shares = [
             ("program", self.program_bytes),
             ("scratch and stacks of workers", self.workers_bytes),
             ("reserve", self.reserve_bytes),
@@ -253,14 +290,23 @@ impl Budget {
                 "chunks, row groups, and state per key",
                 self.limit_bytes - self.fixed_bytes(),
             ),
-        ]
+        ];
+        shares.into_iter().chain(self.tables()).collect()
+    }
+
+    /// The term of the tables of joins, if there are any.
+    fn tables(&self) -> Option<(&'static str, usize)> {
+        (self.tables_bytes > 0).then_some(("tables of joins", self.tables_bytes))
     }
 
     /// The sum before anything has moved, for people.
     pub(crate) fn describe(&self) -> String {
+        let tables = self.tables().map_or_else(String::new, |(name, bytes)| {
+            format!(" + {name} {}", bytes_in_words(bytes))
+        });
         format!(
-            "memory limit {} = program {} + workers {} + reserve {} + {} for chunks, row groups \
-             and state, which take at least {}",
+            "memory limit {} = program {} + workers {}{tables} + reserve {} + {} for chunks, row \
+             groups and state, which take at least {}",
             bytes_in_words(self.limit_bytes),
             bytes_in_words(self.program_bytes),
             bytes_in_words(self.workers_bytes),
@@ -365,10 +411,10 @@ mod tests {
             let terms = budget.terms().into_iter();
             terms.map(|(_, bytes)| bytes / MIB as u64).collect()
         };
-        assert_eq!(terms(&budget), [15, 2, 2, 3, 4, 0, 1, 0]);
+        assert_eq!(terms(&budget), [15, 2, 2, 3, 4, 0, 1, 0, 0]);
         // More cannot be kept than there is.
         budget.look(31 * MIB, || 50 * MIB);
-        assert_eq!(terms(&budget), [15, 2, 12, 0, 0, 0, 2, 0]);
+        assert_eq!(terms(&budget), [15, 2, 12, 0, 0, 0, 2, 0, 0]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(crate) enum CalledOff {
     Widen(Widen, Box<Place>),
     /// The keys of this step of the plan take more than their share of the memory; the run starts
     /// over.
-    Outgrown(usize),
+    Outgrown(usize, String),
     /// A field that was taken for the empty one behind a trailing delimiter holds something, so
     /// many bytes into its chunk; the run starts over.
     Behind(usize, Box<Place>),

@@ -203,7 +203,10 @@ impl Formats {
         let records = pairs.map(|(source, format)| Records {
             source: Arc::clone(source),
             splitter: match source.columnar() {
-                None => Some(Arc::new(Splitter::new(format.dialect))),
+                None => {
+                    let splitter = Splitter::new(format.dialect).reading_on(format.fields);
+                    Some(Arc::new(splitter))
+                }
                 Some(_) => None,
             },
             range: format.range.clone(),
@@ -326,7 +329,7 @@ impl SourceFormat {
         let behind = data.start + head.len();
         let mut format = Self::new(source, sniffed)?;
         if !is_whole {
-            format.look_behind(source, behind..data.end, config.known.keep.footer);
+            format.look_behind(source, behind..data.end, &config.known);
         }
         format.check_width(source, config.columns_max)?;
         Ok(format)
@@ -375,7 +378,7 @@ impl SourceFormat {
             _ => at.max(records),
         };
         let end = sniffed.end.map_or(data.end, |end| data.start + end);
-        let lines = memchr::memchr_iter(b'\n', &source.bytes()[data.start..start]).count();
+        let line_end = sniffed.dialect.line_end;
         let moved = |range: Range<usize>| range.start + data.start..range.end + data.start;
         let skipped = sniffed.skipped.into_iter().map(|skipped| Skipped {
             range: moved(skipped.range),
@@ -396,7 +399,7 @@ impl SourceFormat {
             header: header.filter(|_| sniffed.header_rows == 1),
             header_rows: sniffed.header_rows,
             range: start..end.max(start),
-            first_line: 1 + lines as u64,
+            first_line: 1 + line_end.count(source.bytes(), data.start..start),
             skipped: skipped.collect(),
             tables: tables.collect(),
             evidence: sniffed.evidence,
@@ -426,7 +429,8 @@ impl SourceFormat {
     fn given(source: &Source, config: &Config) -> Result<Self> {
         let (bytes, data, known) = (source.bytes(), source.data(), &config.known);
         let skipped = known.skip_rows.unwrap_or(0);
-        let start = sniff::after_lines(&bytes[data.clone()], skipped);
+        let line_end = config.dialect.line_end;
+        let start = sniff::after_lines(&bytes[data.clone()], skipped, line_end);
         let header_rows = match config.dialect.header {
             true => known.header_rows.unwrap_or(1),
             false => 0,

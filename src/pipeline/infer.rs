@@ -18,7 +18,7 @@ use super::travel::Place;
 use crate::base::{
     Column, DataType, Dialect, Error, ErrorKind, Origin, Position, Quoting, Repair, Result,
 };
-use crate::config::Infer;
+use crate::config::{Config, Infer};
 use crate::csv::{Indexer, Splitter, read_record, resync};
 use crate::decode::{Declared, Inference, Inferred, NullTokens, Widen};
 use crate::input::{RecordSplit, Source, SplitLimits, Stop, sample_ranges};
@@ -158,6 +158,21 @@ pub(crate) fn differs(
     )
 }
 
+/// `names` as columns have them, and for each the type that `config` declares.
+pub(crate) fn declared(
+    config: &Config,
+    names: &[String],
+) -> (Vec<Arc<str>>, Vec<Option<Declared>>) {
+    let declared = names.iter().map(|name| {
+        let mut dtypes = config.dtypes.iter();
+        let (_, spec) = dtypes.find(|(column, _)| column == name)?;
+        let format = spec.format.as_deref().map(Arc::from);
+        Some((spec.data_type.clone(), format))
+    });
+    let shared = names.iter().map(|name| name.as_str().into());
+    (shared.collect(), declared.collect())
+}
+
 /// What types are inferred from, and what calls a long look off.
 #[derive(Clone, Copy)]
 pub(crate) struct Looking<'a> {
@@ -266,7 +281,7 @@ impl<'a> Ground<'a> {
         let ranges = ranges.into_par_iter().with_min_len(places_min);
         let samples = ranges.map(|(index, range)| {
             let (sampled, empty) = self.source(index);
-            let sample = sampled.around(range.clone(), empty());
+            let sample = sampled.around(range.clone(), &empty);
             // Records reach past the end of the sample.
             sampled
                 .source
@@ -325,11 +340,13 @@ struct Sampled<'a> {
 }
 
 impl Sampled<'_> {
-    /// Adds the records of about `range` to `sample`.
-    fn around(self, range: Range<usize>, mut sample: Sample) -> Sample {
+    /// A sample of the records of about `range`; what is seen is added to an `empty` one.
+    fn around(self, range: Range<usize>, empty: impl Fn() -> Sample) -> Sample {
+        let mut sample = empty();
         let bytes = self.bytes();
         let (dialect, fields) = (self.format.dialect, self.format.fields);
-        let at = match range.start <= self.format.range.start {
+        let is_first = range.start <= self.format.range.start;
+        let at = match is_first {
             true => self.format.range.start,
             false => match resync(bytes, range.start, fields, dialect) {
                 Some(at) => at,
@@ -349,8 +366,12 @@ impl Sampled<'_> {
         };
         let split = Splitter::new(dialect).split(bytes, at, &limits, &mut passed);
         sample.records += split.records as usize;
-        self.observe(at..split.end, limits.record_bytes_max, &mut sample);
-        sample
+        let rows = self.observe(at..split.end, limits.record_bytes_max, &mut sample);
+        // Among lines within a long field some are like records by accident.
+        match is_first || 3 * rows >= 2 * sample.records {
+            true => sample,
+            false => empty(),
+        }
     }
 
     /// A sample of every record; each megabyte adds to one of its own, which is `empty` at first.
@@ -365,7 +386,7 @@ impl Sampled<'_> {
             bytes_max: FULL_BYTES,
             record_bytes_max: HEADER_BYTES_MAX,
         };
-        let splitter = Splitter::new(self.format.dialect);
+        let splitter = Splitter::new(self.format.dialect).reading_on(self.format.fields);
         let at_a_time = at_a_time.min(2 * rayon::current_num_threads());
         let mut whole = empty();
         let mut next = Some(self.format.range.start);
@@ -374,7 +395,11 @@ impl Sampled<'_> {
             let mut ranges = Vec::with_capacity(at_a_time);
             let mut end = start;
             while let Some(at) = next.filter(|_| ranges.len() < at_a_time) {
-                let split = splitter.split(self.bytes(), at, &limits, &mut |_| {});
+                let mut released = at;
+                let split = splitter.split(self.bytes(), at, &limits, &mut |offset| {
+                    self.source.release(released..offset);
+                    released = offset;
+                });
                 whole.records += split.records as usize;
                 ranges.push(at..split.end);
                 (end, next) = match split.stop {
@@ -396,16 +421,19 @@ impl Sampled<'_> {
         Ok(whole)
     }
 
-    /// Adds the records in `range`, which ends with one.
-    fn observe(self, range: Range<usize>, record_bytes_max: usize, sample: &mut Sample) {
+    /// Adds the records in `range`, which ends with one; how many of them are rows.
+    fn observe(self, range: Range<usize>, record_bytes_max: usize, sample: &mut Sample) -> usize {
         let indexer = Indexer::new(self.format.dialect, self.format.fields, record_bytes_max);
         let mut indexer = indexer.repairing(self.repair);
         let (bytes, mut from) = (&self.bytes()[range.clone()], 0);
         indexer.reject_header(self.format.header_in(bytes));
+        let mut rows = 0;
         while let Some(fields) = indexer.next(bytes, &mut from, BLOCK_RECORDS) {
             sample.inference.observe(&fields, self.places);
+            rows += fields.rows();
         }
         sample.bytes += range.len();
+        rows
     }
 
     fn bytes(&self) -> &[u8] {

@@ -132,7 +132,10 @@ impl Lanes {
             Err(Stuck::Failed(error)) => {
                 Err(CalledOff::Failed(self.locate(error, &waiting.travel)))
             }
-            Err(Stuck::Outgrown) => Err(CalledOff::Outgrown(self.steps[0].step)),
+            Err(Stuck::Outgrown) => {
+                let Work { step, work } = &self.steps[0];
+                Err(CalledOff::Outgrown(*step, work.label.clone()))
+            }
         };
         (result, self.inbox.done(lane))
     }

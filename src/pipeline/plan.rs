@@ -9,18 +9,27 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::side::Sides;
 use super::stages::Steps;
 use crate::base::{Column, Error, Origin, Result, Schema};
 use crate::config::{Config, StepSpec};
 use crate::decode::{NullTokens, check_format};
-use crate::steps::Step;
+use crate::report::JoinedTable;
 use crate::steps::expr::Settings;
 use crate::steps::impute::Impute;
 use crate::steps::rolling::{Rolling, RollingSpec};
+use crate::steps::{Categories, Step};
+pub(crate) use checks::PlannedCheck;
+pub(crate) use fitted::Asked;
 
 mod aggregate;
+mod checks;
 mod dedup;
+mod fitted;
+mod join;
 mod row;
+mod series;
+mod sort;
 
 pub(crate) use aggregate::PlannedTable;
 
@@ -45,19 +54,35 @@ pub(crate) struct Plan {
     left_out: Vec<(Arc<str>, usize)>,
     /// For each slot that a step makes, how.
     made: Vec<String>,
+    /// The steps that look rows up in a table, and the table.
+    joined: Vec<(usize, JoinedTable)>,
     /// The tables beside the lake, in order.
     pub(crate) tables: Vec<PlannedTable>,
+    /// What must be learnt before the plan can go on.
+    pub(crate) asked: Asked,
+    /// What rows are held against before they are written.
+    pub(crate) checks: Vec<PlannedCheck>,
+    /// The steps that only work for a check, by their index.
+    flagging: BTreeSet<usize>,
+    /// Whether there is a step that puts rows in time order, if one is asked for.
+    is_in_order: bool,
 }
 
 /// What a plan is made for, beside its configuration.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
     /// The most that a fit may hold, in bytes.
     pub(crate) fit_bytes_max: usize,
+    /// The most that one batch may grow to, in bytes.
+    pub(crate) batch_bytes_max: usize,
     /// What expressions have in common.
     pub(crate) expressions: Settings,
     /// The steps of the plan, by their index, whose keys have turned out to outgrow memory.
     pub(crate) outgrown: &'a BTreeSet<usize>,
+    /// The tables of joins.
+    pub(crate) sides: &'a Sides,
+    /// The categories of the first steps that make columns of what they learn.
+    pub(crate) learnt: &'a [Categories],
 }
 
 impl Plan {
@@ -81,11 +106,24 @@ impl Plan {
                 .collect(),
             left_out: Vec::new(),
             made: Vec::new(),
+            joined: Vec::new(),
             tables: Vec::new(),
+            asked: Asked::default(),
+            checks: Vec::new(),
+            flagging: BTreeSet::new(),
+            is_in_order: false,
             schema,
         };
         let mut specs = config.steps.iter().peekable();
+        let mut sides = 0..;
         while let Some(spec) = specs.next() {
+            let side = matches!(spec, StepSpec::Join { .. }).then(|| sides.next());
+            if plan.waits(spec) {
+                continue;
+            }
+            if sort::goes_by_order(spec) {
+                plan.put_in_order(config.order, time)?;
+            }
             match spec {
                 StepSpec::Impute { column, method } => {
                     let slot = plan.slot(column);
@@ -110,9 +148,21 @@ impl Plan {
                     plan.add_rolling(config, &group, time)?;
                 }
                 StepSpec::Dedup { dedup, .. } => plan.add_dedup(dedup, &request),
+                StepSpec::Join { join, place } => {
+                    let side = side.flatten().expect("there are numbers for all of them");
+                    let side = request.sides.get(side);
+                    plan.add_join(join, place, side, request.batch_bytes_max)?;
+                }
+                StepSpec::Series { step, place } => {
+                    plan.add_series((step, place), &mut specs, config, time, request)?;
+                }
+                StepSpec::Sort { spec, .. } => plan.add_sort(spec),
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
+                StepSpec::Fitted { step, place } => plan.add_fitted(step, place, request)?,
             }
         }
+        plan.put_in_order(config.order, time)?;
+        plan.add_checks(config, request)?;
         plan.add_aggregates(&config.aggregates, request.expressions)?;
         plan.find_live();
         Ok(plan)
@@ -214,6 +264,7 @@ impl Plan {
     pub(crate) fn steps(&self) -> Steps<'_> {
         Steps {
             steps: &self.steps,
+            range: 0..self.steps.len(),
             live: &self.live,
             key: &self.key,
             input_columns: self.input_columns,
@@ -228,13 +279,15 @@ impl Plan {
     }
 
     /// Finds the steps that the lake needs: what they write is in it or is read by one that is
-    /// needed, they remove rows, or they make a table.
+    /// needed, they remove, add or move rows, or they make a table.
     fn find_live(&mut self) {
         let mut needed: BTreeSet<usize> = self.output.iter().copied().collect();
         self.live = vec![false; self.steps.len()];
         for (index, step) in self.steps.iter().enumerate().rev() {
-            let is_needed = step.writes().iter().any(|slot| needed.contains(slot));
-            if is_needed || step.drops_rows() || step.makes_table() {
+            let is_asked = self.asked.steps.contains(&index) || self.is_check(index);
+            let is_read = step.writes().iter().any(|slot| needed.contains(slot));
+            let has_other_rows = step.drops_rows() || step.adds_rows() || step.moves_rows();
+            if is_read || is_asked || has_other_rows || step.makes_table() {
                 needed.extend(step.reads());
                 self.live[index] = true;
             }

@@ -7,15 +7,16 @@ use std::sync::Arc;
 
 use super::infer::Table;
 use super::plan::Plan;
+use super::segment::segments;
 use super::settle::Settled;
-use super::stages::{self, PassPlan, Steps};
+use super::stages::{PassPlan, Steps};
 use super::tables;
-use crate::base::{Batch, Column, Result};
+use crate::base::{Batch, Column, DataType, Result};
 use crate::config::Config;
 use crate::report::{BudgetTerm, PlanColumn, PlanPass, PlanReceipt, PlanStep};
 use crate::steps::{
     Effect, Fitted, KeyUse, KeyedState, KeyedStep, LocalStep, Prepared, ShardColumns, ShardOutput,
-    Step,
+    SortOrder, Step,
 };
 
 /// What a run of `config` over `table` would do; the inputs are not told yet.
@@ -45,6 +46,7 @@ pub(super) fn preview(config: &Config, table: &Table, settled: &Settled) -> Resu
                 let why = why.or_else(|| plan.made(slot)).unwrap_or_default();
                 planned(column, why.to_owned())
             })
+            .chain(flags(plan))
             .collect(),
         aggregates: tables::previews(config, &plan.tables),
         passes: passes(settled)?,
@@ -69,42 +71,82 @@ fn planned(column: &Column, why: String) -> PlanColumn {
     }
 }
 
+/// The columns of categories that are not known yet.
+fn flags(plan: &Plan) -> impl Iterator<Item = PlanColumn> {
+    let asked = plan.asked.steps.iter().zip(&plan.asked.columns);
+    asked.map(|(&step, name)| PlanColumn {
+        name: format!("{name}_…"),
+        data_type: DataType::Boolean.to_string(),
+        why: format!("{}: one for each category", plan.steps[step].label()),
+    })
+}
+
 fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
     let columns = &plan.schema.columns;
-    let steps = plan.steps.iter().zip(&plan.live).map(|(step, &is_needed)| {
+    let steps = plan.steps.iter().zip(&plan.live).enumerate();
+    let steps = steps.map(|(index, (step, &is_needed))| {
         let name = |slot: &usize| columns[*slot].name.to_string();
         let made = step.writes();
         let made = made.iter().map(|slot| &columns[*slot]);
-        let how = match step.prepare(None)? {
-            Prepared::Fit(_) => "fitted, then row by row",
-            Prepared::FitKeyed(keyed) => match keyed.key_use() {
-                KeyUse::Spilt => {
-                    "fitted by key, then by key; keys that memory has no room for are spilled"
-                }
-                _ => "fitted by key, then by key",
-            },
-            Prepared::Local(_) => "row by row",
-            Prepared::Keyed(_) if step.makes_table() => {
-                "in groups, into a table of its own; groups that memory has no room for are spilled"
-            }
-            Prepared::Keyed(keyed) => match keyed.key_use() {
-                KeyUse::Bounded => {
-                    "by key, in file order; keys that memory has no room for are spilled, in one \
-                     more pass"
-                }
-                _ => "by key, in file order",
-            },
+        let how = match prepared(&**step)? {
+            None => "all rows sorted, by temporary files where they do not fit into memory",
+            Some(prepared) => how(&prepared, plan.asked.steps.contains(&index), &**step),
         };
         Ok(PlanStep {
             label: step.label(),
             how: how.to_owned(),
             reads: step.reads().iter().map(name).collect(),
             writes: made.map(|column| planned(column, step.label())).collect(),
+            table: plan.table(index).cloned(),
             drops_rows: step.drops_rows(),
+            adds_rows: step.adds_rows(),
             is_needed,
         })
     });
-    steps.collect()
+    let waiting = plan.asked.waiting.iter().map(|label| {
+        Ok(PlanStep {
+            label: label.clone(),
+            how: "planned once the columns before it are known".to_owned(),
+            is_needed: true,
+            ..PlanStep::default()
+        })
+    });
+    steps.chain(waiting).collect()
+}
+
+/// What `step` begins with, unless it sorts.
+fn prepared(step: &dyn Step) -> Result<Option<Prepared>> {
+    match step.sorts() {
+        Some(_) => Ok(None),
+        None => step.prepare(None).map(Some),
+    }
+}
+
+/// How a step that begins with `prepared` runs.
+fn how(prepared: &Prepared, is_asked: bool, step: &dyn Step) -> &'static str {
+    match prepared {
+        _ if is_asked => "fitted, then planned anew with its columns, row by row",
+        Prepared::Fit(_) => "fitted, then row by row",
+        Prepared::FitKeyed(keyed) => match keyed.key_use() {
+            KeyUse::Spilt => {
+                "fitted by key, then by key; keys that memory has no room for are spilled"
+            }
+            _ => "fitted by key, then by key",
+        },
+        Prepared::Check(_) => "looks at the rows that are about to be written",
+        Prepared::Local(_) => "row by row",
+        Prepared::Keyed(_) if step.makes_table() => {
+            "in groups, into a table of its own; groups that memory has no room for are spilled"
+        }
+        Prepared::Keyed(keyed) => match keyed.key_use() {
+            KeyUse::Bounded => {
+                "by key, in file order; keys that memory has no room for are spilled, in one \
+                 more pass"
+            }
+            _ => "by key, in file order",
+        },
+        Prepared::Reorder(_) => "rows held back and let go in order, as far as asked for",
+    }
 }
 
 /// The passes that the belt would make if every fit were done after its first one.
@@ -116,20 +158,31 @@ fn passes(settled: &Settled) -> Result<Vec<PlanPass>> {
     let mut fitted: Vec<Option<Fitted>> = sketches.iter().map(|_| None).collect();
     let mut again: Vec<_> = sketches.iter().map(|_| None).collect();
     let mut passes = Vec::new();
-    loop {
-        let steps = Steps {
-            steps: &sketches,
-            ..plan.steps()
-        };
-        let pass = stages::next_pass(steps, &fitted, &mut again)?;
-        passes.push(told(&pass, settled));
-        if !pass.fits {
-            return Ok(passes);
+    let mut sorted = None;
+    for segment in segments(plan)? {
+        let sort = { segment.sort.as_ref() }.map(|sort| plan.steps[sort.step].label());
+        loop {
+            let steps = Steps {
+                steps: &sketches,
+                ..plan.steps()
+            };
+            let pass = segment.next_pass(&steps, &fitted, &mut again)?;
+            passes.push(PlanPass {
+                writes: !pass.fits && sort.is_none(),
+                sorts: sort.clone().filter(|_| !pass.fits),
+                reads_sorted: sorted.clone(),
+                ..told(&pass, settled)
+            });
+            if !pass.fits {
+                break;
+            }
+            for step in pass.fitted_steps() {
+                fitted[step] = Some(Fitted::Shards(Vec::new()));
+            }
         }
-        for step in pass.fitted_steps() {
-            fitted[step] = Some(Fitted::Shards(Vec::new()));
-        }
+        sorted = sort;
     }
+    Ok(passes)
 }
 
 fn told(pass: &PassPlan, settled: &Settled) -> PlanPass {
@@ -138,16 +191,17 @@ fn told(pass: &PassPlan, settled: &Settled) -> PlanPass {
     let stages = pass.stages.iter().map(|stage| {
         let steps = stage.inline.iter().map(|work| work.step);
         let steps = steps.chain(stage.keyed.iter().map(|work| work.step));
+        let steps = steps.chain(stage.reorder.iter().map(|work| work.step));
         let label = |step: usize| settled.plan.steps[step].label();
         steps.map(label).collect()
     });
     PlanPass {
-        writes: !pass.fits,
         fits: { pass.fitted_steps() }
             .map(|step| settled.plan.steps[step].label())
             .collect(),
         columns: columns.map(|(column, _)| column.name.to_string()).collect(),
         stages: stages.collect(),
+        ..PlanPass::default()
     }
 }
 
@@ -173,6 +227,18 @@ impl Step for Sketch {
 
     fn key(&self) -> Option<&[usize]> {
         self.0.key()
+    }
+
+    fn adds_rows(&self) -> bool {
+        self.0.adds_rows()
+    }
+
+    fn sorts(&self) -> Option<&SortOrder> {
+        self.0.sorts()
+    }
+
+    fn moves_rows(&self) -> bool {
+        self.0.moves_rows()
     }
 
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared> {

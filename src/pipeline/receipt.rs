@@ -16,10 +16,10 @@ use crate::config::Config;
 use crate::input::{self, Source};
 use crate::output::PartInfo;
 use crate::report::{
-    AggregateReceipt, BudgetTerm, ColumnReceipt, Counters, DialectReceipt, InputReceipt,
-    MemoryReceipt, PartReceipt, PlanInput, Receipt, RejectsReceipt, RepairsReceipt, SkippedLine,
-    SniffColumn, SniffReceipt, SourceCounters, StageLatency, StepReceipt, TableReceipt, Throughput,
-    WorkersReceipt, peak_rss_bytes,
+    AggregateReceipt, BudgetTerm, CheckReceipt, ColumnReceipt, Counters, DialectReceipt,
+    InputReceipt, MemoryReceipt, PartReceipt, PlanInput, Receipt, RejectsReceipt, RepairsReceipt,
+    SkippedLine, SniffColumn, SniffReceipt, SourceCounters, StageLatency, StepReceipt,
+    TableReceipt, Throughput, WorkersReceipt, peak_rss_bytes,
 };
 use crate::steps::Fitted;
 
@@ -36,6 +36,7 @@ pub(crate) struct Outcome<'a> {
     pub(crate) counters: &'a Counters,
     pub(crate) rejects_file: Option<String>,
     pub(crate) repairs_file: Option<String>,
+    pub(crate) checks: Vec<CheckReceipt>,
     pub(crate) restarts: Vec<String>,
     pub(crate) passes: usize,
     pub(crate) latency: &'a StageLatency,
@@ -87,6 +88,7 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         columns: columns(&outcome),
         steps: steps(&outcome),
         aggregates: outcome.aggregates,
+        checks: outcome.checks,
         rejects: RejectsReceipt::new(counters, outcome.rejects_file),
         repaired: RepairsReceipt {
             counts: totals.repaired.into(),
@@ -149,13 +151,20 @@ fn input(source: &Source, counters: &SourceCounters) -> InputReceipt {
 /// What was understood of `source`.
 fn dialect(source: &Source, format: &SourceFormat) -> DialectReceipt {
     const LINES_MAX: usize = 20;
-    let bytes = source.bytes();
+    let (bytes, line_end) = (source.bytes(), format.dialect.line_end);
     let mut skipped = Vec::new();
     let mut lines = 0;
     for part in &format.skipped {
-        let first = input::line_number(source, part.range.start as u64);
-        let texts = bytes[part.range.clone()].split_inclusive(|byte| *byte == b'\n');
-        for (number, text) in (first..).zip(texts) {
+        let first = input::line_number(source, line_end, part.range.start as u64);
+        let part_bytes = &bytes[part.range.clone()];
+        let mut start = 0;
+        let ends = line_end.ends(part_bytes).chain([part_bytes.len()]);
+        for (number, end) in (first..).zip(ends) {
+            let text = &part_bytes[start..end];
+            if text.is_empty() {
+                break;
+            }
+            start = end;
             lines += 1;
             if skipped.len() < LINES_MAX {
                 skipped.push(SkippedLine::new(number, part.what.in_words(), text));
@@ -163,7 +172,7 @@ fn dialect(source: &Source, format: &SourceFormat) -> DialectReceipt {
         }
     }
     let tables = format.tables.iter().map(|table| TableReceipt {
-        line: input::line_number(source, table.range.start as u64),
+        line: input::line_number(source, line_end, table.range.start as u64),
         columns: table.fields,
         records: table.records,
         loaded: table.is_chosen,
@@ -256,7 +265,9 @@ fn options(config: &Config) -> serde_json::Value {
         "too_many": choice(&config.repair.too_many),
         "key": config.key,
         "time": config.time,
+        "order": config.order.to_string(),
         "steps": steps,
+        "checks": config.checks.iter().map(|check| &check.name).collect::<Vec<_>>(),
         "aggregates": aggregates.collect::<Vec<_>>(),
         "compression": config.compression.to_string(),
         "threads": config.threads,
@@ -341,9 +352,14 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
         .zip(&outcome.counters.steps)
         .zip(plan.fills.iter().zip(&plan.live));
     steps
-        .map(|(((step, fitted), counts), (fills, live))| {
+        .enumerate()
+        .filter(|(index, _)| !plan.is_check(*index))
+        .map(|(index, (((step, fitted), counts), (fills, live)))| {
             let (exact, value) = match fitted {
                 Some(Fitted::Statistic { exact, value }) => (Some(exact.clone()), value.as_ref()),
+                Some(Fitted::Numbers { exact, .. } | Fitted::Categories { exact, .. }) => {
+                    (Some(exact.clone()), None)
+                }
                 _ => (None, None),
             };
             let filled_with = value
@@ -356,12 +372,19 @@ fn steps(outcome: &Outcome<'_>) -> Vec<StepReceipt> {
                 cells_filled: counts.cells_filled,
                 rows_dropped: counts.rows_dropped,
                 rows_duplicate: counts.rows_duplicate,
+                table: plan.table(index).cloned(),
+                rows_added: counts.rows_added,
+                rows_matched: counts.rows_matched,
+                rows_unmatched: counts.rows_unmatched,
                 rows_without_time: counts.rows_without_time,
+                rows_late: counts.rows_late,
                 spilled_bytes: counts.spilled_bytes,
                 overflows: counts.flaws.overflows,
                 divisions_by_zero: counts.flaws.divisions_by_zero,
                 bad_arguments: counts.flaws.bad_arguments,
                 bad_casts: counts.flaws.bad_casts,
+                unknown_categories: counts.flaws.unknown_categories,
+                outliers: counts.outliers,
                 not_needed: !live,
             }
         })

@@ -204,7 +204,8 @@ impl<'a> Feeding<'a> {
         let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
         current.draft.write(raw)?;
         current.draft.write(b"\n")?;
-        let lines = memchr::memchr_iter(b'\n', raw).count() as u64 + 1;
+        let line_end = current.source.dialect.line_end;
+        let lines = line_end.count(raw, 0..raw.len()) + 1;
         current.next_line = current.next_line.max(reject.line) + lines;
         Ok(())
     }

@@ -3,7 +3,11 @@
 //! In: a validated [`Config`]. Out: a [`Receipt`] and a published lake, or an error and a lake
 //! that is as it was. Invariant: nothing is published before every row is accounted for.
 
+mod beside;
+mod learnt;
 mod look;
+mod sorts;
+mod types;
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -15,28 +19,33 @@ use std::time::{Duration, Instant};
 use super::belt::{Belt, BeltParts, BeltStage};
 use super::budget::Budget;
 use super::cancel::CalledOff;
+use super::checks::CheckTotals;
 use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
-use super::fitting::{Known, count_left, learn, leave};
+use super::feed::Feed;
+use super::fitting::Known;
 use super::gate::Gates;
-use super::infer::{self, Looking, Table};
+use super::infer::Table;
 use super::lanes::{Lanes, Share};
 use super::layout::Layout;
-use super::open::{self, Room, check, pool};
+use super::open::{self, Room, check};
+use super::origins::Places;
 use super::passed::PassedOver;
 use super::plan::{self, Plan};
 use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
-use super::settle::{Circumstances, Settled};
+use super::reorder::Reordering;
+use super::settle::Settled;
+use super::side::Sides;
 use super::sink::Sink;
-use super::stages::{self, PassPlan, Stage};
+use super::stages::{PassPlan, Stage};
 use super::tables::Tables;
 use super::tally::{Kept, Totals};
 use super::worker::Timed;
 use crate::base::{DataType, Error, Result};
 use crate::config::{self, Config, OnBadRow};
-use crate::decode::{Declared, NullTokens};
+use crate::decode::NullTokens;
 use crate::input::{Chunks, Outline, Source, SplitLimits};
 use crate::output::{Encoder, PartInfo, Parts, Staging};
 use crate::report::{
@@ -44,7 +53,8 @@ use crate::report::{
 };
 use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
-use crate::steps::{Fit, Fitted, KeyUse};
+use crate::steps::{Fitted, KeyUse};
+use learnt::Start;
 
 pub(super) use look::{plan, sniff};
 
@@ -57,6 +67,8 @@ struct Run<'c> {
     sources: Vec<Arc<Source>>,
     paths: Vec<PathBuf>,
     formats: Formats,
+    /// The tables of joins.
+    sides: Sides,
     nulls: NullTokens,
     limit_bytes: usize,
     /// What the program took before the first pass, where the system tells.
@@ -74,6 +86,8 @@ struct Run<'c> {
     expressions: Settings,
     /// Where all temporary files go.
     space: Arc<TempSpace>,
+    /// Where the chunks of the files lie whose rows are moved.
+    places: Arc<Places>,
     /// The steps of the plan whose keys outgrow their share of the memory, as far as is known.
     outgrown: BTreeSet<usize>,
 }
@@ -93,13 +107,14 @@ struct Attempt {
 pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Receipt> {
     let started = Instant::now();
     let paths = open::discover(config)?;
-    let adapted = refeed::adapt(config, &paths)?;
-    let config = &*adapted.config;
-    let mut run = open(&adapted, &paths, None, interrupted)?;
+    let mut adapted = refeed::adapt(config, &paths)?;
+    let sides = Sides::open(&mut adapted, interrupted)?;
+    let (config, read) = (&*adapted.config, sides.beside(&paths));
+    let mut run = open(&adapted, &paths, sides, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
-    let stage = || stage(config, &paths);
+    let stage = || stage(config, &paths, &read);
     let mut staging = stage()?;
-    let tables = Tables::begin(config, &paths)?;
+    let tables = Tables::begin(config, &read)?;
     let mut table = run.infer()?;
     let mut restarts = Vec::new();
     let attempt = loop {
@@ -138,6 +153,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         counters: &counters,
         rejects_file: has.rejects.then_some(rejects_file),
         repairs_file: has.repairs.then_some(repairs_file),
+        checks: has.checks,
         restarts,
         passes: run.passes,
         latency: &run.latency,
@@ -160,9 +176,9 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     Ok(receipt)
 }
 
-/// A place for the files of an attempt.
-fn stage(config: &Config, paths: &[PathBuf]) -> Result<Staging> {
-    let mut staging = Staging::begin(&config.out, config.mode, paths)?;
+/// A place for the files of an attempt, that feeds `paths` in and looks at what is `read`.
+fn stage(config: &Config, paths: &[PathBuf], read: &[PathBuf]) -> Result<Staging> {
+    let mut staging = Staging::begin(&config.out, config.mode, read)?;
     staging.retire(paths)?;
     Ok(staging)
 }
@@ -170,6 +186,7 @@ fn stage(config: &Config, paths: &[PathBuf]) -> Result<Staging> {
 fn open<'c>(
     adapted: &'c Adapted<'_>,
     paths: &[PathBuf],
+    sides: Sides,
     beginning: Option<u64>,
     interrupted: &Arc<AtomicBool>,
 ) -> Result<Run<'c>> {
@@ -192,6 +209,7 @@ fn open<'c>(
         limit_bytes: room.limit_bytes,
         program_bytes: OnceCell::new(),
         formats,
+        sides,
         shards: config.threads.next_power_of_two().min(64),
         progress,
         state: Arc::default(),
@@ -205,6 +223,7 @@ fn open<'c>(
             strict: config.strict,
         },
         space: room.space,
+        places: Arc::default(),
         outgrown: BTreeSet::new(),
         config,
         exact: &adapted.types,
@@ -220,7 +239,7 @@ fn open<'c>(
 }
 
 /// Fails if a source has changed, which explains whatever else went wrong.
-fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
+pub(super) fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
     sources.iter().try_for_each(|source| source.check())
 }
 
@@ -235,8 +254,7 @@ impl Run<'_> {
         match called_off {
             CalledOff::Failed(error) => Err(error),
             CalledOff::Widen(widen, place) => Ok(table.widen(&widen, &place)),
-            CalledOff::Outgrown(step) => {
-                let label = self.settle(table)?.plan.steps[step].label();
+            CalledOff::Outgrown(step, label) => {
                 self.outgrown.insert(step);
                 Ok(format!(
                     "the keys of `{}` take more memory than it has a share in; one more pass finds \
@@ -257,52 +275,6 @@ impl Run<'_> {
         }
     }
 
-    fn infer(&self) -> Result<Table> {
-        let names = self.formats.columns.names.iter();
-        let names: Vec<Arc<str>> = names.map(|name| name.as_str().into()).collect();
-        let declared: Vec<Option<Declared>> = names
-            .iter()
-            .map(|name| {
-                let spec = self
-                    .config
-                    .dtypes
-                    .iter()
-                    .find(|(column, _)| **column == **name);
-                spec.map(|(_, spec)| {
-                    (
-                        spec.data_type.clone(),
-                        spec.format.as_deref().map(Arc::from),
-                    )
-                })
-            })
-            .collect();
-        let pool = pool(self.config.threads)?;
-        let Self {
-            sources,
-            formats,
-            nulls,
-            ..
-        } = self;
-        let looking = Looking {
-            from: self.config.infer,
-            limit_bytes: self.limit_bytes,
-            repair: self.config.repair,
-            interrupted: &self.interrupted,
-        };
-        let table =
-            pool.install(|| infer::infer(sources, formats, &names, &declared, nulls, looking));
-        check_sources(sources)?;
-        let mut table = table?;
-        table.settle_types(self.exact);
-        if self.config.strict {
-            table.refuse_ambiguous()?;
-        }
-        if let Some(name) = &self.config.source_column {
-            table.add_origin(name);
-        }
-        Ok(table)
-    }
-
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
     fn attempt(
         &mut self,
@@ -310,79 +282,57 @@ impl Run<'_> {
         staging: &Staging,
         tables: &Tables<'_>,
     ) -> Result<Attempt, CalledOff> {
+        let Start {
+            settled,
+            mut fitted,
+            mut spilled,
+        } = self.settle(table)?;
         let Settled {
             plan,
             layout,
             budget,
-        } = self.settle(table)?;
+        } = settled;
         if self.config.verbose {
             self.progress.note(&budget.describe());
         }
-        let mut fitted: Vec<Option<Fitted>> = plan.steps.iter().map(|_| None).collect();
-        let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
-        let mut spilled = vec![0; plan.steps.len()];
-        let interrupted = Arc::clone(&self.interrupted);
-        let go_on = || check(&interrupted);
-        let pool = pool(self.config.threads)?;
-        loop {
-            let pass = stages::next_pass(plan.steps(), &fitted, &mut again)?;
-            let sink = match pass.fits {
-                true => None,
-                false => Some(self.sink(&plan, layout, &budget, staging)?),
-            };
-            let chunks = self.chunks(layout);
-            let parts = self.belt_parts(&plan, pass, layout, &budget, sink);
-            let parts = self.pass(chunks, parts)?;
-            match parts.sink {
-                Some(sink) => {
-                    let (files, totals) = sink.finish()?;
-                    let (mut counters, has) = totals.finish(&self.paths)?;
-                    let left = pool.install(|| leave(parts.stages, &budget, &go_on))?;
-                    count_left(&left, &mut counters);
-                    for (step, spilled) in counters.steps.iter_mut().zip(spilled) {
-                        step.spilled_bytes += spilled;
-                    }
-                    let options = layout.encode_options(self.config);
-                    let written = || tables.write(&plan, left, staging, &options, &go_on);
-                    let aggregates = pool.install(written)?;
-                    for (table, receipt) in plan.tables.iter().zip(&aggregates) {
-                        counters.steps[table.step].spilled_bytes = receipt.spilled_bytes;
-                    }
-                    return Ok(Attempt {
-                        plan,
-                        fitted,
-                        parts: files,
-                        aggregates,
-                        counters,
-                        has,
-                        budget,
-                    });
-                }
-                None => pool.install(|| {
-                    let known = Known {
-                        fitted: &mut fitted,
-                        again: &mut again,
-                        spilled: &mut spilled,
-                    };
-                    learn(parts.stages, &budget, known, &go_on)
-                })?,
-            }
+        let known = Known {
+            fitted: &mut fitted,
+            again: &mut plan.steps.iter().map(|_| None).collect::<Vec<_>>(),
+            spilled: &mut spilled,
+        };
+        let totals = Some(self.totals(&plan, staging));
+        let last = self.lead_up((&plan, layout, &budget), known, totals, &|_| false)?;
+        let last = last.expect("nothing ends it early");
+        let totals = last.totals.expect("they were given");
+        let sink = self.sink(&plan, layout, &budget, staging, totals)?;
+        let parts = self.belt_parts(&plan, last.pass, layout, &budget, Some(sink));
+        let parts = self.pass(last.feed, parts)?;
+        let sink = parts.sink.expect("a pass keeps its parts");
+        let (files, totals) = sink.finish()?;
+        let (mut counters, has) = totals.finish(&self.paths)?;
+        let left = self.leave(parts.stages, &budget, &mut counters)?;
+        for (step, spilled) in counters.steps.iter_mut().zip(spilled) {
+            step.spilled_bytes += spilled;
         }
+        let options = layout.encode_options(self.config);
+        let aggregates = self.write_tables(tables, (&plan, left), staging, &options)?;
+        for (table, receipt) in plan.tables.iter().zip(&aggregates) {
+            counters.steps[table.step].spilled_bytes = receipt.spilled_bytes;
+        }
+        Ok(Attempt {
+            plan,
+            fitted,
+            parts: files,
+            aggregates,
+            counters,
+            has,
+            budget,
+        })
     }
 
-    fn sink(
-        &self,
-        plan: &Plan,
-        layout: Layout,
-        budget: &Arc<Budget>,
-        staging: &Staging,
-    ) -> Result<Sink> {
-        let schema = plan.output_schema();
-        staging.check_append_schema(&schema)?;
-        let options = layout.encode_options(self.config);
-        let encoder = Arc::new(Encoder::new(&schema, &options)?);
-        let parts = Parts::new(Arc::clone(&encoder), staging);
-        let totals = Totals::new(
+    /// Nothing counted yet.
+    fn totals(&self, plan: &Plan, staging: &Staging) -> Totals {
+        Totals::new(
             self.sources.len(),
             plan.schema.clone(),
             plan.fills.clone(),
@@ -392,22 +342,25 @@ impl Run<'_> {
                 self.config.rejects_per_file_max,
                 self.sources.len(),
             ),
-        );
-        let output = plan.output.clone();
-        Ok(Sink::new(layout, output, encoder, parts, totals, budget))
+            CheckTotals::new(plan.checks.clone(), self.expressions.now),
+        )
     }
 
-    /// What a run over the columns of `table` is made of.
-    fn settle(&self, table: &Table) -> Result<Settled> {
-        // What an attempt before this one has freed may still be resident: that is not the program.
-        let program_bytes = || report::rss_bytes().map(|bytes| bytes as usize);
-        let circumstances = Circumstances {
-            limit_bytes: self.limit_bytes,
-            program_bytes: *self.program_bytes.get_or_init(program_bytes),
-            expressions: self.expressions,
-            outgrown: &self.outgrown,
-        };
-        Settled::new(self.config, table, circumstances)
+    fn sink(
+        &self,
+        plan: &Plan,
+        layout: Layout,
+        budget: &Arc<Budget>,
+        staging: &Staging,
+        totals: Totals,
+    ) -> Result<Sink> {
+        let schema = plan.output_schema();
+        staging.check_append_schema(&schema)?;
+        let options = layout.encode_options(self.config);
+        let encoder = Arc::new(Encoder::new(&schema, &options)?);
+        let parts = Parts::new(Arc::clone(&encoder), staging);
+        let output = plan.output.clone();
+        Ok(Sink::new(layout, output, encoder, parts, totals, budget))
     }
 
     fn belt_parts(
@@ -420,7 +373,8 @@ impl Run<'_> {
     ) -> BeltParts {
         let row_cost = RowCost::new(plan, &pass);
         let schema = Arc::new(plan.schema.clone());
-        let mut formats = self.formats.readers(&schema, &pass.needed, &self.nulls);
+        let of_files = &pass.needed[..plan.input_columns];
+        let mut formats = self.formats.readers(&schema, of_files, &self.nulls);
         formats.passed_over = PassedOver::new(plan, &self.formats, &self.sources);
         let records = self.formats.records(&self.sources).into_iter();
         let bounded = |stage: &&Stage| {
@@ -434,9 +388,13 @@ impl Run<'_> {
         };
         let stages = pass.stages.into_iter().map(|mut stage| BeltStage {
             inline: std::mem::take(&mut stage.inline),
+            reorder: { stage.reorder.take() }
+                .map(|work| Reordering::new(work.step, &work.work, &self.places)),
             lanes: (!stage.keyed.is_empty()).then(|| Lanes::new(stage, self.shards, share.clone())),
         });
         BeltParts {
+            needed: pass.needed,
+            sorting: None,
             formats: Arc::new(formats),
             splitters: records.map(|records| records.splitter).collect(),
             schema,
@@ -465,13 +423,14 @@ impl Run<'_> {
     }
 
     /// Runs one pass to its end.
-    fn pass(&mut self, chunks: Chunks, parts: BeltParts) -> Result<BeltParts, CalledOff> {
+    fn pass(&mut self, feed: Feed, parts: BeltParts) -> Result<BeltParts, CalledOff> {
         self.passes += 1;
         let bytes = self.sources.iter().map(|source| source.length()).sum();
         let passes = self.passes + usize::from(parts.sink.is_none());
         self.state
             .begin_pass(self.passes as u32, passes as u32, bytes);
-        let belt = Belt::new(chunks, parts);
+        let is_of_files = matches!(feed, Feed::Files(_));
+        let belt = Belt::new(feed, parts);
         let interrupted = Arc::clone(&self.interrupted);
         let (progress, state) = (&mut self.progress, &self.state);
         let times = belt.run(|| {
@@ -485,7 +444,9 @@ impl Run<'_> {
         }
         check_sources(&self.sources)?;
         let (parts, outline) = belt.into_parts()?;
-        self.outline = outline;
+        if is_of_files {
+            self.outline = outline;
+        }
         Ok(parts)
     }
 }

@@ -3,7 +3,6 @@
 //! Invariant: none of them depends on what happened to be resident or ready when they were made,
 //! but for what the program itself takes.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::budget::Budget;
@@ -13,18 +12,14 @@ use super::layout::{Layout, LayoutRequest};
 use super::plan::{Plan, Request};
 use crate::base::Result;
 use crate::config::Config;
-use crate::steps::expr::Settings;
 
-/// What is known of a run beside its configuration and its columns.
+/// What memory there is for a run.
 #[derive(Clone, Copy)]
-pub(super) struct Circumstances<'a> {
-    /// The limit on the resident set.
+pub(super) struct Memory {
+    /// The limit on the resident set, in bytes.
     pub(super) limit_bytes: usize,
     /// What the program took before the first pass, where the system tells.
     pub(super) program_bytes: Option<usize>,
-    pub(super) expressions: Settings,
-    /// The steps of the plan whose keys are known to take more than their share of the memory.
-    pub(super) outgrown: &'a BTreeSet<usize>,
 }
 
 /// What a run is made of.
@@ -35,37 +30,35 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// A run over the columns of `table`.
+    /// A run over the columns of `table` within `memory`, as far as it can be planned with what is
+    /// `learnt`.
     pub(super) fn new(
         config: &Config,
         table: &Table,
-        circumstances: Circumstances<'_>,
+        memory: Memory,
+        request: Request<'_>,
     ) -> Result<Self> {
-        let Circumstances {
+        let Memory {
             limit_bytes,
             program_bytes,
-            expressions,
-            outgrown,
-        } = circumstances;
-        let request = Request {
-            fit_bytes_max: limit_bytes / 4,
-            expressions,
-            outgrown,
-        };
+        } = memory;
         let plan = Plan::new(config, &table.columns, request)?;
         let cells = plan.schema.columns.iter();
         let row_bytes: usize = cells
             .map(|column| CELL_BYTES + usize::from(column.data_type.is_text()) * 3)
             .sum();
-        let request = LayoutRequest {
+        let wanted = LayoutRequest {
             chunk_rows: config.chunk_rows,
             row_group_rows: config.row_group_rows,
             record_bytes_max: Some(config.record_bytes_max),
         };
-        let layout = Layout::new(request, limit_bytes, table.record_bytes + row_bytes);
+        let layout = Layout::new(wanted, limit_bytes, table.record_bytes + row_bytes);
         let rows = layout.row_group_rows.min(1 << 17);
         let working = 3 * layout.chunk_bytes_max + rows * row_bytes + layout.footer_bytes_max;
-        let budget = Budget::new(limit_bytes, config.threads, program_bytes, rows, working)?;
+        let (tables_bytes, largest) = request.sides.held();
+        let program = program_bytes.map(|bytes| bytes.saturating_sub(tables_bytes));
+        let budget = Budget::new(limit_bytes, config.threads, program, rows, working)?;
+        let budget = budget.with_tables(tables_bytes, &largest)?;
         Ok(Self {
             plan,
             layout,

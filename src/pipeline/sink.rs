@@ -104,7 +104,7 @@ impl Sink {
             ..
         } = travel;
         let mut totals = self.totals.lock().expect("no holder of this lock panics");
-        totals.add(&batch, tally)?;
+        totals.add(tally)?;
         drop(totals);
         let mut gather = self.gather.lock().expect("no holder of this lock panics");
         let permit = Arc::new(permit);

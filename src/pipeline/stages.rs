@@ -7,15 +7,19 @@
 //! stage has one key, used in one way: what has another key or use gets a stage of its own.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
+use super::checks::Check;
 use crate::base::Result;
-use crate::steps::{Fit, Fitted, KeyUse, KeyedStep, LocalStep, Prepared, Step};
+use crate::steps::{Fit, Fitted, KeyUse, KeyedStep, LocalStep, Prepared, ReorderStep, Step};
 
 /// Row-local work of a stage, in order.
 pub(crate) enum Inline {
     /// A fit that observes the batch.
     Observe(Mutex<Observer>),
+    /// A check that only looks at it, or rejects rows.
+    Check(Check),
     /// A step that changes the batch.
     Apply(Arc<dyn LocalStep>),
 }
@@ -35,6 +39,8 @@ pub(crate) struct Work<T> {
 /// A keyed step; in a fit pass for `fits`, its states are asked what they learnt.
 pub(crate) struct Keyed {
     pub(crate) step: Arc<dyn KeyedStep>,
+    /// What the user calls it.
+    pub(crate) label: String,
     pub(crate) fits: bool,
 }
 
@@ -43,6 +49,8 @@ pub(crate) struct Keyed {
 pub(crate) struct Stage {
     pub(crate) inline: Vec<Work<Inline>>,
     pub(crate) keyed: Vec<Work<Keyed>>,
+    /// In place of keyed work, a step that moves rows.
+    pub(crate) reorder: Option<Work<Arc<dyn ReorderStep>>>,
     /// The slots of the key that the keyed work is grouped by.
     pub(crate) key: Vec<usize>,
     /// What its lanes hold of keys; `None` without keyed work.
@@ -78,7 +86,9 @@ struct Item {
     step: usize,
     reads: BTreeSet<usize>,
     writes: BTreeSet<usize>,
+    /// Whether there are other rows behind it, fewer or more, or in another order.
     drops_rows: bool,
+    label: String,
     prepared: Prepared,
     /// What its lanes are like, if it is keyed.
     grouping: Option<Grouping>,
@@ -109,8 +119,9 @@ impl Item {
         matches!(self.prepared, Prepared::Fit(_) | Prepared::FitKeyed(_))
     }
 
+    /// Whether it ends its stage, so that what depends on it runs in a later one.
     fn is_keyed(&self) -> bool {
-        self.grouping.is_some()
+        self.grouping.is_some() || matches!(self.prepared, Prepared::Reorder(_))
     }
 
     /// Whether `later` must stay behind this item.
@@ -124,9 +135,11 @@ impl Item {
 }
 
 /// The steps of a plan, and what is around them.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Steps<'a> {
     pub(crate) steps: &'a [Arc<dyn Step>],
+    /// Which of them are planned for; none of those sorts.
+    pub(crate) range: Range<usize>,
     /// For each step, whether the lake needs it; the others never run.
     pub(crate) live: &'a [bool],
     /// The slots of the partition key.
@@ -140,7 +153,7 @@ pub(crate) struct Steps<'a> {
 /// The next pass of `steps`, given what each step has `fitted` so far; fits that asked for one more
 /// pass stand in `again`.
 pub(crate) fn next_pass(
-    steps: Steps<'_>,
+    steps: &Steps<'_>,
     fitted: &[Option<Fitted>],
     again: &mut [Option<Box<dyn Fit>>],
 ) -> Result<PassPlan> {
@@ -168,14 +181,15 @@ pub(crate) fn next_pass(
 
 /// The steps that can run in this pass: all but those behind an unfitted step they depend on.
 fn runnable(
-    steps: Steps<'_>,
+    steps: &Steps<'_>,
     fitted: &[Option<Fitted>],
     again: &mut [Option<Box<dyn Fit>>],
 ) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     let mut blocked: BTreeSet<usize> = BTreeSet::new();
     let live = steps.steps.iter().zip(steps.live).enumerate();
-    for (index, (step, _)) in live.filter(|(_, (_, live))| **live) {
+    let live = live.filter(|(index, (_, live))| **live && steps.range.contains(index));
+    for (index, (step, _)) in live {
         let prepared = match again[index].take() {
             Some(fit) => Prepared::Fit(fit),
             None => step.prepare(fitted[index].as_ref())?,
@@ -186,11 +200,11 @@ fn runnable(
                 key: step.key().unwrap_or(steps.key).to_vec(),
                 key_use: keyed.key_use(),
             }),
-            Prepared::Fit(_) | Prepared::Local(_) => None,
+            _ => None,
         };
         reads.extend(grouping.iter().flat_map(|grouping| &grouping.key));
         let writes: BTreeSet<usize> = step.writes().into_iter().collect();
-        let drops_rows = step.drops_rows();
+        let drops_rows = step.drops_rows() || step.adds_rows() || step.moves_rows();
         if !reads.is_disjoint(&blocked) || !writes.is_disjoint(&blocked) {
             if drops_rows {
                 break;
@@ -203,6 +217,7 @@ fn runnable(
             reads,
             writes,
             drops_rows,
+            label: step.label(),
             prepared,
             grouping,
         };
@@ -270,8 +285,13 @@ fn stages(items: Vec<Item>) -> Vec<Stage> {
     for (stage, item) in placed {
         let step = item.step;
         let stage = &mut stages[stage];
-        let mut keyed = |work, fits| {
-            let work = Keyed { step: work, fits };
+        let label = item.label.clone();
+        let keyed = |work, fits| {
+            let work = Keyed {
+                step: work,
+                label,
+                fits,
+            };
             stage.keyed.push(Work { step, work });
         };
         match item.prepared {
@@ -284,6 +304,12 @@ fn stages(items: Vec<Item>) -> Vec<Stage> {
                 }));
                 stage.inline.push(Work { step, work });
             }
+            Prepared::Check(look) => {
+                let check = Check::new(look, item.drops_rows, item.label);
+                let work = Inline::Check(check);
+                stage.inline.push(Work { step, work });
+            }
+            Prepared::Reorder(work) => stage.reorder = Some(Work { step, work }),
             Prepared::Local(work) => stage.inline.push(Work {
                 step,
                 work: Inline::Apply(work),
@@ -531,16 +557,17 @@ mod tests {
         loop {
             let plan = Steps {
                 steps: &steps,
+                range: 0..steps.len(),
                 live: &vec![true; steps.len()],
                 key: &[0],
                 input_columns: 4,
                 output: &[0, 1, 2, 3],
             };
-            let pass = next_pass(plan, &fitted, &mut again).expect("a plan");
+            let pass = next_pass(&plan, &fitted, &mut again).expect("a plan");
             for stage in &pass.stages {
                 let observed = stage.inline.iter().filter_map(|work| match work.work {
                     Inline::Observe(_) => Some(work.step),
-                    Inline::Apply(_) => None,
+                    Inline::Apply(_) | Inline::Check(_) => None,
                 });
                 let learnt = stage.keyed.iter().filter(|work| work.work.fits);
                 for step in observed.chain(learnt.map(|work| work.step)) {
@@ -741,12 +768,13 @@ mod tests {
         let mut again: Vec<Option<Box<dyn Fit>>> = vec![Some(Box::new(Nothing))];
         let plan = Steps {
             steps: &steps,
+            range: 0..1,
             live: &[true],
             key: &[0],
             input_columns: 4,
             output: &[0, 1, 2, 3],
         };
-        let pass = next_pass(plan, &[None], &mut again).expect("a plan");
+        let pass = next_pass(&plan, &[None], &mut again).expect("a plan");
         assert!(pass.fits && again[0].is_none());
     }
 

@@ -5,33 +5,46 @@
 //! the belt, so that the balance is a check and no tautology.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::checks::{CheckTotals, Found, judge};
 use super::gate::Gates;
-use crate::base::{Batch, Error, ErrorKind, Position, Reject, Repaired, Result, Schema};
+use crate::base::{Error, ErrorKind, Position, Reject, Repaired, Result, Schema};
 use crate::decode::{ColumnCounts, Decoded};
 use crate::input::Chunk;
-use crate::report::{Counters, RejectRow, RejectsFile, RepairsFile, encode_raw};
+use crate::report::{CheckReceipt, Counters, RejectRow, RejectsFile, RepairsFile, encode_raw};
 use crate::steps::Effect;
 
 /// A reject and its place.
 pub(crate) struct Rejected {
     position: Position,
     reject: Reject,
+    /// What the check is called that the row fails.
+    check: Option<Arc<str>>,
+    /// The source it was read from, if not that of the chunk.
+    source: Option<u32>,
 }
 
 /// What happened to the rows of one chunk so far.
+#[derive(Default)]
 pub(crate) struct Tally {
+    /// The source of the chunk.
+    source: u32,
     /// Records the splitter counted.
     read: u64,
     /// Rows that the sample left out.
     left_out: u64,
     columns: Vec<ColumnCounts>,
-    /// Per step that did something.
-    pub(crate) effects: Vec<(usize, Effect)>,
+    /// Per step that did something, and the source of the rows that it removed.
+    pub(crate) effects: Vec<(usize, u32, Effect)>,
+    /// Rows that reach the lake, by source.
+    pub(crate) written: Vec<(u32, u64)>,
     /// Rejected records and cells, in file order.
     rejects: Vec<Rejected>,
     /// Repaired records and their places, in file order.
     repaired: Vec<(Position, Repaired)>,
+    /// What checks found.
+    pub(crate) found: Vec<Found>,
 }
 
 /// The places of ascending offsets into a chunk.
@@ -42,7 +55,7 @@ fn positions(chunk: &Chunk, offsets: &[usize]) -> Vec<Position> {
     let bytes = chunk.bytes();
     let (mut line, mut counted) = (chunk.first_line, 0);
     let place = |&offset: &usize| {
-        line += memchr::memchr_iter(b'\n', &bytes[counted..offset]).count() as u64;
+        line += chunk.line_end.count(bytes, counted..offset);
         counted = offset;
         Position {
             line: Some(line),
@@ -60,28 +73,26 @@ impl Tally {
         rejects.sort_by_key(|reject| reject.chunk_offset);
         let offsets: Vec<usize> = rejects.iter().map(|reject| reject.chunk_offset).collect();
         let placed = positions(chunk, &offsets).into_iter().zip(rejects);
-        let placed = placed.map(|(position, reject)| Rejected { position, reject });
+        let placed = placed.map(|(position, reject)| Rejected::new(position, reject));
         let mut rejects: Vec<Rejected> = placed.collect();
         let repaired = std::mem::take(&mut decoded.repaired);
         let offsets: Vec<usize> = repaired.iter().map(|record| record.chunk_offset).collect();
         let repaired = positions(chunk, &offsets).into_iter().zip(repaired);
         if let (Some(oversize), Some(reject)) = (&chunk.oversize, chunk.oversize_reject()) {
             let position = chunk.source.position(oversize.offset);
-            rejects.push(Rejected {
-                position: Position {
-                    line: Some(oversize.line),
-                    ..position
-                },
-                reject,
-            });
+            let line = Some(oversize.line);
+            rejects.push(Rejected::new(Position { line, ..position }, reject));
         }
         Self {
+            source: chunk.source_index,
             read: u64::from(chunk.records),
             left_out,
             columns: std::mem::take(&mut decoded.columns),
             effects: Vec::new(),
+            written: Vec::new(),
             rejects,
             repaired: repaired.collect(),
+            found: Vec::new(),
         }
     }
 
@@ -91,7 +102,20 @@ impl Tally {
             rows_dropped: self.read,
             ..Effect::default()
         };
-        self.effects.push((step, effect));
+        self.effects.push((step, self.source, effect));
+    }
+
+    /// The place of the first reject, and what is wrong there.
+    pub(crate) fn first_bad(&self, schema: &Schema) -> Option<(Position, String)> {
+        let first = self.rejects.first()?;
+        Some((first.position.clone(), first.what(schema)))
+    }
+
+    /// Adds rows that are rejected after all, in file order.
+    pub(crate) fn reject(&mut self, rejected: impl Iterator<Item = Rejected>) {
+        self.rejects.extend(rejected);
+        self.rejects
+            .sort_by_key(|rejected| rejected.position.byte_offset);
     }
 
     /// The first reject, as the error that it is where none are allowed.
@@ -106,23 +130,54 @@ impl Tally {
 }
 
 impl Rejected {
+    fn new(position: Position, reject: Reject) -> Self {
+        Self {
+            position,
+            reject,
+            check: None,
+            source: None,
+        }
+    }
+
+    /// A row that fails the check called `check`; its source, if not that of its batch.
+    pub(crate) fn by_check(
+        position: Position,
+        reject: Reject,
+        check: &Arc<str>,
+        source: Option<u32>,
+    ) -> Self {
+        Self {
+            check: Some(Arc::clone(check)),
+            source,
+            ..Self::new(position, reject)
+        }
+    }
+
     /// What is wrong where, on one line.
     fn describe(&self, schema: &Schema) -> String {
+        format!("{}: {}", self.position, self.what(schema))
+    }
+
+    /// What is wrong, on one line.
+    fn what(&self, schema: &Schema) -> String {
         const SHOWN_BYTES: usize = 80;
-        let Self { position, reject } = self;
+        let Self { reject, check, .. } = self;
         let raw = encode_raw(&reject.raw[..reject.raw.len().min(SHOWN_BYTES)])
             .escape_debug()
             .to_string();
         match reject.slot {
+            _ if let Some(check) = check => {
+                format!("the row fails {}: `{raw}`", check.escape_debug())
+            }
             Some(slot) => {
                 let column = &schema.columns[slot];
                 let (name, wanted) = (column.name.escape_debug(), &column.data_type);
                 format!(
-                    "{position}: column `{name}`: `{raw}` is no {wanted} ({})",
+                    "column `{name}`: `{raw}` is no {wanted} ({})",
                     reject.reason
                 )
             }
-            None => format!("{position}: bad record ({}): `{raw}`", reject.reason),
+            None => format!("bad record ({}): `{raw}`", reject.reason),
         }
     }
 }
@@ -136,15 +191,17 @@ pub(crate) struct Totals {
     rejects_path: PathBuf,
     repairs_path: PathBuf,
     gates: Gates,
+    checks: CheckTotals,
     writer: Option<RejectsFile>,
     repairs: Option<RepairsFile>,
 }
 
-/// Which files there are.
-#[derive(Debug, Clone, Copy)]
+/// Which files there are, and what came of the checks.
+#[derive(Debug, Clone)]
 pub(crate) struct Kept {
     pub(crate) rejects: bool,
     pub(crate) repairs: bool,
+    pub(crate) checks: Vec<CheckReceipt>,
 }
 
 impl Totals {
@@ -155,6 +212,7 @@ impl Totals {
         fills: Vec<Option<usize>>,
         [rejects_path, repairs_path]: [PathBuf; 2],
         gates: Gates,
+        checks: CheckTotals,
     ) -> Self {
         Self {
             counters: Counters::new(sources, schema.columns.len(), fills.len()),
@@ -163,29 +221,33 @@ impl Totals {
             rejects_path,
             repairs_path,
             gates,
+            checks,
             writer: None,
             repairs: None,
         }
     }
 
-    /// Adds the next batch in file order, with what was tallied on its way.
-    pub(crate) fn add(&mut self, batch: &Batch, tally: Tally) -> Result<()> {
-        let rows = &mut self.counters.sources[batch.source as usize];
+    /// Adds what was tallied on the way of the next batch in order.
+    pub(crate) fn add(&mut self, tally: Tally) -> Result<()> {
+        let rows = &mut self.counters.sources[tally.source as usize];
         rows.read += tally.read;
-        rows.written += batch.rows as u64;
-        let records = tally
-            .rejects
-            .iter()
-            .filter(|rejected| rejected.reject.slot.is_none());
-        rows.rejected += records.count() as u64;
         rows.filtered += tally.left_out;
-        for (step, effect) in tally.effects {
+        for (source, written) in tally.written {
+            self.counters.sources[source as usize].written += written;
+        }
+        for (step, source, effect) in tally.effects {
+            let rows = &mut self.counters.sources[source as usize];
             rows.filtered += effect.rows_dropped;
             rows.duplicate += effect.rows_duplicate;
+            rows.added += effect.rows_added;
             let step_counters = &mut self.counters.steps[step];
             step_counters.cells_filled += effect.cells_filled;
             step_counters.rows_dropped += effect.rows_dropped;
             step_counters.rows_duplicate += effect.rows_duplicate;
+            step_counters.rows_added += effect.rows_added;
+            step_counters.rows_matched += effect.rows_matched;
+            step_counters.rows_unmatched += effect.rows_unmatched;
+            step_counters.outliers += effect.outliers;
             step_counters.flaws += effect.flaws;
             if let Some(slot) = self.fills[step] {
                 self.counters.columns[slot].filled += effect.cells_filled;
@@ -197,18 +259,36 @@ impl Totals {
             sum.null_lookalikes += counts.null_lookalikes;
         }
         for (_, record) in &tally.repaired {
-            self.counters.sources[batch.source as usize].count_repair(record.kind);
+            self.counters.sources[tally.source as usize].count_repair(record.kind);
         }
-        let source = batch.source as usize;
         for rejected in &tally.rejects {
+            let source = rejected.source.unwrap_or(tally.source) as usize;
+            let is_record = rejected.reject.slot.is_none();
+            self.counters.sources[source].rejected += u64::from(is_record);
             self.keep(source, rejected)?;
         }
         self.list(&tally.repaired)?;
-        self.gates.check_numbers(source)
+        self.checks.add(tally.found);
+        self.gates.check_numbers(tally.source as usize)?;
+        let elsewhere = tally.rejects.iter().filter_map(|rejected| rejected.source);
+        for source in elsewhere {
+            self.gates.check_numbers(source as usize)?;
+        }
+        Ok(())
+    }
+
+    /// What is counted, to be added to.
+    pub(crate) fn counters(&mut self) -> &mut Counters {
+        &mut self.counters
     }
 
     fn keep(&mut self, source: usize, rejected: &Rejected) -> Result<()> {
-        let Rejected { position, reject } = rejected;
+        let Rejected {
+            position,
+            reject,
+            check,
+            ..
+        } = rejected;
         self.gates.count(source, || rejected.describe(&self.schema));
         self.counters.count_reject(reject.reason);
         if self.writer.is_none() {
@@ -223,7 +303,7 @@ impl Totals {
                 position,
                 column: column.map(|column| &*column.name),
                 reason: reject.reason,
-                wanted: wanted.as_deref().unwrap_or_default(),
+                wanted: wanted.as_deref().or(check.as_deref()).unwrap_or_default(),
                 raw_bytes: reject.raw_bytes,
                 raw: &reject.raw,
             })
@@ -243,14 +323,18 @@ impl Totals {
     /// Closes the files and checks the sums; the counters and which files there are.
     ///
     /// # Errors
-    /// [`ErrorKind::Gate`] when too many were rejected, [`ErrorKind::Balance`] when a row is
+    /// [`ErrorKind::Gate`] when too many were rejected or a check failed, [`ErrorKind::Balance`] when a row is
     /// unaccounted for.
     pub(crate) fn finish(mut self, paths: &[PathBuf]) -> Result<(Counters, Kept)> {
         let read = self.counters.sources.iter().map(|source| source.read);
         self.gates.check_shares(&read.collect::<Vec<_>>())?;
         let paths: Vec<_> = paths.iter().map(PathBuf::as_path).collect();
         self.counters.check_balance(&paths)?;
+        let written = self.counters.totals().written;
+        let checks = self.checks.finish(written);
+        judge(&checks)?;
         let kept = Kept {
+            checks,
             rejects: self.writer.is_some(),
             repairs: self.repairs.is_some(),
         };

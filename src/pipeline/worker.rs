@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow::array::{ArrayRef, AsArray};
+use arrow::datatypes::Int32Type;
 use bumpalo::Bump;
 
 use super::passed::PassedOver;
 use super::rows::RowWork;
 use super::sampling::Sampling;
-use crate::base::{Dialect, ErrorKind, Reject, Repair, Result};
+use crate::base::{DataType, Dialect, ErrorKind, Reject, Repair, Result};
 use crate::csv::{Fields, Indexer};
 use crate::decode::{DecodePlan, Decoded, Decoder, RowDecoder};
 use crate::input::Chunk;
@@ -29,18 +31,20 @@ pub(crate) enum Timed {
     LocalSteps,
     GroupByKey,
     KeyedSteps,
+    Sort,
     Gather,
     Encode,
     Append,
 }
 
 impl Timed {
-    const NAMES: [&'static str; 8] = [
+    const NAMES: [&'static str; 9] = [
         "split",
         "decode",
         "local steps",
         "group by key",
         "keyed steps",
+        "sort",
         "gather",
         "encode",
         "append",
@@ -66,9 +70,18 @@ pub(crate) struct Format {
 struct Reader {
     indexer: Indexer,
     decoder: Decoder,
-    /// Whether no column is read whose cells would tell that the header comes again, although there
-    /// are such columns.
-    is_blind: bool,
+    told: Option<Told>,
+}
+
+/// What of a chunk tells that the header comes again in it.
+#[derive(Debug, Clone, Copy)]
+enum Told {
+    /// Cells that do not fit their columns.
+    Misfits,
+    /// All columns are text: a cell in this slot, read from that field, which is the field's name.
+    Name { slot: usize, field: usize },
+    /// Nothing that is read.
+    Nothing,
 }
 
 /// The formats of a run, and which of them each source has.
@@ -188,7 +201,7 @@ impl Worker {
                     .repairing(self.repair)
                     .fields_up_to(self.formats.field_bytes_max),
                 decoder: Decoder::new(Arc::clone(&format.decode)),
-                is_blind: is_blind(&format.decode),
+                told: told(&format.decode, format.columns),
             };
             self.readers.push((index, reader));
             self.readers.len() - 1
@@ -197,11 +210,18 @@ impl Worker {
         let (mut decoded, behind) = reader.read(chunk, format, &mut self.scratch);
         self.behind = behind;
         let header = self.formats.headers[chunk.source_index as usize].as_ref();
-        let comes_again = |header: &&Arc<[u8]>| {
-            let has_misfits = decoded.rejects.iter().any(|reject| reject.slot.is_some());
-            (has_misfits || reader.is_blind)
-                && memchr::memmem::find(chunk.bytes(), header).is_some()
-                && (reader.is_blind || is_of_header(&decoded.rejects, header, delimiter))
+        let is_there = |header: &[u8]| memchr::memmem::find(chunk.bytes(), header).is_some();
+        let comes_again = |header: &&Arc<[u8]>| match reader.told {
+            None => false,
+            Some(Told::Misfits) => {
+                let has_misfits = decoded.rejects.iter().any(|reject| reject.slot.is_some());
+                has_misfits && is_there(header) && is_of_header(&decoded.rejects, header, delimiter)
+            }
+            Some(Told::Name { slot, field }) => {
+                let name = name_in(header, format.dialect, field);
+                has_cell(decoded.batch.column(slot), name) && is_there(header)
+            }
+            Some(Told::Nothing) => is_there(header),
         };
         if let Some(header) = header.filter(comes_again) {
             reader.indexer.reject_header(Some(Arc::clone(header)));
@@ -280,14 +300,60 @@ impl Reader {
     }
 }
 
-/// Whether all columns that `plan` reads are text, and another is not.
-fn is_blind(plan: &DecodePlan) -> bool {
-    let columns = plan.schema.columns.iter().zip(&plan.needed);
+/// What of the chunks that `plan` reads tells that the header of a source of so many columns comes
+/// again. A single name is a text like any other.
+fn told(plan: &DecodePlan, fields: usize) -> Option<Told> {
+    let columns = plan.schema.columns.iter().zip(&plan.needed).enumerate();
     let columns = columns.zip(&*plan.fields);
-    let typed =
-        columns.filter(|((column, _), field)| field.is_some() && !column.data_type.is_text());
-    let mut needed = typed.map(|((_, needed), _)| *needed).peekable();
-    needed.peek().is_some() && !needed.any(|needed| needed)
+    let (mut has_typed, mut name) = (false, None);
+    for ((slot, (column, &needed)), field) in columns {
+        let Some(field) = *field else { continue };
+        match column.data_type.is_text() {
+            false if needed => return Some(Told::Misfits),
+            false => has_typed = true,
+            true if needed => {
+                // Of a dictionary there is less to look at.
+                let is_better = name.is_none() || column.data_type == DataType::Categorical;
+                name = if is_better { Some((slot, field)) } else { name };
+            }
+            true => {}
+        }
+    }
+    match name {
+        _ if has_typed => Some(Told::Nothing),
+        _ if fields == 1 => None,
+        Some((slot, field)) => Some(Told::Name { slot, field }),
+        None => Some(Told::Nothing),
+    }
+}
+
+/// The name of field `field` in `header`, if it is a plain one.
+fn name_in(header: &[u8], dialect: Dialect, field: usize) -> &[u8] {
+    let mut names = header.split(|byte| *byte == dialect.delimiter);
+    let name = names.nth(field).unwrap_or_default();
+    let name = match dialect.skip_space {
+        true => name.trim_ascii(),
+        false => name,
+    };
+    let quoted = |name: &'_ [u8]| match name {
+        [first, .., last] if [first, last].map(|byte| Some(*byte)) == [dialect.quote; 2] => 1,
+        _ => 0,
+    };
+    &name[quoted(name)..name.len() - quoted(name)]
+}
+
+/// Whether a cell of a column of text is `text`.
+fn has_cell(cells: &ArrayRef, text: &[u8]) -> bool {
+    let texts = match cells.as_dictionary_opt::<Int32Type>() {
+        Some(dictionary) => dictionary.values(),
+        None => cells,
+    };
+    let texts = texts.as_string::<i32>();
+    let mut ends = texts.value_offsets().windows(2);
+    ends.any(|ends| {
+        let (start, end) = (ends[0] as usize, ends[1] as usize);
+        end - start == text.len() && texts.value_data()[start..end] == *text
+    })
 }
 
 /// Whether a cell that does not fit its column is a name in `header`, which then may stand among

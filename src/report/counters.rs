@@ -28,6 +28,8 @@ pub struct SourceCounters {
     pub read: u64,
     /// Rows that reached the lake.
     pub written: u64,
+    /// Rows more than there were, where a step made several of one.
+    pub added: u64,
     /// Rows that a step removed as not wanted.
     pub filtered: u64,
     /// Rows that a step removed as seen before.
@@ -60,10 +62,20 @@ pub struct StepCounters {
     pub rows_dropped: u64,
     /// Rows it removed as seen before.
     pub rows_duplicate: u64,
+    /// Rows more than there were, where it made several of one.
+    pub rows_added: u64,
+    /// Rows that found their match in the table it joins with.
+    pub rows_matched: u64,
+    /// Rows that found none there.
+    pub rows_unmatched: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
+    /// Rows that came behind one of a later time, where they are put in order.
+    pub rows_late: u64,
     /// Bytes that it wrote to temporary files, in all passes.
     pub spilled_bytes: u64,
+    /// Numbers that lay too far out.
+    pub outliers: u64,
     /// Cells that it nulled because something was wrong with them.
     pub flaws: Flaws,
 }
@@ -108,8 +120,8 @@ impl Counters {
         totals
     }
 
-    /// Checks that `read = written + filtered + duplicate + rejected` for each source, and that
-    /// as many records were rejected as there are reasons for. `paths` names the sources.
+    /// Checks that `read + added = written + filtered + duplicate + rejected` for each source, and
+    /// that as many records were rejected as there are reasons for. `paths` names the sources.
     ///
     /// # Errors
     /// [`ErrorKind::Balance`] with the source and its numbers.
@@ -119,13 +131,15 @@ impl Counters {
             let accounted = source.accounted();
             if accounted != source.read {
                 return Err(ErrorKind::Balance(format!(
-                    "{}: {} rows read, but {} written + {} filtered + {} duplicate + {} rejected = {accounted}",
+                    "{}: {} rows read, but {} written + {} filtered + {} duplicate + {} rejected - {} \
+                     added = {accounted}",
                     super::printable(&path.display().to_string()),
                     source.read,
                     source.written,
                     source.filtered,
                     source.duplicate,
                     source.rejected,
+                    source.added,
                 ))
                 .into());
             }
@@ -149,9 +163,10 @@ impl SourceCounters {
         self.repaired[index.expect("ALL lists every kind")] += 1;
     }
 
-    /// Rows whose way is known.
+    /// Rows whose way is known, without those that were added.
     pub fn accounted(&self) -> u64 {
-        self.written + self.filtered + self.duplicate + self.rejected
+        let known = self.written + self.filtered + self.duplicate + self.rejected;
+        known.wrapping_sub(self.added)
     }
 }
 
@@ -170,6 +185,7 @@ impl AddAssign for SourceCounters {
     fn add_assign(&mut self, other: Self) {
         self.read += other.read;
         self.written += other.written;
+        self.added += other.added;
         self.filtered += other.filtered;
         self.duplicate += other.duplicate;
         self.rejected += other.rejected;
@@ -193,8 +209,13 @@ impl AddAssign for StepCounters {
         self.cells_filled += other.cells_filled;
         self.rows_dropped += other.rows_dropped;
         self.rows_duplicate += other.rows_duplicate;
+        self.rows_added += other.rows_added;
+        self.rows_matched += other.rows_matched;
+        self.rows_unmatched += other.rows_unmatched;
         self.rows_without_time += other.rows_without_time;
+        self.rows_late += other.rows_late;
         self.spilled_bytes += other.spilled_bytes;
+        self.outliers += other.outliers;
         self.flaws += other.flaws;
     }
 }
@@ -207,7 +228,8 @@ mod tests {
         let mut counters = Counters::new(2, 1, 1);
         counters.sources[0] = SourceCounters {
             read: 10,
-            written: 4,
+            added: 2,
+            written: 6,
             filtered: 3,
             duplicate: 2,
             rejected: 1,
@@ -228,13 +250,19 @@ mod tests {
             cells_filled: 3,
             rows_dropped: 3,
             rows_duplicate: 4,
+            rows_added: 3,
+            rows_matched: 5,
+            rows_unmatched: 2,
             rows_without_time: 0,
+            rows_late: 5,
             spilled_bytes: 5,
+            outliers: 6,
             flaws: Flaws {
                 overflows: 1,
                 divisions_by_zero: 2,
                 bad_arguments: 3,
                 bad_casts: 4,
+                unknown_categories: 5,
             },
         };
         counters.count_reject(Reason::TooFewFields);
@@ -265,8 +293,14 @@ mod tests {
             (two.steps[0].cells_filled, two.steps[0].rows_dropped),
             (6, 6)
         );
+        assert_eq!(two.steps[0].rows_late, 10);
         assert_eq!(two.steps[0].rows_duplicate, 8);
         assert_eq!(two.steps[0].spilled_bytes, 10);
+        assert_eq!(
+            (two.steps[0].rows_matched, two.steps[0].rows_unmatched),
+            (10, 4)
+        );
+        assert_eq!((two.totals().added, two.steps[0].rows_added), (4, 6));
         let reasons: Vec<_> = two.rejects_by_reason().collect();
         assert_eq!(
             reasons,
@@ -289,7 +323,7 @@ mod tests {
         );
 
         // Sources that are wrong in opposite ways do not make up for each other.
-        lost.sources[0].written = 5;
+        lost.sources[0].written = 7;
         assert_eq!(lost.totals().read, lost.totals().accounted());
         assert!(lost.check_balance(&paths).is_err());
 

@@ -6,9 +6,11 @@
 //! raw text) leaves with its control characters escaped, so that no input can drive a terminal.
 
 mod aggregates;
+mod checks;
 mod columnar;
 mod counters;
 mod escape;
+mod joined;
 mod latency;
 mod memory;
 mod planned;
@@ -22,9 +24,11 @@ mod sniffed;
 mod units;
 
 pub use aggregates::{AggregateReceipt, PlanAggregate};
+pub use checks::CheckReceipt;
 pub use columnar::ColumnarReceipt;
 pub use counters::{ColumnCounters, Counters, SourceCounters, StepCounters};
 pub use escape::{decode_raw, encode_cell, encode_path, encode_raw, printable};
+pub use joined::JoinedTable;
 pub use latency::{StageLatency, StageSummary};
 pub use memory::{
     kept_by_allocator_bytes, machine_memory_bytes, peak_rss_bytes, return_free_memory, rss_bytes,

@@ -5,7 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::render::{Page, short_name};
-use super::{BudgetTerm, ColumnarReceipt, DialectReceipt, PlanAggregate, printable, units};
+use super::{
+    BudgetTerm, ColumnarReceipt, DialectReceipt, JoinedTable, PlanAggregate, printable, units,
+};
 
 /// What a run would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -86,8 +88,13 @@ pub struct PlanStep {
     pub reads: Vec<String>,
     /// The columns it makes or changes.
     pub writes: Vec<PlanColumn>,
+    /// The table that it looks rows up in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<JoinedTable>,
     /// Whether it removes rows.
     pub drops_rows: bool,
+    /// Whether it makes several rows of one.
+    pub adds_rows: bool,
     /// Whether anything in the lake depends on it; otherwise it never runs.
     pub is_needed: bool,
 }
@@ -100,6 +107,11 @@ pub struct PlanPass {
     pub writes: bool,
     /// The steps that it fits.
     pub fits: Vec<String>,
+    /// The step that sorts the rows at its end, in memory or by temporary files where they do not
+    /// fit.
+    pub sorts: Option<String>,
+    /// The step whose sorted rows it reads, in place of the input.
+    pub reads_sorted: Option<String>,
     /// The columns of the input that it decodes.
     pub columns: Vec<String>,
     /// The steps that it runs, in stages: those of a stage do not wait for each other's keys.
@@ -130,11 +142,11 @@ impl PlanReceipt {
         }
         page.list("inputs", self.inputs.iter().map(PlanInput::line));
         self.render_columns(&mut page);
-        page.list("steps", self.steps.iter().map(PlanStep::line));
-        page.list("tables", self.aggregates.iter().map(PlanAggregate::line));
+        page.whole_list("steps", self.steps.iter().map(PlanStep::line));
+        page.whole_list("tables", self.aggregates.iter().map(PlanAggregate::line));
         let passes = self.passes.iter().enumerate();
         let columns = self.columns.len();
-        page.list(
+        page.whole_list(
             "passes",
             passes.map(|(index, pass)| format!("{}. {}", index + 1, pass.line(columns))),
         );
@@ -196,6 +208,9 @@ impl PlanInput {
 impl PlanStep {
     fn line(&self) -> String {
         let mut line = format!("{}: {}", printable(&self.label), self.how);
+        if let Some(table) = &self.table {
+            line += &format!(", {}", table.in_words());
+        }
         let made = self.writes.iter();
         let made = made.map(|column| {
             let data_type = printable(&column.data_type);
@@ -207,6 +222,9 @@ impl PlanStep {
         }
         if self.drops_rows {
             line += ", may remove rows";
+        }
+        if self.adds_rows {
+            line += ", may make several rows of one";
         }
         if !self.is_needed {
             line += ", left out: nothing in the lake depends on it";
@@ -222,14 +240,24 @@ impl PlanPass {
             let labels = labels.iter().map(|label| printable(label));
             labels.collect::<Vec<_>>().join(", ")
         };
-        let aim = match self.writes {
-            true => "writes the lake".to_owned(),
-            false => format!("fits {}", escaped(&self.fits)),
+        let aim = match (&self.sorts, self.writes) {
+            (Some(step), _) => format!(
+                "sorts ({}), by temporary files where rows do not fit into memory",
+                printable(step)
+            ),
+            (None, true) => "writes the lake".to_owned(),
+            (None, false) => format!("fits {}", escaped(&self.fits)),
         };
         let (decoded, stages) = (self.columns.len(), self.stages.iter());
         let stages: Vec<String> = stages.map(|stage| escaped(stage)).collect();
-        let mut line = format!("{aim}: decodes {decoded} of {columns} columns");
-        if self.writes && !stages.is_empty() {
+        let mut line = match &self.reads_sorted {
+            Some(step) => format!(
+                "{aim}: reads {decoded} columns as sorted ({})",
+                printable(step)
+            ),
+            None => format!("{aim}: decodes {decoded} of {columns} columns"),
+        };
+        if self.fits.is_empty() && !stages.is_empty() {
             line += &format!("; {}", stages.join(" | "));
         }
         line

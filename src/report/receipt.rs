@@ -11,7 +11,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AggregateReceipt, ColumnarReceipt, Counters, DialectReceipt, SourceCounters, StageSummary,
+    AggregateReceipt, CheckReceipt, ColumnarReceipt, Counters, DialectReceipt, JoinedTable,
+    SourceCounters, StageSummary,
 };
 use crate::base::{Error, RepairKind, Result};
 
@@ -39,6 +40,8 @@ pub struct Receipt {
     pub steps: Vec<StepReceipt>,
     /// The tables beside the lake.
     pub aggregates: Vec<AggregateReceipt>,
+    /// The checks, in order.
+    pub checks: Vec<CheckReceipt>,
     /// What was rejected.
     pub rejects: RejectsReceipt,
     /// What was repaired.
@@ -85,6 +88,8 @@ pub struct InputReceipt {
     pub byte_offsets: String,
     /// Records read, the header excluded.
     pub records: u64,
+    /// Rows more than there were, where a step made several of one.
+    pub added: u64,
     /// Rows that reached the lake.
     pub written: u64,
     /// Rows removed by a step.
@@ -136,12 +141,14 @@ pub struct RepairsReceipt {
     pub file: Option<String>,
 }
 
-/// The balance: `read = written + filtered + duplicate + rejected`.
+/// The balance: `read + added = written + filtered + duplicate + rejected`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Totals {
     /// Records read, headers excluded.
     pub rows_read: u64,
+    /// Rows more than there were, where a step made several of one.
+    pub rows_added: u64,
     /// Rows that reached the lake.
     pub rows_written: u64,
     /// Rows removed by a step.
@@ -197,8 +204,19 @@ pub struct StepReceipt {
     pub rows_dropped: u64,
     /// Rows it removed as seen before.
     pub rows_duplicate: u64,
+    /// The table that it looks rows up in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<JoinedTable>,
+    /// Rows more than there were, where it made several of one.
+    pub rows_added: u64,
+    /// Rows that found their match there.
+    pub rows_matched: u64,
+    /// Rows that found none.
+    pub rows_unmatched: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
+    /// Rows that came behind one of a later time, and were put in order.
+    pub rows_late: u64,
     /// Bytes that it wrote to temporary files, in all passes, because memory had no room for them.
     pub spilled_bytes: u64,
     /// Cells that became null because a whole number, decimal or time did not fit its type.
@@ -209,6 +227,10 @@ pub struct StepReceipt {
     pub bad_arguments: u64,
     /// Cells that became null because they did not fit the type they were cast to.
     pub bad_casts: u64,
+    /// Cells that are none of the categories that were named.
+    pub unknown_categories: u64,
+    /// Numbers that lay too far out.
+    pub outliers: u64,
     /// Whether it was left out, because nothing that it makes is in the lake.
     pub not_needed: bool,
 }
@@ -303,9 +325,12 @@ impl Receipt {
 }
 
 impl Totals {
-    /// Rows whose way is known; equals `rows_read` in every receipt of a run that succeeded.
+    /// Rows whose way is known, without those that were added; equals `rows_read` in every receipt of
+    /// a run that succeeded.
     pub fn accounted(&self) -> u64 {
-        self.rows_written + self.rows_filtered + self.rows_duplicate + self.rows_rejected
+        let known =
+            self.rows_written + self.rows_filtered + self.rows_duplicate + self.rows_rejected;
+        known.wrapping_sub(self.rows_added)
     }
 }
 
@@ -313,6 +338,7 @@ impl From<SourceCounters> for Totals {
     fn from(counters: SourceCounters) -> Self {
         Self {
             rows_read: counters.read,
+            rows_added: counters.added,
             rows_written: counters.written,
             rows_filtered: counters.filtered,
             rows_duplicate: counters.duplicate,
@@ -331,6 +357,7 @@ impl InputReceipt {
             encoding: "UTF-8".to_owned(),
             byte_offsets: "the file".to_owned(),
             records: counters.read,
+            added: counters.added,
             written: counters.written,
             filtered: counters.filtered,
             duplicate: counters.duplicate,
@@ -469,6 +496,7 @@ pub(super) mod tests {
     pub(in crate::report) fn example() -> Receipt {
         let source = SourceCounters {
             read: 10_000_000,
+            added: 0,
             written: 9_812_001,
             filtered: 150_000,
             duplicate: 37_990,
@@ -508,6 +536,14 @@ pub(super) mod tests {
                 groups: 5,
                 rows_seen: 1_000_000,
                 spilled_bytes: 2_000,
+            }],
+            checks: vec![CheckReceipt {
+                name: "amount >= 0".into(),
+                severity: "warn".into(),
+                rows: 9_812_001,
+                failed: 12,
+                examples: vec!["a\x1b.csv:5 (byte 99)".into()],
+                ..CheckReceipt::default()
             }],
             rejects: RejectsReceipt::new(&counters, Some("_rejects/rejects.csv".into())),
             repaired: RepairsReceipt {

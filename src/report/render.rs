@@ -4,7 +4,7 @@
 //! cannot break a line or drive the terminal.
 
 use super::receipt::{ColumnReceipt, InputReceipt, Receipt, StepReceipt};
-use super::{AggregateReceipt, StageSummary, printable, units};
+use super::{AggregateReceipt, CheckReceipt, StageSummary, printable, units};
 
 const COLUMNS_MAX: usize = 24;
 const LINES_MAX: usize = 8;
@@ -29,6 +29,7 @@ impl Receipt {
         let steps = self.steps.iter().map(step_line);
         page.list("steps", steps);
         page.list("tables", self.aggregates.iter().map(AggregateReceipt::line));
+        page.list("checks", self.checks.iter().map(CheckReceipt::in_words));
         page.list(
             "restarts",
             self.restarts.iter().map(|why| printable(why).into_owned()),
@@ -58,8 +59,12 @@ impl Receipt {
         } else {
             page.paint(RED, "ROWS ARE MISSING")
         };
+        let added = match totals.rows_added {
+            0 => String::new(),
+            rows => format!(" + {} added", units::count(rows)),
+        };
         page.line(&format!(
-            "{} read = {} written + {} filtered + {} duplicates + {} rejected  {verdict}",
+            "{} read{added} = {} written + {} filtered + {} duplicates + {} rejected  {verdict}",
             units::count(totals.rows_read),
             units::count(totals.rows_written),
             units::count(totals.rows_filtered),
@@ -274,6 +279,18 @@ fn step_line(step: &StepReceipt) -> String {
     if step.cells_filled > 0 {
         line += &format!(", {} cells filled", units::count(step.cells_filled));
     }
+    if let Some(table) = &step.table {
+        let (matched, unmatched) = (step.rows_matched, step.rows_unmatched);
+        line += &format!(
+            ": {}, {} rows matched, {} not",
+            table.in_words(),
+            units::count(matched),
+            units::count(unmatched)
+        );
+    }
+    if step.rows_added > 0 {
+        line += &format!(", {} rows added", units::count(step.rows_added));
+    }
     if step.rows_dropped > 0 {
         line += &format!(", {} rows dropped", units::count(step.rows_dropped));
     }
@@ -284,6 +301,10 @@ fn step_line(step: &StepReceipt) -> String {
     if step.rows_without_time > 0 {
         let rows = units::count(step.rows_without_time);
         line += &format!(", {rows} rows without a time in no time window");
+    }
+    if step.rows_late > 0 {
+        let rows = units::count(step.rows_late);
+        line += &format!(", {rows} rows came late and were put in order");
     }
     for (count, what) in [
         (step.overflows, "overflows"),
@@ -297,6 +318,14 @@ fn step_line(step: &StepReceipt) -> String {
     }
     if step.spilled_bytes > 0 {
         line += &format!(", {} spilled", units::bytes(step.spilled_bytes));
+    }
+    for (count, what) in [
+        (step.unknown_categories, "cells of no known category"),
+        (step.outliers, "outliers"),
+    ] {
+        if count > 0 {
+            line += &format!(", {} {what}", units::count(count));
+        }
     }
     if step.not_needed {
         line += ", left out: nothing of it is in the lake";
@@ -338,8 +367,17 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A heading and a line for each item, if there are any.
+    /// A heading and a line for each item, if there are any, but for the last of very many.
     pub(super) fn list(&mut self, heading: &str, items: impl Iterator<Item = String>) {
+        self.first_of(LINES_MAX, heading, items);
+    }
+
+    /// A heading and a line for each item, if there are any.
+    pub(super) fn whole_list(&mut self, heading: &str, items: impl Iterator<Item = String>) {
+        self.first_of(usize::MAX, heading, items);
+    }
+
+    fn first_of(&mut self, lines_max: usize, heading: &str, items: impl Iterator<Item = String>) {
         let items: Vec<_> = items.collect();
         if items.is_empty() {
             return;
@@ -347,11 +385,11 @@ impl Page {
         self.line("");
         let heading = self.paint(BOLD, heading);
         self.line(&heading);
-        for item in items.iter().take(LINES_MAX) {
+        for item in items.iter().take(lines_max) {
             self.line(&format!("  {item}"));
         }
-        if items.len() > LINES_MAX {
-            self.line(&format!("  … and {} more", items.len() - LINES_MAX));
+        if items.len() > lines_max {
+            self.line(&format!("  … and {} more", items.len() - lines_max));
         }
     }
 

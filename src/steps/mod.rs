@@ -6,19 +6,29 @@
 //! each shard's state in `seq` order and lands the outputs in the rows they came from.
 
 pub mod aggregate;
+pub mod check;
 pub mod dedup;
 pub mod expr;
+mod fit;
+pub mod fitted;
+#[macro_use]
 pub mod impute;
+pub mod join;
 pub mod key;
+mod landing;
 pub mod rolling;
 pub mod row;
+pub mod series;
+pub mod sort;
 
 use std::any::Any;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, BooleanArray};
 
-use crate::base::{Batch, Comparison, Flaws, Result, Value};
+pub(crate) use landing::{floats, land};
+
+use crate::base::{Batch, Comparison, DataType, Flaws, Result, Value};
 use crate::spill::Runs;
 use crate::steps::key::SortedKeys;
 
@@ -38,10 +48,23 @@ pub trait Step: Send + Sync {
     fn makes_table(&self) -> bool {
         false
     }
+    /// Whether it makes several rows of one.
+    fn adds_rows(&self) -> bool {
+        false
+    }
     /// If all that it does is to keep rows, each by itself: what the cells of single columns are in
     /// every row that it keeps, as far as that is known.
     fn keeps(&self) -> Option<Vec<(usize, Comparison)>> {
         None
+    }
+    /// How it orders all rows, if that is what it does: it then is never prepared, and passes end
+    /// before it.
+    fn sorts(&self) -> Option<&SortOrder> {
+        None
+    }
+    /// Whether rows leave it in another order than they came.
+    fn moves_rows(&self) -> bool {
+        self.sorts().is_some()
     }
     /// The slots of a key of its own, if it is keyed by other columns than the run's key: its rows
     /// are then grouped by these, and it gets lanes of its own. Without any all rows are one group.
@@ -53,6 +76,26 @@ pub trait Step: Send + Sync {
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared>;
 }
 
+/// How rows are ordered: by the first key, then by the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SortOrder {
+    /// The keys.
+    pub keys: Vec<SortKey>,
+    /// Whether null comes before every value, and not behind.
+    pub nulls_first: bool,
+}
+
+/// One column that rows are sorted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SortKey {
+    /// Its slot.
+    pub slot: usize,
+    /// Its type.
+    pub data_type: DataType,
+    /// Whether large values come first.
+    pub descending: bool,
+}
+
 /// What a step needs now.
 pub enum Prepared {
     /// A pass that observes each batch, in any order.
@@ -60,10 +103,14 @@ pub enum Prepared {
     /// A pass through each shard's state in order; its outputs are dropped and
     /// [`KeyedState::finish`] returns what was learnt.
     FitKeyed(Arc<dyn KeyedStep>),
+    /// Ready: it changes nothing, and only tells what it sees.
+    Check(Arc<dyn CheckStep>),
     /// Ready: row by row.
     Local(Arc<dyn LocalStep>),
     /// Ready: key by key.
     Keyed(Arc<dyn KeyedStep>),
+    /// Ready: rows leave in another order than they came.
+    Reorder(Arc<dyn ReorderStep>),
 }
 
 /// What a fit pass learnt, handed back to [`Step::prepare`].
@@ -77,8 +124,31 @@ pub enum Fitted {
         /// The cell to fill in, after rounding to the column's type.
         value: Option<Value>,
     },
+    /// Some numbers of the whole column; none when there was nothing to learn from.
+    Numbers {
+        /// What they are, printed for the receipt.
+        exact: String,
+        /// The numbers, in an order that the step knows.
+        values: Vec<f64>,
+    },
+    /// The categories of the whole column.
+    Categories {
+        /// How many there are and the first of them, printed for the receipt.
+        exact: String,
+        /// All of them, sorted.
+        categories: Categories,
+    },
     /// One table per shard, in shard order.
     Shards(Vec<Arc<dyn Any + Send + Sync>>),
+}
+
+/// The categories of a column, in the order of their codes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Categories {
+    /// Their cells.
+    pub values: Vec<Value>,
+    /// What they are called.
+    pub names: Vec<String>,
 }
 
 /// How a fit ends its pass.
@@ -108,6 +178,14 @@ pub struct Effect {
     pub rows_dropped: u64,
     /// Rows removed because there is another of the same key; they are not among `rows_dropped`.
     pub rows_duplicate: u64,
+    /// Rows more than there were, where several were made of one.
+    pub rows_added: u64,
+    /// Rows that found their match in a joined table.
+    pub rows_matched: u64,
+    /// Rows that looked for one and found none.
+    pub rows_unmatched: u64,
+    /// Numbers that lay too far out.
+    pub outliers: u64,
     /// Cells that became null because something was wrong with them.
     pub flaws: Flaws,
 }
@@ -116,6 +194,21 @@ pub struct Effect {
 pub trait LocalStep: Send + Sync {
     /// Changes `batch` in place.
     fn apply(&self, batch: &mut Batch) -> Result<Effect>;
+}
+
+/// A step that looks at rows and changes nothing.
+pub trait CheckStep: Send + Sync {
+    /// What there is to see in `batch`.
+    fn look(&self, batch: &Batch) -> Result<Seen>;
+}
+
+/// What a check sees in a batch.
+#[derive(Debug)]
+pub enum Seen {
+    /// Which rows fail; no cell is null.
+    Failing(BooleanArray),
+    /// The newest time, in microseconds since 1970-01-01T00:00:00, if there is one.
+    Newest(Option<i64>),
 }
 
 /// A step with state per key.
@@ -182,6 +275,45 @@ pub trait KeyedState: Send {
     fn memory_bytes(&self) -> usize;
 }
 
+/// A step that lets rows go in another order than they came.
+pub trait ReorderStep: Send + Sync {
+    /// Its state before the first batch.
+    fn state(&self) -> Box<dyn ReorderState>;
+}
+
+/// The rows that a step holds back.
+pub trait ReorderState: Send {
+    /// Takes in the rows of the next batch in `seq` order, which were read at `origins`; returns the
+    /// rows that may go now, and all that are left if it is the last.
+    fn advance(
+        &mut self,
+        batch: &Batch,
+        origins: Vec<RowOrigin>,
+        is_last: bool,
+    ) -> Result<Released>;
+    /// Rows so far that came behind one they belong before.
+    fn late_rows(&self) -> u64;
+    /// Memory held, in bytes.
+    fn memory_bytes(&self) -> usize;
+}
+
+/// Rows that a step lets go, in their order.
+pub struct Released {
+    /// Their cells, by slot, as in the batches they came in.
+    pub columns: Vec<Option<ArrayRef>>,
+    /// Where each row was read.
+    pub origins: Vec<RowOrigin>,
+}
+
+/// Where a row was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowOrigin {
+    /// The place of its chunk in file order.
+    pub chunk: u32,
+    /// The index of its record within the chunk.
+    pub record: u32,
+}
+
 /// The keys of a lane that may spill, at the end of a pass.
 pub enum LaneKeys {
     /// All of them, and their ids: nothing was written.
@@ -205,6 +337,8 @@ pub enum ShardColumns {
     None,
     /// For each output column a value for each of the shard's rows; NaN stands for null.
     Dense(Vec<Vec<f64>>),
+    /// For each output column an array with a cell for each of the shard's rows.
+    Typed(Vec<ArrayRef>),
     /// New values for some rows of the batch: `rows[i]` (a row index of the batch, ascending)
     /// takes cell `i` of `values`.
     Sparse {

@@ -5,6 +5,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::base::{Error, Result};
+use crate::config::expect::Literal;
 
 /// A value and where it stands.
 pub(super) struct Node<'a> {
@@ -76,6 +77,11 @@ impl<'a> Node<'a> {
         self.value.is_table()
     }
 
+    /// Whether the value is a list.
+    pub(super) fn is_list(&self) -> bool {
+        self.value.is_array()
+    }
+
     /// The table's entries, in the order they were written.
     pub(super) fn entries(&self) -> Result<Vec<Self>> {
         let table = self.value.as_table();
@@ -127,6 +133,24 @@ impl<'a> Node<'a> {
     /// The value as a list of strings; a single string is a list of one.
     pub(super) fn strings(&self) -> Result<Vec<String>> {
         self.items()?.iter().map(Self::string).collect()
+    }
+
+    /// The value as it would stand in a condition; a date or time as text.
+    pub(super) fn literal(&self) -> Result<Literal> {
+        let number = |text: &str| text.replace('_', "").parse().ok();
+        let literal = match self.value {
+            DeValue::String(text) => Some(Literal::Text(text.to_string())),
+            DeValue::Boolean(flag) => Some(Literal::Flag(*flag)),
+            DeValue::Datetime(time) => Some(Literal::Text(time.to_string())),
+            DeValue::Integer(integer) => {
+                i64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix())
+                    .ok()
+                    .map(Literal::Integer)
+            }
+            DeValue::Float(float) => number(float.as_str()).map(Literal::Number),
+            DeValue::Array(_) | DeValue::Table(_) => None,
+        };
+        literal.ok_or_else(|| self.wrong_type("a text, number, date or bool"))
     }
 
     /// The value as what `parse` makes of the text a flag would take. Numbers need no quotes.

@@ -1,7 +1,10 @@
 //! `[[step]]` tables -> steps, in the order they are written.
 //! Keeps: nothing in a step is ignored; an error names the key and its line.
 
+use super::fitted;
+use super::joins;
 use super::node::Node;
+use super::series;
 use crate::base::{KeepRow, Result};
 use crate::config::columns;
 use crate::config::dedup::{DedupSpec, parse_dedup};
@@ -9,9 +12,9 @@ use crate::config::row::{CutSpec, RowStep, parse_derive};
 use crate::config::step::{StepSpec, parse_impute, parse_rolling};
 
 /// What a step may be.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 14] = [
     "filter", "dedup", "derive", "impute", "rolling", "select", "drop", "rename", "cast", "cut",
-    "clip", "fill",
+    "clip", "fill", "join", "sort",
 ];
 
 /// One `[[step]]`: its keys in the order they are written.
@@ -43,8 +46,13 @@ pub(super) fn read(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
             }
             "clip" => clips(kind, steps)?,
             "fill" => fills(kind, steps)?,
+            "sort" => super::sort::read(kind, steps)?,
+            "join" => joins::read(kind, steps)?,
+            key if series::KINDS.contains(&key) => series::read(kind, steps)?,
+            key if fitted::KINDS.contains(&key) => fitted::read(kind, steps)?,
             key => {
-                return Err(kind.error(crate::base::unknown("step", key, KINDS.into_iter())));
+                let kinds = KINDS.into_iter().chain(series::KINDS).chain(fitted::KINDS);
+                return Err(kind.error(crate::base::unknown("step", key, kinds)));
             }
         }
     }
@@ -193,7 +201,7 @@ fn fills(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
     Ok(())
 }
 
-fn number(item: &Node<'_>) -> Result<f64> {
+pub(super) fn number(item: &Node<'_>) -> Result<f64> {
     item.parsed(|text| {
         let number = text.replace('_', "").parse();
         number.map_err(|_| format!("`{text}` is no number"))

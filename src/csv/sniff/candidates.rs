@@ -132,20 +132,10 @@ fn best_with<'a>(
     if [plain.quote, escape].contains(&Some(delimiter)) {
         return None;
     }
-    let mut best = read(plain);
-    if known.line_end.is_none() && has_lone_carriage(head) {
-        let any = read(Dialect {
-            line_end: LineEnd::Any,
-            ..best.dialect()
-        });
-        let ends_records = any.fields() == best.fields()
-            && any.regular() > best.regular()
-            && any.irregular() <= best.irregular();
-        let is_only = !head.contains(&b'\n') && any.records().len() > 1;
-        if beats(&any, &best) || ends_records || is_only {
-            best = any;
-        }
-    }
+    let mut best = match known.line_end {
+        None => best_line_end(head, plain, read),
+        Some(_) => read(plain),
+    };
     if known.escape.is_none() {
         best = best_escape(head, best, read);
     }
@@ -179,6 +169,33 @@ fn best_with<'a>(
     let is_table = || best.is_uniform() && best.records().len() > 2 && best.has_values();
     let is_full = || !(best.is_empty(0) || best.is_empty(best.fields() - 1));
     (!is_weak || (is_table() && is_full())).then_some(best)
+}
+
+/// The reading in `plain`, or the same with lone carriage returns as line ends.
+fn best_line_end<'a>(
+    head: &'a [u8],
+    plain: Dialect,
+    read: impl Fn(Dialect) -> Reading<'a>,
+) -> Reading<'a> {
+    if !has_lone_carriage(head) {
+        return read(plain);
+    }
+    let any = read(Dialect {
+        line_end: LineEnd::Any,
+        ..plain
+    });
+    if super::has_lone_carriages_only(head) && any.records().len() > 1 {
+        // All of the head would be one record.
+        return any;
+    }
+    let best = read(plain);
+    let ends_records = any.fields() == best.fields()
+        && any.regular() > best.regular()
+        && any.irregular() <= best.irregular();
+    match beats(&any, &best) || ends_records {
+        true => any,
+        false => best,
+    }
 }
 
 /// `best`, or the same with the backslash as escape.

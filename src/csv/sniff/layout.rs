@@ -22,7 +22,7 @@ const PREAMBLE_MAX: usize = 100;
 /// The longest name of a column, in bytes.
 const NAME_BYTES_MAX: usize = 100;
 /// What comments start with.
-const COMMENTS: [&[u8]; 3] = [b"#", b"//", b"%"];
+pub(super) const COMMENTS: [&[u8]; 3] = [b"#", b"//", b"%"];
 
 /// The records of a head, comments left out, and the number of fields of its table.
 pub(super) struct Grid<'a> {

@@ -19,7 +19,7 @@ mod words;
 
 use std::ops::Range;
 
-use crate::base::{Dialect, Known};
+use crate::base::{Dialect, Known, LineEnd};
 
 pub use self::places::{Confirmed, confirm, footer};
 
@@ -137,7 +137,14 @@ pub fn sniff(head: &[u8], is_whole: bool, known: &Known) -> Result<Sniffed, Stri
              with --no-sniff"
         ));
     }
-    let skipped = known.skip_rows.map_or(0, |lines| after_lines(head, lines));
+    let line_end = known
+        .line_end
+        .unwrap_or(match has_lone_carriages_only(head) {
+            true => LineEnd::Any,
+            false => LineEnd::Lf,
+        });
+    let skipped = known.skip_rows.unwrap_or(0);
+    let skipped = after_lines(head, skipped, line_end);
     let choice = Choice::best(&head[skipped..], is_whole, known);
     let reading = Reading::new(
         &head[skipped..],
@@ -152,13 +159,16 @@ pub fn sniff(head: &[u8], is_whole: bool, known: &Known) -> Result<Sniffed, Stri
 }
 
 /// Where the line after the first `lines` starts.
-pub fn after_lines(bytes: &[u8], lines: usize) -> usize {
+pub fn after_lines(bytes: &[u8], lines: usize, line_end: LineEnd) -> usize {
     match lines.checked_sub(1) {
         None => 0,
-        Some(last) => memchr::memchr_iter(b'\n', bytes)
-            .nth(last)
-            .map_or(bytes.len(), |at| at + 1),
+        Some(last) => line_end.ends(bytes).nth(last).unwrap_or(bytes.len()),
     }
+}
+
+/// Whether `head` has lone carriage returns and no line feed, so that they must end its lines.
+fn has_lone_carriages_only(head: &[u8]) -> bool {
+    memchr::memchr(b'\n', head).is_none() && memchr::memchr(b'\r', head).is_some()
 }
 
 impl Sniffed {

@@ -1,15 +1,17 @@
 //! Places further in -> whether the records there are like those of the head; the end of a source
 //! -> the footer behind its last record.
 //!
-//! Invariant: what is found here never changes how the head is read; it confirms or warns.
+//! Invariant: what is found here never changes how the head is read; it confirms or warns. Where
+//! lines end only further in with lone carriage returns, that is told, for whoever reads them.
 
 use std::ops::Range;
 
-use crate::base::Dialect;
+use crate::base::{Dialect, LineEnd};
 
 use super::super::machine::Machine;
 use super::super::resync::resync;
 use super::cells::{Kind, kind};
+use super::layout::COMMENTS;
 use super::reading::{Reading, Rec};
 
 /// Records of a footer.
@@ -55,7 +57,16 @@ pub struct Confirmed {
     pub regular: usize,
     /// Where a place starts that has no such records.
     pub against: Vec<usize>,
+    /// How many of the other records start as comments do.
+    pub like_comments: usize,
+    /// Where the first of them starts.
+    pub first_comment: Option<usize>,
+    /// Places that only have such records if lone carriage returns end them.
+    pub carriages: usize,
 }
+
+/// Records that tell how the lines of a place end.
+const CARRIAGES_MIN: usize = 3;
 
 /// Reads the records at `ranges` of `bytes`, which should have `fields` fields.
 pub fn confirm(
@@ -67,6 +78,10 @@ pub fn confirm(
     let mut confirmed = Confirmed::default();
     for range in ranges {
         confirmed.places += 1;
+        if ends_with_carriages(&bytes[range.clone()], fields, dialect) {
+            confirmed.carriages += 1;
+            continue;
+        }
         let Some(mut at) = resync(bytes, range.start, fields, dialect) else {
             confirmed.against.push(range.start);
             continue;
@@ -80,10 +95,38 @@ pub fn confirm(
                 confirmed.records += 1;
                 let is_regular = extent.flaw.is_none() && extent.fields == fields;
                 confirmed.regular += usize::from(is_regular);
+                let record = &bytes[extent.start..extent.end];
+                if !is_regular && COMMENTS.iter().any(|mark| record.starts_with(mark)) {
+                    confirmed.like_comments += 1;
+                    confirmed.first_comment.get_or_insert(extent.start);
+                }
             }
         }
     }
     confirmed
+}
+
+/// Whether the lines of a `place`, in whose middle it may start, end with lone carriage returns, under
+/// which most are records of `fields` fields.
+fn ends_with_carriages(place: &[u8], fields: usize, dialect: Dialect) -> bool {
+    let is_candidate = dialect.line_end == LineEnd::Lf
+        && memchr::memchr(b'\n', place).is_none()
+        && memchr::memchr(b'\r', place).is_some();
+    let any = Dialect {
+        line_end: LineEnd::Any,
+        ..dialect
+    };
+    if !is_candidate {
+        return false;
+    }
+    let Some(at) = resync(place, 0, fields, any) else {
+        return false;
+    };
+    let reading = Reading::new(&place[at..], false, any, usize::MAX);
+    let records = reading.records();
+    let regular = records.iter().filter(|record| record.fields == fields);
+    let regular = regular.count();
+    regular >= CARRIAGES_MIN && 2 * regular > records.len()
 }
 
 /// Where the footer in `bytes[from..]`, the end of a source, starts.

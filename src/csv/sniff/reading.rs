@@ -5,6 +5,7 @@
 
 use crate::base::{Dialect, Reason};
 
+use super::super::long::LongField;
 use super::super::machine::{Machine, walk};
 use super::super::unquote::strip;
 use super::cells::{Kind, kind};
@@ -93,6 +94,9 @@ impl<'a> Reading<'a> {
                 break;
             }
             let is_open = matches!(extent.flaw, Some((Reason::UnclosedQuote, _)));
+            if is_cut && self.is_long(extent.flaw) {
+                break;
+            }
             // Behind each lost quote the head is read anew.
             reread += usize::from(is_open);
             if reread > REREAD_MAX {
@@ -119,6 +123,25 @@ impl<'a> Reading<'a> {
                 self.look_at(&fields);
             }
         }
+    }
+
+    /// Whether the quoted field that the end of the head cuts off, to go by its flaw, is a long one,
+    /// and its quote was not lost: its lines are not like the records before it.
+    fn is_long(&self, flaw: Option<(Reason, usize)>) -> bool {
+        let (Some((Reason::UnclosedQuote, opening_quote)), fields) =
+            (flaw, self.most_common_width())
+        else {
+            return false;
+        };
+        let long = LongField {
+            bytes: self.head,
+            dialect: self.dialect,
+            quote: self.head[opening_quote],
+            fields,
+            record_bytes_max: self.head.len(),
+            delimiters: 0,
+        };
+        fields > 1 && !long.is_like_records(&self.head[opening_quote..])
     }
 
     /// Looks at the cells of a record.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::super::side::Sides;
 use super::super::{columnar, open, preview, receipt, refeed};
 use super::open as open_run;
 use crate::base::Result;
@@ -21,7 +22,8 @@ pub(in super::super) fn sniff(
     for path in open::discover(config)? {
         let paths = [path];
         let adapted = refeed::adapt(config, &paths)?;
-        let run = open_run(&adapted, &paths, Some(open::SNIFFED_BYTES), interrupted)?;
+        let beginning = Some(open::SNIFFED_BYTES);
+        let run = open_run(&adapted, &paths, Sides::default(), beginning, interrupted)?;
         let table = run.infer()?;
         for (index, source) in run.sources.iter().enumerate() {
             sniffed.push(receipt::sniffed(index, source, &run.formats, &table)?);
@@ -36,15 +38,16 @@ pub(in super::super) fn plan(
     interrupted: &Arc<AtomicBool>,
 ) -> Result<PlanReceipt> {
     let paths = open::discover(config)?;
-    let adapted = refeed::adapt(config, &paths)?;
-    let config = &*adapted.config;
-    let run = open_run(&adapted, &paths, None, interrupted)?;
+    let mut adapted = refeed::adapt(config, &paths)?;
+    let sides = Sides::open(&mut adapted, interrupted)?;
+    let (config, read) = (&*adapted.config, sides.beside(&paths));
+    let run = open_run(&adapted, &paths, sides, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
     let table = run.infer()?;
-    let settled = run.settle(&table)?;
+    let settled = run.settled(&table, &[])?;
     let schema = settled.plan.output_schema();
     let inputs = run.sources.iter().zip(&run.formats.sources);
-    let in_the_way = Staging::in_the_way(&config.out, config.mode, &paths, &schema);
+    let in_the_way = Staging::in_the_way(&config.out, config.mode, &read, &schema);
     Ok(PlanReceipt {
         inputs: inputs
             .map(|(source, format)| receipt::understood(source, format))

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::wire::{Taker, put_count, put_float};
-use crate::steps::impute::ExactSum;
+use crate::steps::fit::float_sum::ExactSum;
 
 /// Floats kept aside for a group before they are summed up.
 const REST_MAX: usize = 64;

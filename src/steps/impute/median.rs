@@ -1,140 +1,14 @@
-//! Exact medians in bounded memory: batches in any order in, the middle cell or the mean of the two
-//! middle cells out, after one pass over few distinct values and at most four over any 64-bit type
-//! (eight over decimals).
-//!
-//! How a search for a rank goes:
-//! 1. Cells become unsigned keys of the same order.
-//! 2. Distinct keys within the search's range are counted in a hash table. If they never outgrow
-//!    it, the ranks are read off at the end of the pass.
-//! 3. If they do, the table is folded into 2^16 buckets of equal width and the pass goes on by
-//!    counting per bucket.
-//! 4. The next pass searches only the bucket that holds the rank, cut to the smallest and largest
-//!    key seen. Each pass so narrows the range by 16 bits or more; a bucket of one key is an answer.
-//! 5. An even number of cells has two middle ranks. They start as one search and part where they
-//!    fall into different buckets.
+//! Medians: batches in any order in, the middle cell or the mean of the two middle cells out, exact,
+//! in as many passes as the ranks take to find.
 
-use super::cells::{Cell, Key};
-use super::column::ColumnContext;
-use super::counts::Counts;
-use super::mean::Measure;
-use crate::base::{Batch, Result};
-use crate::steps::{Fit, FitOutcome};
 use arrow::array::Array;
 
-/// Bits of a key that one pass over many distinct values resolves.
-const BUCKET_BITS: u32 = 16;
-
-/// The most that the table of distinct values takes, in bytes: about 115,000 values of 64 bits.
-const DISTINCT_BYTES_MAX: usize = 4 << 20;
-
-/// A search for ranks among the keys `low..=high`.
-struct Search<K> {
-    low: K,
-    high: K,
-    /// Ranks among the keys of the range, from 0; empty in the first pass, where the number of
-    /// cells is not known yet.
-    ranks: Vec<u64>,
-    tally: Tally<K>,
-    /// The smallest and largest key seen in the range.
-    seen: (K, K),
-    count: u64,
-}
-
-/// What a pass counts.
-enum Tally<K> {
-    Distinct(Counts<K>),
-    Buckets { shift: u32, counts: Vec<u64> },
-}
-
-impl<K: Key> Search<K> {
-    fn new(low: K, high: K, ranks: Vec<u64>, distinct_bytes_max: usize) -> Self {
-        Self {
-            low,
-            high,
-            ranks,
-            tally: Tally::Distinct(Counts::new(distinct_bytes_max)),
-            seen: (K::MAX, K::MIN),
-            count: 0,
-        }
-    }
-
-    fn observe(&mut self, keys: impl Iterator<Item = K>) {
-        let (low, high) = (self.low, self.high);
-        let mut keys = keys.filter(|key| (low..=high).contains(key));
-        if let Tally::Distinct(counts) = &mut self.tally {
-            let Some(overflowing) = keys.find(|&key| {
-                self.seen = (self.seen.0.min(key), self.seen.1.max(key));
-                self.count += 1;
-                !counts.add(key)
-            }) else {
-                return;
-            };
-            self.fold(overflowing);
-        }
-        let Tally::Buckets { shift, counts } = &mut self.tally else {
-            unreachable!("the table was just folded");
-        };
-        let (mut smallest, mut largest, mut count) = (self.seen.0, self.seen.1, 0);
-        for key in keys {
-            smallest = smallest.min(key);
-            largest = largest.max(key);
-            count += 1;
-            counts[key.above(low).bucket(*shift)] += 1;
-        }
-        self.seen = (smallest, largest);
-        self.count += count;
-    }
-
-    /// Turns the table of distinct keys, and the key that did not fit, into bucket counts.
-    fn fold(&mut self, overflowing: K) {
-        let Tally::Distinct(distinct) = &self.tally else {
-            return;
-        };
-        let shift = self.high.above(self.low).bits().saturating_sub(BUCKET_BITS);
-        let mut counts = vec![0; 1 << BUCKET_BITS];
-        for (key, count) in distinct.iter().chain([(overflowing, 1)]) {
-            counts[key.above(self.low).bucket(shift)] += count;
-        }
-        self.tally = Tally::Buckets { shift, counts };
-    }
-
-    /// Ends the pass: pushes the keys that were found to `found` and returns what is left to do.
-    fn finish(mut self, found: &mut Vec<K>, distinct_bytes_max: usize) -> Vec<Self> {
-        if self.ranks.is_empty() {
-            self.ranks.extend(middle_ranks(self.count).iter().flatten());
-        }
-        let (shift, counts) = match self.tally {
-            Tally::Distinct(distinct) => {
-                let mut entries = distinct.into_entries();
-                entries.sort_unstable();
-                let counts = || entries.iter().map(|&(_, count)| count);
-                let key = |&rank| entries[locate(counts(), rank).0].0;
-                found.extend(self.ranks.iter().map(key));
-                return Vec::new();
-            }
-            Tally::Buckets { shift, counts } => (shift, counts),
-        };
-        let mut searches: Vec<Self> = Vec::new();
-        for &rank in &self.ranks {
-            let (bucket, rank) = locate(counts.iter().copied(), rank);
-            let (first, last) = K::bucket_range(self.low, bucket, shift);
-            let (low, high) = (first.max(self.seen.0), last.min(self.seen.1));
-            match searches.last_mut() {
-                _ if low == high => found.push(low),
-                Some(search) if search.low == low => search.ranks.push(rank),
-                _ => searches.push(Self::new(low, high, vec![rank], distinct_bytes_max)),
-            }
-        }
-        searches
-    }
-
-    fn memory_bytes(&self) -> usize {
-        match &self.tally {
-            Tally::Distinct(distinct) => distinct.memory_bytes(),
-            Tally::Buckets { counts, .. } => counts.capacity() * 8,
-        }
-    }
-}
+use super::cells::Cell;
+use super::column::ColumnContext;
+use super::mean::Measure;
+use super::ranks::{DISTINCT_BYTES_MAX, Ranked, Ranks, locate};
+use crate::base::{Batch, Result};
+use crate::steps::{Fit, FitOutcome};
 
 /// The ranks, from 0, of the middle two of `count` cells: twice the same if it is odd, none if it
 /// is zero.
@@ -149,23 +23,10 @@ pub(super) fn middle<K: Copy>(values: &[(K, u64)]) -> Option<[K; 2]> {
     Some(ranks.map(|rank| values[locate(counts(), rank).0].0))
 }
 
-/// The index of the group that holds `rank`, and the rank within it.
-fn locate(counts: impl Iterator<Item = u64>, mut rank: u64) -> (usize, u64) {
-    for (index, count) in counts.enumerate() {
-        if rank < count {
-            return (index, rank);
-        }
-        rank -= count;
-    }
-    unreachable!("a rank is smaller than the number of cells counted");
-}
-
 /// The median of a whole column.
 pub(super) struct MedianFit<T: Cell> {
     context: ColumnContext,
-    distinct_bytes_max: usize,
-    searches: Vec<Search<T::Key>>,
-    found: Vec<T::Key>,
+    ranks: Ranks<T::Key>,
 }
 
 impl<T: Measure> MedianFit<T> {
@@ -175,12 +36,10 @@ impl<T: Measure> MedianFit<T> {
     }
 
     fn with_capacity(context: ColumnContext, distinct_bytes_max: usize) -> Self {
-        let whole = Search::new(T::Key::MIN, T::Key::MAX, Vec::new(), distinct_bytes_max);
+        let middle = |count| middle_ranks(count).into_iter().flatten().collect();
         Self {
             context,
-            distinct_bytes_max,
-            searches: vec![whole],
-            found: Vec::new(),
+            ranks: Ranks::new(distinct_bytes_max, Box::new(middle)),
         }
     }
 }
@@ -189,27 +48,25 @@ impl<T: Measure> Fit for MedianFit<T> {
     fn observe(&mut self, batch: &Batch) -> Result<()> {
         let array = batch.column(self.context.slot);
         let cells = T::read(array);
-        for search in &mut self.searches {
-            match array.nulls() {
-                None => search.observe(cells.iter().filter_map(|cell| cell.key())),
-                Some(nulls) => {
-                    search.observe(nulls.valid_indices().filter_map(|row| cells[row].key()));
-                }
+        let ranks = &mut self.ranks;
+        match array.nulls() {
+            None => ranks.observe(cells.iter().filter_map(|cell| cell.key())),
+            Some(nulls) => {
+                ranks.observe(nulls.valid_indices().filter_map(|row| cells[row].key()));
             }
         }
         Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> Result<FitOutcome> {
-        let mut searches = Vec::new();
-        for search in self.searches {
-            searches.extend(search.finish(&mut self.found, self.distinct_bytes_max));
-        }
-        self.searches = searches;
-        if !self.searches.is_empty() {
-            return Ok(FitOutcome::Again(self));
-        }
-        let middle = self.found.first().zip(self.found.last());
+        let found = match self.ranks.finish() {
+            Ranked::Again(ranks) => {
+                self.ranks = ranks;
+                return Ok(FitOutcome::Again(self));
+            }
+            Ranked::Found { keys, .. } => keys,
+        };
+        let middle = found.first().zip(found.last());
         let median = middle.map(|(&one, &two)| {
             T::from_key(one).midpoint(T::from_key(two), &self.context.data_type)
         });
@@ -217,7 +74,7 @@ impl<T: Measure> Fit for MedianFit<T> {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.searches.iter().map(Search::memory_bytes).sum()
+        self.ranks.memory_bytes()
     }
 }
 

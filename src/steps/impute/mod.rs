@@ -12,14 +12,10 @@
 mod dispatch;
 
 mod backward;
-mod cells;
 mod column;
 mod constant;
-mod counts;
 mod fill;
-mod float_sum;
 mod forward;
-mod interner;
 mod keyed;
 mod keyed_median;
 mod keyed_mode;
@@ -29,7 +25,6 @@ mod median;
 mod mode;
 pub mod naive;
 mod patch;
-mod ratio;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -38,9 +33,10 @@ use std::any::Any;
 use std::sync::Arc;
 
 pub use constant::parse_value;
-pub use float_sum::ExactSum;
+pub(in crate::steps) use table::{CellTable, FixedTable, TextTable};
 
 use crate::base::{Column, DataType, Error, Method, Result, Statistic, Value};
+use crate::steps::fit::{cells, counts, float_sum, interner, ranks, ratio};
 use crate::steps::{Fit, Fitted, KeyedState, KeyedStep, Prepared, Step};
 use backward::{BackwardFill, BackwardFit};
 use column::ColumnContext;
@@ -53,7 +49,6 @@ use linear::{LinearFill, LinearFit};
 use mean::{KeyedMeanFit, MeanFit};
 use median::MedianFit;
 use mode::{ModeFit, TextModeFit};
-use table::{FixedTable, TextTable};
 
 /// How nulls are filled: a [`Method`] whose constant was read as the column's type.
 #[derive(Debug, Clone, PartialEq)]
@@ -275,6 +270,7 @@ impl Step for Impute {
             None => self.fit(),
             Some(Fitted::Statistic { value, .. }) => self.constant(value.clone()),
             Some(Fitted::Shards(tables)) => self.fill(tables.clone()),
+            Some(_) => unreachable!("a fill learns one statistic, or tables by key"),
         })
     }
 }

@@ -1,16 +1,17 @@
 //! Tables of learnt cells: what a fit pass of a shard leaves behind, indexed by key (statistics) or
 //! by gap (the cell that ends it). A cell that was never set is absent and fills nothing.
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
-use arrow::datatypes::{DataType as ArrowType, Int32Type};
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType as ArrowType;
 
 use super::cells::Cell;
 use super::interner::Interner;
 use super::patch::Texts;
 use crate::base::Result;
+pub(super) use crate::steps::fit::TextColumn;
 
 /// A growing table of cells of one column.
-pub(super) trait CellTable: Default + Send + Sync + 'static {
+pub(in crate::steps) trait CellTable: Default + Send + Sync + 'static {
     /// Adds absent entries until there are `len`.
     fn extend_to(&mut self, len: usize);
     /// Sets entry `entry` to the cell in row `row` of `array`, for each pair.
@@ -24,7 +25,7 @@ pub(super) trait CellTable: Default + Send + Sync + 'static {
 }
 
 /// A table of fixed-width cells.
-pub(super) struct FixedTable<T> {
+pub(in crate::steps) struct FixedTable<T> {
     cells: Vec<T>,
     present: Vec<u64>,
 }
@@ -77,7 +78,7 @@ impl<T: Cell> CellTable for FixedTable<T> {
 
 /// A table of texts, each distinct text kept once.
 #[derive(Default)]
-pub(super) struct TextTable {
+pub(in crate::steps) struct TextTable {
     texts: Interner,
     /// The text's id plus 1; 0 for an absent entry.
     ids: Vec<u32>,
@@ -118,38 +119,5 @@ impl CellTable for TextTable {
 
     fn memory_bytes(&self) -> usize {
         self.texts.memory_bytes() + self.ids.capacity() * 4
-    }
-}
-
-/// The texts of a utf8 or categorical column.
-pub(super) struct TextColumn<'a> {
-    /// Row to index in `texts`, if it is categorical.
-    pub(super) codes: Option<&'a [i32]>,
-    /// One text per row, or the categories.
-    pub(super) texts: &'a StringArray,
-}
-
-impl<'a> TextColumn<'a> {
-    /// The texts of `array`.
-    pub(super) fn of(array: &'a ArrayRef) -> Self {
-        match array.data_type() {
-            ArrowType::Dictionary(..) => {
-                let dictionary = array.as_dictionary::<Int32Type>();
-                Self {
-                    codes: Some(dictionary.keys().values()),
-                    texts: dictionary.values().as_string(),
-                }
-            }
-            _ => Self {
-                codes: None,
-                texts: array.as_string(),
-            },
-        }
-    }
-
-    /// The text in a row that is not null.
-    pub(super) fn get(&self, row: usize) -> &'a str {
-        self.texts
-            .value(self.codes.map_or(row, |codes| codes[row] as usize))
     }
 }

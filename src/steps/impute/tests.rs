@@ -126,6 +126,7 @@ fn run(step: &Impute, array: &ArrayRef, keys: &[u32], cut: Cut) -> Result<(Vec<B
                 let (tables, _) = keyed_pass(&*fit, &mut batches, keys, cut.shards, false)?;
                 Fitted::Shards(tables)
             }
+            Prepared::Check(_) => unreachable!("a fill checks nothing"),
             Prepared::Local(local) => {
                 let mut effect = Effect::default();
                 for batch in &mut batches {
@@ -135,6 +136,7 @@ fn run(step: &Impute, array: &ArrayRef, keys: &[u32], cut: Cut) -> Result<(Vec<B
                 }
                 return Ok((batches, effect));
             }
+            Prepared::Reorder(_) => unreachable!("a fill moves no rows"),
             Prepared::Keyed(keyed) => {
                 let (_, effect) = keyed_pass(&*keyed, &mut batches, keys, cut.shards, true)?;
                 return Ok((batches, effect));

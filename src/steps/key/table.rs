@@ -5,6 +5,8 @@
 //! different ids; the hash only finds candidates, whole keys decide. A key costs an entry of 12
 //! bytes over the table's load; framed keys and texts add their bytes and an offset.
 
+mod lookup;
+
 use super::KeyRows;
 use super::encode::Keys;
 use crate::base::{Result, prefetch};
@@ -211,6 +213,15 @@ impl KeyTable {
         }
     }
 
+    /// The id of a key that is bytes; `None` if it is new.
+    fn find_bytes(&self, key: &[u8], hash: u64) -> Option<u32> {
+        self.find(hash, |entry| {
+            let id = entry.id as usize;
+            let start = |id: usize| id.checked_sub(1).map_or(0, |previous| self.ends[previous]);
+            entry.word() == hash && &self.arena[start(id)..self.ends[id]] == key
+        })
+    }
+
     /// Adds a key that is new and returns its id. `hash_of` tells the hash of any entry.
     #[cold]
     fn add(
@@ -268,12 +279,7 @@ impl KeyTable {
     }
 
     fn bytes(&mut self, key: &[u8], hash: u64, room: &mut Room<'_>) -> Result<u32> {
-        let equal = |entry: Entry| {
-            let id = entry.id as usize;
-            let start = |id: usize| id.checked_sub(1).map_or(0, |previous| self.ends[previous]);
-            entry.word() == hash && &self.arena[start(id)..self.ends[id]] == key
-        };
-        if let Some(id) = self.find(hash, equal) {
+        if let Some(id) = self.find_bytes(key, hash) {
             return Ok(id);
         }
         // All room is made before anything is put: a key that has none leaves no trace.

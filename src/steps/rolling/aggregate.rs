@@ -36,7 +36,7 @@ pub(super) trait Aggregate: Copy + Send + 'static {
 
 /// `a + b` rounded, and the error of that rounding (Knuth's TwoSum).
 #[inline]
-pub(super) fn two_sum(a: f64, b: f64) -> (f64, f64) {
+pub(in crate::steps) fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
     let of_b = sum - a;
     (sum, (a - (sum - of_b)) + (b - of_b))

@@ -1,21 +1,12 @@
-//! Arrow arrays -> plain numbers and times of a shard's rows, and results -> Arrow arrays.
+//! Arrow arrays -> plain numbers and times of a shard's rows.
 //!
-//! The types of arrays are told apart here, once per array. Invariant: NaN stands for null on the
-//! way in and on the way out.
+//! The types of arrays are told apart here, once per array. Invariant: NaN stands for null.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, PrimitiveArray};
-use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::array::{Array, AsArray, PrimitiveArray};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit,
     TimestampMicrosecondType, TimestampNanosecondType,
 };
-
-use super::RollingSpec;
-use crate::base::Batch;
-use crate::base::Function;
-use crate::steps::{ShardColumns, ShardOutput};
 
 /// Replaces `out` by the cells of `rows`, `missing` for null ones.
 fn gather<T: ArrowPrimitiveType, C: Copy>(
@@ -42,7 +33,7 @@ fn gather<T: ArrowPrimitiveType, C: Copy>(
 ///
 /// # Panics
 /// If the column is not numeric; the plan has checked that it is.
-pub(super) fn gather_numbers(array: &dyn Array, rows: &[u32], out: &mut Vec<f64>) {
+pub(in crate::steps) fn gather_numbers(array: &dyn Array, rows: &[u32], out: &mut Vec<f64>) {
     match array.data_type() {
         DataType::Float64 => gather::<Float64Type, _>(array, rows, f64::NAN, |cell| cell, out),
         DataType::Int64 => {
@@ -61,7 +52,7 @@ pub(super) fn gather_numbers(array: &dyn Array, rows: &[u32], out: &mut Vec<f64>
 ///
 /// # Panics
 /// If the column holds no times; the plan has checked that it does.
-pub(super) fn gather_times(array: &dyn Array, rows: &[u32], out: &mut Vec<Option<i64>>) {
+pub(in crate::steps) fn gather_times(array: &dyn Array, rows: &[u32], out: &mut Vec<Option<i64>>) {
     match array.data_type() {
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
             gather::<TimestampMicrosecondType, _>(array, rows, None, Some, out);
@@ -74,44 +65,5 @@ pub(super) fn gather_times(array: &dyn Array, rows: &[u32], out: &mut Vec<Option
             gather::<Date32Type, _>(array, rows, None, cell, out);
         }
         other => panic!("a time column of {other} got past the plan"),
-    }
-}
-
-/// Lands the results of all shards in the batch.
-pub(super) fn land(specs: &[RollingSpec], batch: &mut Batch, outputs: Vec<ShardOutput>) {
-    let mut shards: Vec<_> = outputs
-        .into_iter()
-        .filter(|output| !output.rows.is_empty())
-        .map(|output| match output.columns {
-            ShardColumns::Dense(columns) => (output.rows, columns),
-            _ => unreachable!("rolling makes dense columns"),
-        })
-        .collect();
-    for (index, spec) in specs.iter().enumerate() {
-        let values = match shards.as_mut_slice() {
-            // All rows in order: nothing to move.
-            [(rows, columns)] if rows.len() == batch.rows => std::mem::take(&mut columns[index]),
-            shards => {
-                let mut values = vec![f64::NAN; batch.rows];
-                for (rows, columns) in shards {
-                    for (&row, &value) in rows.iter().zip(&columns[index]) {
-                        values[row as usize] = value;
-                    }
-                }
-                values
-            }
-        };
-        batch.columns[spec.output] = Some(to_array(spec.function, values));
-    }
-}
-
-fn to_array(function: Function, values: Vec<f64>) -> ArrayRef {
-    let valid = BooleanBuffer::collect_bool(values.len(), |row| !values[row].is_nan());
-    let nulls = Some(NullBuffer::new(valid)).filter(|nulls| nulls.null_count() > 0);
-    if function == Function::Count {
-        let counts = values.iter().map(|&count| count as i64);
-        Arc::new(Int64Array::new(counts.collect(), nulls))
-    } else {
-        Arc::new(Float64Array::new(values.into(), nulls))
     }
 }

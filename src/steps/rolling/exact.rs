@@ -12,13 +12,13 @@ const PENDING_MAX: u32 = 1 << 29;
 
 /// An exact sum.
 #[derive(Debug, Clone)]
-pub(super) struct ExactSum {
+pub(in crate::steps) struct ExactSum {
     limbs: [i64; LIMBS],
     pending: u32,
 }
 
 impl ExactSum {
-    pub(super) fn new() -> Self {
+    pub(in crate::steps) fn new() -> Self {
         Self {
             limbs: [0; LIMBS],
             pending: 0,
@@ -33,7 +33,7 @@ impl ExactSum {
     }
 
     /// Adds `value`; one that is not finite is no value and adds nothing.
-    pub(super) fn add(&mut self, value: f64) {
+    pub(in crate::steps) fn add(&mut self, value: f64) {
         if !value.is_finite() {
             return;
         }
@@ -94,12 +94,12 @@ impl ExactSum {
     }
 
     /// The sum, rounded to nearest; infinite beyond the range of doubles.
-    pub(super) fn sum(&mut self) -> f64 {
+    pub(in crate::steps) fn sum(&mut self) -> f64 {
         self.divided(1)
     }
 
     /// The sum over `count`, rounded to nearest; finite even where the sum is not.
-    pub(super) fn mean(&mut self, count: u32) -> f64 {
+    pub(in crate::steps) fn mean(&mut self, count: u32) -> f64 {
         self.divided(count)
     }
 

@@ -26,11 +26,11 @@ pub(super) struct Cells<'a> {
 }
 
 /// A row before the latest time of its key.
-pub(super) struct Late {
+pub(in crate::steps) struct Late {
     /// Index among the rows.
-    pub(super) cell: usize,
-    pub(super) time: i64,
-    pub(super) previous: i64,
+    pub(in crate::steps) cell: usize,
+    pub(in crate::steps) time: i64,
+    pub(in crate::steps) previous: i64,
 }
 
 /// The windows of one kind over one column.
@@ -57,7 +57,7 @@ impl<W: Windows<TIMED>, const TIMED: bool> Group for Rolled<W, TIMED> {
             let time = if TIMED { cells.times[cell] } else { Some(0) };
             let Some(time) = time else { continue };
             let record = rings.push(key, number, time);
-            if TIMED && record.ring.time > time && cells.order == Order::Error {
+            if TIMED && record.ring.time > time && cells.order != Order::Trust {
                 return Err(Late {
                     cell,
                     time,

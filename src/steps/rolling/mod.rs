@@ -42,9 +42,15 @@ mod window;
 
 use std::sync::Arc;
 
+pub(in crate::steps) use aggregate::two_sum;
+pub(in crate::steps) use columns::{gather_numbers, gather_times};
+pub(in crate::steps) use exact::ExactSum;
+pub(in crate::steps) use group::Late;
 pub use state::Skipped;
+pub(in crate::steps) use state::out_of_order;
+pub(in crate::steps) use sum::exact_mean;
 
-use super::{Effect, Fitted, KeyedState, KeyedStep, Prepared, ShardOutput, Step};
+use super::{Effect, Fitted, KeyedState, KeyedStep, Prepared, ShardOutput, Step, land};
 use crate::base::{Batch, DataType, Error, Function, Order, Result, Schema, TimeUnit, Window};
 
 /// One rolled column.
@@ -98,14 +104,14 @@ struct Plan {
 
 /// The time column.
 #[derive(Debug, Clone)]
-struct Time {
-    slot: usize,
-    data_type: DataType,
+pub(in crate::steps) struct Time {
+    pub(in crate::steps) slot: usize,
+    pub(in crate::steps) data_type: DataType,
 }
 
 impl Time {
     /// Length of one tick of the column, in nanoseconds.
-    fn tick_nanoseconds(&self) -> u64 {
+    pub(in crate::steps) fn tick_nanoseconds(&self) -> u64 {
         match self.data_type {
             DataType::Timestamp { unit, .. } => match unit {
                 TimeUnit::Microsecond => 1_000,
@@ -226,7 +232,9 @@ impl KeyedStep for Rolling {
     }
 
     fn assemble(&self, batch: &mut Batch, outputs: Vec<ShardOutput>) -> Result<Effect> {
-        columns::land(&self.plan.specs, batch, outputs);
+        let specs = self.plan.specs.iter();
+        let columns = specs.map(|spec| (spec.output, RollingSpec::output_type(spec.function)));
+        land(&columns.collect::<Vec<_>>(), batch, outputs)?;
         Ok(Effect::default())
     }
 }

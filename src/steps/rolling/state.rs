@@ -141,7 +141,7 @@ impl KeyedState for ShardState {
 }
 
 /// The error about a late row. Its key is left empty: only the owner of the keys knows it.
-fn out_of_order(time: Option<&Time>, rows: &[u32], late: &Late) -> Error {
+pub(in crate::steps) fn out_of_order(time: Option<&Time>, rows: &[u32], late: &Late) -> Error {
     let data_type = &time.expect("late rows have a time").data_type;
     ErrorKind::OutOfOrder {
         row: rows[late.cell] as usize,

@@ -118,7 +118,7 @@ impl Aggregate for Sum {
 /// One step of refinement: the mean of equal values is exactly that value. The upper half of the
 /// mean times a count is exact.
 #[inline]
-pub(super) fn exact_mean(sum: f64, rest: f64, count: f64) -> f64 {
+pub(in crate::steps) fn exact_mean(sum: f64, rest: f64, count: f64) -> f64 {
     let mean = sum / count;
     let upper = f64::from_bits(mean.to_bits() & !0xffff_ffff);
     let rest = (sum - upper * count) - (mean - upper) * count + rest;

@@ -91,24 +91,33 @@ impl Step for Cut {
     }
 
     fn prepare(&self, _: Option<&Fitted>) -> Result<Prepared> {
-        let labels: ArrayRef = Arc::new(StringArray::from_iter_values(&self.bins.labels));
-        Ok(Prepared::Local(Arc::new(Label {
-            input: self.input,
-            output: self.output,
-            bins: Arc::clone(&self.bins),
-            labels,
-        })))
+        let bins = Arc::clone(&self.bins);
+        let labels = Labels::new(self.input, self.output, bins);
+        Ok(Prepared::Local(Arc::new(labels)))
     }
 }
 
-struct Label {
+/// Labels the numbers of batches.
+pub(in crate::steps) struct Labels {
     input: usize,
     output: usize,
     bins: Arc<Bins>,
     labels: ArrayRef,
 }
 
-impl LocalStep for Label {
+impl Labels {
+    /// Labels the numbers in the slot `input` in the slot `output`.
+    pub(in crate::steps) fn new(input: usize, output: usize, bins: Arc<Bins>) -> Self {
+        Self {
+            input,
+            output,
+            labels: Arc::new(StringArray::from_iter_values(&bins.labels)),
+            bins,
+        }
+    }
+}
+
+impl LocalStep for Labels {
     fn apply(&self, batch: &mut Batch) -> Result<Effect> {
         let array = batch.column(self.input);
         let nulls = array.nulls();
@@ -136,8 +145,15 @@ impl LocalStep for Label {
     }
 }
 
-impl Label {
-    fn codes(&self, values: impl Iterator<Item = f64>, nulls: Option<&NullBuffer>) -> Int32Array {
+impl Labels {
+    fn codes(
+        &self,
+        values: impl ExactSizeIterator<Item = f64>,
+        nulls: Option<&NullBuffer>,
+    ) -> Int32Array {
+        if self.bins.edges.len() < 2 {
+            return Int32Array::new_null(values.len());
+        }
         let found: Vec<Option<usize>> = values.map(|value| self.bins.find(value)).collect();
         let inside = NullBuffer::from_iter(found.iter().map(Option::is_some));
         let nulls = NullBuffer::union(nulls, Some(&inside));

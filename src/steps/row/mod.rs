@@ -8,6 +8,7 @@ mod cut;
 mod derive;
 mod filter;
 
+pub(in crate::steps) use cut::Labels;
 pub use cut::{Bins, Cut};
 pub use derive::Derive;
 pub use filter::Filter;

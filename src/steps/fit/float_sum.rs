@@ -31,7 +31,7 @@ const BLOCK_BITS: u64 = 9;
 
 /// An exact sum of floats.
 #[derive(Clone)]
-pub struct ExactSum {
+pub(in crate::steps) struct ExactSum {
     digits: [i64; DIGITS],
     cells_since_carry: usize,
     /// Cells of a block that is not full yet.
@@ -56,7 +56,7 @@ impl Default for ExactSum {
 
 impl ExactSum {
     /// Adds all of `cells` but NaN.
-    pub fn add(&mut self, mut cells: &[f64]) {
+    pub(in crate::steps) fn add(&mut self, mut cells: &[f64]) {
         while self.waiting_len + cells.len() >= BLOCK {
             let missing;
             (missing, cells) = cells.split_at(BLOCK - self.waiting_len);
@@ -95,7 +95,7 @@ impl ExactSum {
     }
 
     /// The mean, rounded once; `None` without a cell. NaN if there are infinities of both signs.
-    pub(super) fn mean(&self) -> Option<f64> {
+    pub(in crate::steps) fn mean(&self) -> Option<f64> {
         let mut whole = self.clone();
         whole.add_each(&self.waiting[..self.waiting_len]);
         if whole.infinite != [false; 2] {
@@ -108,7 +108,7 @@ impl ExactSum {
     }
 
     /// The sum of the finite cells, rounded once, and what that leaves, rounded once.
-    pub fn pair(&self) -> (f64, f64) {
+    pub(in crate::steps) fn pair(&self) -> (f64, f64) {
         let mut digits = self.all_digits();
         let high = quotient(digits, 1);
         if high.is_infinite() {
@@ -119,7 +119,7 @@ impl ExactSum {
     }
 
     /// As few floats as add up to exactly the sum of the finite cells.
-    pub fn parts(&self) -> Vec<f64> {
+    pub(in crate::steps) fn parts(&self) -> Vec<f64> {
         let mut digits = self.all_digits();
         let mut parts = Vec::new();
         loop {
@@ -248,7 +248,7 @@ fn carry(digits: &mut [i64; DIGITS]) {
 /// Where a sum would overflow it goes on in units of 2^100, so that a mean only overflows if it is
 /// no float itself.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct PairSum {
+pub(in crate::steps) struct PairSum {
     high: f64,
     low: f64,
     count: u64,
@@ -260,7 +260,7 @@ impl PairSum {
     const UNIT: f64 = f64::from_bits((1023 + 100) << 52);
 
     /// Adds `cell` unless it is NaN.
-    pub(super) fn add(&mut self, cell: f64) {
+    pub(in crate::steps) fn add(&mut self, cell: f64) {
         if !cell.is_finite() {
             self.infinite[0] |= cell == f64::INFINITY;
             self.infinite[1] |= cell == f64::NEG_INFINITY;
@@ -281,7 +281,7 @@ impl PairSum {
     }
 
     /// The mean; `None` without a cell. NaN if there are infinities of both signs.
-    pub(super) fn mean(&self) -> Option<f64> {
+    pub(in crate::steps) fn mean(&self) -> Option<f64> {
         if self.infinite != [false; 2] {
             return Some(infinite_mean(self.infinite));
         }

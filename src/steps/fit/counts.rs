@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 /// Counts of distinct values.
-pub(super) struct Counts<K> {
+pub(in crate::steps) struct Counts<K> {
     table: HashTable<(K, u64)>,
     hasher: FixedState,
     bytes_max: usize,
@@ -15,7 +15,7 @@ pub(super) struct Counts<K> {
 
 impl<K: Copy + Eq + Hash> Counts<K> {
     /// Empty; its table never grows beyond `bytes_max` bytes.
-    pub(super) fn new(bytes_max: usize) -> Self {
+    pub(in crate::steps) fn new(bytes_max: usize) -> Self {
         Self {
             table: HashTable::new(),
             hasher: FixedState::default(),
@@ -26,7 +26,7 @@ impl<K: Copy + Eq + Hash> Counts<K> {
     /// Counts `value`. Returns `false`, and counts nothing, if the table would have to grow beyond
     /// its bound.
     #[must_use]
-    pub(super) fn add(&mut self, value: K) -> bool {
+    pub(in crate::steps) fn add(&mut self, value: K) -> bool {
         let hash = self.hasher.hash_one(value);
         if let Some((_, count)) = self.table.find_mut(hash, |(known, _)| *known == value) {
             *count += 1;
@@ -42,23 +42,23 @@ impl<K: Copy + Eq + Hash> Counts<K> {
     }
 
     /// What the table would take after it had to grow once more, in bytes.
-    pub(super) fn grown_bytes(&self) -> usize {
+    pub(in crate::steps) fn grown_bytes(&self) -> usize {
         let smallest = 4 * size_of::<(K, u64)>() + 20;
         (2 * self.table.allocation_size()).max(smallest)
     }
 
     /// The distinct values and their counts, in no order.
-    pub(super) fn into_entries(self) -> Vec<(K, u64)> {
+    pub(in crate::steps) fn into_entries(self) -> Vec<(K, u64)> {
         self.table.into_iter().collect()
     }
 
     /// The distinct values and their counts, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (K, u64)> {
+    pub(in crate::steps) fn iter(&self) -> impl Iterator<Item = (K, u64)> {
         self.table.iter().copied()
     }
 
     /// Memory held, in bytes.
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(in crate::steps) fn memory_bytes(&self) -> usize {
         self.table.allocation_size()
     }
 }

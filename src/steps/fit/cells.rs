@@ -18,7 +18,9 @@ use crate::base::{DataType, Value};
 
 /// The native type of a fixed-width column's cells: `i64` for integers and timestamps, `i32` for
 /// dates, `i128` for decimals, `f64` and `bool`.
-pub(super) trait Cell: Copy + Default + PartialEq + Send + Sync + 'static {
+pub(in crate::steps) trait Cell:
+    Copy + Default + PartialEq + Send + Sync + 'static
+{
     /// An unsigned integer whose order is the order of the cells.
     type Key: Key;
 
@@ -45,7 +47,7 @@ pub(super) trait Cell: Copy + Default + PartialEq + Send + Sync + 'static {
 }
 
 /// An order key, with the arithmetic that a radix search needs.
-pub(super) trait Key: Copy + Ord + Hash + Send + Sync + 'static {
+pub(in crate::steps) trait Key: Copy + Ord + Hash + Send + Sync + 'static {
     /// The smallest key.
     const MIN: Self;
     /// The largest key.

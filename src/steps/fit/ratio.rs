@@ -12,14 +12,14 @@ const EXTRA_DIGITS_MAX: u32 = 17;
 
 /// `sum / count`, `count > 0`. The sum takes at most 192 bits.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ratio {
-    pub(super) sum: i256,
-    pub(super) count: u64,
+pub(in crate::steps) struct Ratio {
+    pub(in crate::steps) sum: i256,
+    pub(in crate::steps) count: u64,
 }
 
 impl Ratio {
     /// A whole number.
-    pub(super) fn of(cell: i128) -> Self {
+    pub(in crate::steps) fn of(cell: i128) -> Self {
         Self {
             sum: i256::from_i128(cell),
             count: 1,
@@ -30,7 +30,7 @@ impl Ratio {
     ///
     /// # Panics
     /// If it exceeds 128 bits: a mean lies between its cells, so that is a bug.
-    pub(super) fn round_half_even(self) -> i128 {
+    pub(in crate::steps) fn round_half_even(self) -> i128 {
         let count = i256::from_i128(i128::from(self.count));
         let (quotient, remainder) = self.sum.wrapping_div_rem(count);
         let quotient = quotient.to_i128().expect("a mean lies between its cells");
@@ -45,7 +45,7 @@ impl Ratio {
     }
 
     /// The exact result as the receipt prints it, for cells of `data_type`.
-    pub(super) fn print(self, data_type: &DataType) -> String {
+    pub(in crate::steps) fn print(self, data_type: &DataType) -> String {
         match *data_type {
             DataType::Date => self.print_time(86_400_000_000_000, false),
             DataType::Timestamp { unit, utc } => match unit {
@@ -123,7 +123,7 @@ impl Ratio {
 /// `magnitude * 2^exponent / count`, correctly rounded to the nearest float (ties to even).
 ///
 /// `magnitude` is little endian; `count > 0`; `exponent >= -1074 - 64`.
-pub(super) fn quotient_to_f64(magnitude: &[u64], exponent: i32, count: u64) -> f64 {
+pub(in crate::steps) fn quotient_to_f64(magnitude: &[u64], exponent: i32, count: u64) -> f64 {
     // Two limbs below the point leave at least 64 significant bits in the quotient; the remainder
     // only says whether it is exact.
     let mut quotient = vec![0; magnitude.len() + 2];

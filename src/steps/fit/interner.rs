@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 
 /// Distinct texts in one arena.
 #[derive(Default)]
-pub(super) struct Interner {
+pub(in crate::steps) struct Interner {
     ids: HashTable<u32>,
     arena: String,
     ends: Vec<usize>,
@@ -19,7 +19,7 @@ impl Interner {
     ///
     /// # Panics
     /// Beyond 2^32 distinct texts, which no memory limit lets through.
-    pub(super) fn intern(&mut self, text: &str) -> u32 {
+    pub(in crate::steps) fn intern(&mut self, text: &str) -> u32 {
         let Self {
             ids,
             arena,
@@ -38,12 +38,12 @@ impl Interner {
     }
 
     /// The text of an id.
-    pub(super) fn text(&self, id: u32) -> &str {
+    pub(in crate::steps) fn text(&self, id: u32) -> &str {
         slice(&self.arena, &self.ends, id)
     }
 
     /// Memory held, in bytes.
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(in crate::steps) fn memory_bytes(&self) -> usize {
         self.ids.allocation_size()
             + self.arena.capacity()
             + self.ends.capacity() * size_of::<usize>()

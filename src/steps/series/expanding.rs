@@ -1,0 +1,326 @@
+//! Functions over all rows of a key so far: a shard's numbers in, one column per result out.
+//!
+//! The functions are told apart once per batch: each goes over the rows in a loop of its own.
+//! Invariant: infinities are missing, but for a count; a row whose own value is missing gets the
+//! result of the rows before it.
+
+use std::sync::Arc;
+
+use super::halves::Halves;
+use super::spread::Spread;
+use super::totals::Totals;
+use super::{Plan, cover, fetch_ahead, keys_len};
+use crate::base::{Batch, Expanding, Function, Result, Series};
+use crate::steps::rolling::gather_numbers;
+use crate::steps::{KeyedState, ShardColumns};
+
+/// The rows of a shard.
+struct Rows<'a> {
+    keys: &'a [u32],
+    /// NaN for what is missing.
+    numbers: &'a [f64],
+    /// For each row the finite numbers of its key so far.
+    samples: &'a [u64],
+}
+
+/// What computes some functions for all keys.
+trait Kernel: Send {
+    /// Replaces `results`, of which there is one per function, by those of each row.
+    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]);
+    /// Memory held, in bytes; constant time.
+    fn memory_bytes(&self) -> usize;
+}
+
+/// Sums and means.
+struct Sums {
+    totals: Totals,
+    functions: Vec<Function>,
+}
+
+impl Kernel for Sums {
+    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) {
+        self.totals.cover(rows.keys);
+        for (at, (&key, &number)) in rows.keys.iter().zip(rows.numbers).enumerate() {
+            self.totals.fetch_ahead(rows.keys, at);
+            if number.is_finite() {
+                self.totals.add(key, number);
+            }
+            let samples = rows.samples[at];
+            for (results, function) in results.iter_mut().zip(&self.functions) {
+                let total = self.totals.total(key);
+                results.push(match function {
+                    Function::Mean if samples == 0 => f64::NAN,
+                    Function::Mean => total.mean(samples),
+                    _ => total.sum(),
+                });
+            }
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.totals.memory_bytes()
+    }
+}
+
+/// Standard deviations and variances.
+struct Spreads {
+    spreads: Vec<Spread>,
+    functions: Vec<Function>,
+}
+
+impl Kernel for Spreads {
+    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) {
+        cover(&mut self.spreads, rows.keys, Spread::default());
+        for (at, (&key, &number)) in rows.keys.iter().zip(rows.numbers).enumerate() {
+            fetch_ahead(&self.spreads, rows.keys, at);
+            let spread = &mut self.spreads[key as usize];
+            let samples = rows.samples[at];
+            if number.is_finite() {
+                spread.add(number, samples);
+            }
+            let variance = spread.variance(samples);
+            for (results, function) in results.iter_mut().zip(&self.functions) {
+                results.push(match function {
+                    Function::Std => variance.sqrt(),
+                    _ => variance,
+                });
+            }
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.spreads.capacity() * size_of::<Spread>()
+    }
+}
+
+/// One value of each key: which one, `keeps` says of the one that is held and the one that comes.
+struct One<F> {
+    values: Vec<f64>,
+    keeps: F,
+}
+
+impl<F: Fn(f64, f64) -> bool + Send> Kernel for One<F> {
+    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) {
+        cover(&mut self.values, rows.keys, f64::NAN);
+        for (at, (&key, &number)) in rows.keys.iter().zip(rows.numbers).enumerate() {
+            fetch_ahead(&self.values, rows.keys, at);
+            let value = &mut self.values[key as usize];
+            if number.is_finite() && (value.is_nan() || !(self.keeps)(*value, number)) {
+                *value = number;
+            }
+            results.iter_mut().for_each(|results| results.push(*value));
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.values.capacity() * size_of::<f64>()
+    }
+}
+
+/// Values, infinite ones among them; null where there are too few rows.
+#[derive(Default)]
+struct Counts {
+    /// Rows and values of each key.
+    counts: Vec<(u64, u64)>,
+    rows_min: Vec<u32>,
+}
+
+impl Kernel for Counts {
+    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) {
+        cover(&mut self.counts, rows.keys, (0, 0));
+        for (at, (&key, &number)) in rows.keys.iter().zip(rows.numbers).enumerate() {
+            fetch_ahead(&self.counts, rows.keys, at);
+            let (count, values) = &mut self.counts[key as usize];
+            *count += 1;
+            *values += u64::from(!number.is_nan());
+            for (results, &rows_min) in results.iter_mut().zip(&self.rows_min) {
+                results.push(match *count >= u64::from(rows_min) {
+                    true => *values as f64,
+                    false => f64::NAN,
+                });
+            }
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.counts.capacity() * size_of::<(u64, u64)>()
+    }
+}
+
+/// One quantile, for which all values are held.
+struct Quantile {
+    level: f64,
+    halves: Vec<Halves>,
+    heap_bytes: usize,
+}
+
+impl Kernel for Quantile {
+    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) {
+        if self.halves.len() < keys_len(rows.keys) {
+            self.halves
+                .resize_with(keys_len(rows.keys), Halves::default);
+        }
+        for (&key, &number) in rows.keys.iter().zip(rows.numbers) {
+            let halves = &mut self.halves[key as usize];
+            if number.is_finite() {
+                let before = halves.heap_bytes();
+                halves.add(number, self.level);
+                self.heap_bytes = self.heap_bytes - before + halves.heap_bytes();
+            }
+            let quantile = halves.quantile(self.level);
+            results
+                .iter_mut()
+                .for_each(|results| results.push(quantile));
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.halves.capacity() * size_of::<Halves>() + self.heap_bytes
+    }
+}
+
+/// A kernel, and the results that it computes.
+struct Task {
+    kernel: Box<dyn Kernel>,
+    outputs: Vec<usize>,
+}
+
+/// The state of one shard.
+pub(super) struct State {
+    plan: Arc<Plan>,
+    tasks: Vec<Task>,
+    /// Finite numbers of each key so far.
+    counts: Vec<u64>,
+    samples: Vec<u64>,
+    numbers: Vec<f64>,
+}
+
+fn expanding(series: &Series) -> &Expanding {
+    match series {
+        Series::Expanding(expanding) => expanding,
+        _ => unreachable!("only such results are planned here"),
+    }
+}
+
+impl State {
+    pub(super) fn new(plan: Arc<Plan>) -> Self {
+        let mut left: Vec<(usize, Expanding)> = { plan.specs.iter() }
+            .map(|spec| *expanding(&spec.series))
+            .enumerate()
+            .collect();
+        let mut tasks = Vec::new();
+        while let Some(&(_, first)) = left.first() {
+            let same = |(_, other): &mut (usize, Expanding)| {
+                family(other.function) == family(first.function)
+            };
+            let members: Vec<_> = left.extract_if(.., same).collect();
+            tasks.push(Task {
+                outputs: members.iter().map(|(output, _)| *output).collect(),
+                kernel: kernel(&members),
+            });
+        }
+        Self {
+            plan,
+            tasks,
+            counts: Vec::new(),
+            samples: Vec::new(),
+            numbers: Vec::new(),
+        }
+    }
+}
+
+/// The function that stands for all that share its kernel.
+fn family(function: Function) -> Function {
+    match function {
+        Function::Mean => Function::Sum,
+        Function::Std => Function::Var,
+        Function::Median => Function::Quantile(0.5),
+        other => other,
+    }
+}
+
+/// The kernel of `members`, which are of one family.
+fn kernel(members: &[(usize, Expanding)]) -> Box<dyn Kernel> {
+    let functions = || members.iter().map(|(_, member)| member.function).collect();
+    fn one(keeps: impl Fn(f64, f64) -> bool + Send + 'static) -> Box<dyn Kernel> {
+        let values = Vec::new();
+        Box::new(One { values, keeps })
+    }
+    match family(members[0].1.function) {
+        Function::Sum | Function::Mean => Box::new(Sums {
+            totals: Totals::default(),
+            functions: functions(),
+        }),
+        Function::Var | Function::Std => Box::new(Spreads {
+            spreads: Vec::new(),
+            functions: functions(),
+        }),
+        Function::Min => one(|held, next| held <= next),
+        Function::Max => one(|held, next| held >= next),
+        Function::First => one(|_, _| true),
+        Function::Last => one(|_, _| false),
+        Function::Count => Box::new(Counts {
+            counts: Vec::new(),
+            rows_min: members
+                .iter()
+                .map(|(_, member)| member.min_samples)
+                .collect(),
+        }),
+        Function::Quantile(level) => quantile(level),
+        Function::Median => quantile(0.5),
+    }
+}
+
+fn quantile(level: f64) -> Box<dyn Kernel> {
+    Box::new(Quantile {
+        level,
+        halves: Vec::new(),
+        heap_bytes: 0,
+    })
+}
+
+impl KeyedState for State {
+    fn advance(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns> {
+        gather_numbers(batch.column(self.plan.slot), rows, &mut self.numbers);
+        cover(&mut self.counts, keys, 0);
+        self.samples.clear();
+        self.samples
+            .extend(keys.iter().zip(&self.numbers).map(|(&key, number)| {
+                let count = &mut self.counts[key as usize];
+                *count += u64::from(number.is_finite());
+                *count
+            }));
+        let rows = Rows {
+            keys,
+            numbers: &self.numbers,
+            samples: &self.samples,
+        };
+        let mut columns = vec![Vec::new(); self.plan.specs.len()];
+        for Task { kernel, outputs } in &mut self.tasks {
+            let mut results = vec![Vec::with_capacity(keys.len()); outputs.len()];
+            kernel.advance(&rows, &mut results);
+            for (&output, mut results) in outputs.iter().zip(results) {
+                let Expanding {
+                    function,
+                    min_samples,
+                } = *expanding(&self.plan.specs[output].series);
+                if function != Function::Count {
+                    for (result, &samples) in results.iter_mut().zip(&self.samples) {
+                        if samples < u64::from(min_samples) {
+                            *result = f64::NAN;
+                        }
+                    }
+                }
+                columns[output] = results;
+            }
+        }
+        Ok(ShardColumns::Dense(columns))
+    }
+
+    fn memory_bytes(&self) -> usize {
+        let kernels = self.tasks.iter().map(|task| task.kernel.memory_bytes());
+        kernels.sum::<usize>()
+            + (self.counts.capacity() + self.samples.capacity()) * size_of::<u64>()
+            + self.numbers.capacity() * size_of::<f64>()
+    }
+}

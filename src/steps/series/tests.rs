@@ -1,0 +1,565 @@
+//! The fast paths against their plain twins, over shards and batches of any size.
+
+use arrow::array::{
+    Array, AsArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, StringArray,
+    TimestampMicrosecondArray, TimestampNanosecondArray,
+};
+use arrow::datatypes::{Decimal128Type, Float64Type, Int32Type};
+use proptest::prelude::*;
+
+use super::*;
+use crate::base::{
+    Column, Decay, Ewm, Expanding, Function, Origin, Rank, Ties, TimeUnit, Weighted,
+};
+
+const NANOSECONDS: DataType = DataType::Timestamp {
+    unit: TimeUnit::Nanosecond,
+    utc: false,
+};
+const CONDUCT: Conduct = Conduct {
+    order: Order::Error,
+    strict: false,
+    fit_bytes_max: usize::MAX,
+};
+
+fn column(name: &str, data_type: DataType) -> Column {
+    Column {
+        name: name.into(),
+        data_type,
+        format: None,
+        origin: Origin::Inferred,
+    }
+}
+
+/// A step that makes `all` of slot 0, with the times in slot 1; results go to slots 2 and up.
+fn plan(
+    all: &[Series],
+    input: DataType,
+    time: DataType,
+    conduct: Conduct,
+) -> Result<Along, String> {
+    let schema = Schema {
+        columns: vec![column("v", input), column("t", time)],
+    };
+    let specs = all.iter().enumerate().map(|(index, series)| SeriesSpec {
+        series: *series,
+        output: 2 + index,
+    });
+    let takes_column = all[0].takes_column().then_some(0);
+    Along::new(
+        specs.collect(),
+        takes_column,
+        Some(1),
+        conduct,
+        &schema,
+        "test",
+    )
+}
+
+/// Rows, by shard: their indices and the dense ids of their keys.
+struct Shards {
+    count: usize,
+    ids: Vec<Vec<u32>>,
+}
+
+impl Shards {
+    fn new(count: usize) -> Self {
+        let ids = vec![Vec::new(); count];
+        Self { count, ids }
+    }
+
+    fn split(&mut self, keys: &[u32]) -> Vec<(Vec<u32>, Vec<u32>)> {
+        let mut shards = vec![(Vec::new(), Vec::new()); self.count];
+        for (row, &key) in keys.iter().enumerate() {
+            let shard = key as usize % self.count;
+            let known = &mut self.ids[shard];
+            let id = known.iter().position(|&other| other == key);
+            let id = id.unwrap_or_else(|| {
+                known.push(key);
+                known.len() - 1
+            });
+            shards[shard].0.push(row as u32);
+            shards[shard].1.push(id as u32);
+        }
+        shards
+    }
+}
+
+/// Runs `step` over the columns of slots 0 and 1, in all passes it wants; its results, and its
+/// effect.
+fn run(
+    step: &Along,
+    columns: [&ArrayRef; 2],
+    keys: &[u32],
+    shards: usize,
+    batch_rows: &[usize],
+) -> Result<(Vec<ArrayRef>, Effect)> {
+    let outputs = step.plan.outputs.len();
+    let batches = || {
+        let (mut first, mut sizes) = (0, batch_rows.iter().cycle());
+        std::iter::from_fn(move || {
+            let rows = (*sizes.next()?).min(keys.len() - first);
+            (rows > 0).then(|| {
+                first += rows;
+                first - rows..first
+            })
+        })
+    };
+    let mut fitted = None;
+    loop {
+        let prepared = step.prepare(fitted.as_ref())?;
+        let (keyed, fits) = match prepared {
+            Prepared::FitKeyed(keyed) => (keyed, true),
+            Prepared::Keyed(keyed) => (keyed, false),
+            _ => unreachable!("these steps are keyed"),
+        };
+        let mut states: Vec<_> = (0..shards).map(|shard| keyed.state(shard)).collect();
+        let mut split = Shards::new(shards);
+        let (mut results, mut total) = (vec![Vec::new(); outputs], Effect::default());
+        for range in batches() {
+            let slice = |array: &ArrayRef| Some(array.slice(range.start, range.len()));
+            let mut slots = vec![slice(columns[0]), slice(columns[1])];
+            slots.resize(2 + outputs, None);
+            let mut batch = Batch {
+                seq: 0,
+                source: 0,
+                rows: range.len(),
+                records: None,
+                columns: slots,
+            };
+            let made = split.split(&keys[range]).into_iter().zip(&mut states);
+            let made = made.map(|((rows, ids), state)| {
+                let columns = state.advance(&batch, &rows, &ids)?;
+                assert!(state.memory_bytes() < 1 << 30);
+                Ok(ShardOutput { rows, columns })
+            });
+            let made = made.collect::<Result<Vec<_>>>()?;
+            if !fits {
+                let effect = keyed.assemble(&mut batch, made)?;
+                total.flaws += effect.flaws;
+                for (index, results) in results.iter_mut().enumerate() {
+                    results.push(Arc::clone(batch.column(2 + index)));
+                }
+            }
+        }
+        if !fits {
+            let whole = results.into_iter().map(|arrays| {
+                let arrays: Vec<&dyn Array> = arrays.iter().map(|array| &**array).collect();
+                arrow::compute::concat(&arrays).expect("the arrays are of one type")
+            });
+            return Ok((whole.collect(), total));
+        }
+        let learnt = states.into_iter().filter_map(KeyedState::finish);
+        fitted = Some(Fitted::Shards(learnt.collect()));
+    }
+}
+
+fn numbers(array: &ArrayRef) -> Vec<Option<f64>> {
+    let floats = arrow::compute::cast(array, &arrow::datatypes::DataType::Float64);
+    let floats = floats.expect("results are numbers");
+    floats.as_primitive::<Float64Type>().iter().collect()
+}
+
+fn any_series() -> impl Strategy<Value = Vec<Series>> {
+    let periods = || prop::sample::select(vec![1_u32, 1, 2, 3, 7, 30]);
+    let shift = (0..3_u8, periods()).prop_map(|(kind, periods)| match kind {
+        0 => Series::Lag(periods),
+        1 => Series::Diff(periods),
+        _ => Series::PercentChange(periods),
+    });
+    let running = prop::sample::select(vec![Running::Sum, Running::Max, Running::Min]);
+    let ties = vec![
+        Ties::Average,
+        Ties::Min,
+        Ties::Max,
+        Ties::First,
+        Ties::Dense,
+    ];
+    let rank = (prop::sample::select(ties), any::<bool>(), any::<bool>());
+    let rank = rank.prop_map(|(ties, descending, share)| Rank {
+        ties,
+        descending,
+        share,
+    });
+    prop_oneof![
+        3 => prop::collection::vec(shift, 1..4),
+        2 => periods().prop_map(|periods| vec![Series::Lead(periods)]),
+        2 => running.prop_map(|running| vec![Series::Running(running)]),
+        1 => Just(vec![Series::Count]),
+        2 => rank.prop_map(|rank| vec![Series::Rank(rank)]),
+        3 => any_ewm(),
+        3 => prop::collection::vec(any_expanding(), 1..4),
+        1 => (1..9_i64).prop_map(|gap| vec![Series::Session(gap)]),
+    ]
+}
+
+fn any_ewm() -> impl Strategy<Value = Vec<Series>> {
+    let decay = prop_oneof![
+        3 => (0.05..1.0).prop_map(Decay::Row),
+        1 => (1..20_i64).prop_map(Decay::Time),
+    ];
+    let functions = vec![Weighted::Mean, Weighted::Std, Weighted::Var];
+    let functions = prop::collection::vec(prop::sample::select(functions), 1..4);
+    let shape = (decay, any::<bool>(), any::<bool>(), 0..4_u32);
+    (shape, functions).prop_map(|((decay, adjust, ignore_nulls, min_samples), functions)| {
+        let is_timed = matches!(decay, Decay::Time(_));
+        let ewm = |function| {
+            Series::Ewm(Ewm {
+                function: if is_timed { Weighted::Mean } else { function },
+                decay,
+                adjust,
+                ignore_nulls,
+                min_samples,
+            })
+        };
+        functions.into_iter().map(ewm).collect()
+    })
+}
+
+fn any_expanding() -> impl Strategy<Value = Series> {
+    let functions = prop_oneof![
+        prop::sample::select(vec![
+            Function::Mean,
+            Function::Sum,
+            Function::Min,
+            Function::Max,
+            Function::Std,
+            Function::Var,
+            Function::Count,
+            Function::Median,
+            Function::First,
+            Function::Last,
+        ]),
+        (0.0..=1.0).prop_map(Function::Quantile),
+    ];
+    (functions, 0..4_u32).prop_map(|(function, min_samples)| {
+        Series::Expanding(Expanding {
+            function,
+            min_samples,
+        })
+    })
+}
+
+/// Key, pause and value of rows; a null time, now and then.
+type Row = (u32, Option<i64>, Option<f64>);
+
+fn any_rows() -> impl Strategy<Value = Vec<Row>> {
+    let value = prop_oneof![
+        6 => (-50..50_i32).prop_map(|number| f64::from(number) / 4.0),
+        2 => -1e3..1e3,
+        1 => prop::sample::select(vec![0.0, 1e16, -1e16]),
+    ];
+    let row = (
+        0..5_u32,
+        prop::option::weighted(0.9, 0..6_i64),
+        prop::option::weighted(0.8, value),
+    );
+    prop::collection::vec(row, 0..50)
+}
+
+/// The times of rows: pauses added up.
+fn times(rows: &[Row]) -> Vec<Option<i64>> {
+    let mut now = 0;
+    let rows = rows.iter().map(|(_, pause, _)| {
+        pause.map(|pause| {
+            now += pause;
+            now
+        })
+    });
+    rows.collect()
+}
+
+fn agree(found: Option<f64>, expected: Option<f64>) -> bool {
+    match (found, expected) {
+        (Some(found), Some(expected)) => {
+            found == expected || (found - expected).abs() <= 1e-9 * expected.abs().max(1.0)
+        }
+        (found, expected) => found.is_none() && expected.is_none(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn floats_agree_with_the_plain_twin(
+        all in any_series(),
+        rows in any_rows(),
+        shards in 1..4_usize,
+        batch_rows in prop::collection::vec(1..20_usize, 1..4),
+    ) {
+        let keys: Vec<u32> = rows.iter().map(|row| row.0).collect();
+        let cells: Vec<Option<f64>> = rows.iter().map(|row| row.2).collect();
+        let times = times(&rows);
+        let columns: [ArrayRef; 2] = [
+            Arc::new(Float64Array::from(cells.clone())),
+            Arc::new(TimestampNanosecondArray::from(times.clone())),
+        ];
+        prop_assume!(!rows.is_empty());
+        // Only what shares its memory stands in one step.
+        let all: Vec<Series> = { all.iter() }
+            .filter(|series| all.len() == 1 || series.shares_with(&all[0]))
+            .copied()
+            .collect();
+        let step = plan(&all, DataType::Float64, NANOSECONDS, CONDUCT).unwrap();
+        let inputs = [&columns[0], &columns[1]];
+        let (results, effect) = run(&step, inputs, &keys, shards, &batch_rows).unwrap();
+        prop_assert_eq!(effect, Effect::default());
+        for (series, result) in all.iter().zip(&results) {
+            let expected = naive::series(series, &cells, &keys, Some(&times));
+            for (row, (found, expected)) in numbers(result).into_iter().zip(expected).enumerate() {
+                prop_assert!(
+                    agree(found, expected),
+                    "{:?} in row {}: {:?}, not {:?}", series, row, found, expected
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_type_agrees_with_the_plain_twin(
+        all in prop_oneof![
+            (1..9_u32).prop_map(Series::Lag),
+            (1..9_u32).prop_map(Series::Lead),
+            (1..9_u32).prop_map(Series::Diff),
+            prop::sample::select(vec![Running::Sum, Running::Max, Running::Min])
+                .prop_map(Series::Running),
+            Just(Series::Rank(Rank { ties: Ties::Max, descending: false, share: false })),
+        ],
+        rows in prop::collection::vec((0..5_u32, prop::option::weighted(0.8, 0..99_i64)), 1..60),
+        shards in 1..4_usize,
+        batch_rows in prop::collection::vec(1..20_usize, 1..4),
+    ) {
+        let keys: Vec<u32> = rows.iter().map(|row| row.0).collect();
+        let cells: Vec<Option<i64>> = rows.iter().map(|row| row.1).collect();
+        let floats: Vec<_> = cells.iter().map(|cell| cell.map(|cell| cell as f64)).collect();
+        let expected = naive::series(&all, &floats, &keys, None);
+        for (data_type, array) in in_types(&cells) {
+            let Ok(step) = plan(&[all], data_type.clone(), DataType::Date, CONDUCT) else {
+                let is_text = data_type.is_text();
+                let takes = matches!(all, Series::Lag(_) | Series::Lead(_) | Series::Rank(_));
+                prop_assert!(is_text || !takes, "{:?} of {}", all, data_type);
+                continue;
+            };
+            let (results, _) = run(&step, [&array, &array], &keys, shards, &batch_rows).unwrap();
+            let wanted = step.plan.outputs[0].1.to_arrow();
+            prop_assert_eq!(results[0].data_type(), &wanted);
+            results[0].to_data().validate_full().unwrap();
+            prop_assert_eq!(as_numbers(&results[0]), expected.clone(), "{:?} of {}", all, data_type);
+        }
+    }
+}
+
+/// Whole numbers below 100 in every type that orders and keeps them.
+fn in_types(cells: &[Option<i64>]) -> Vec<(DataType, ArrayRef)> {
+    let decimal = DataType::Decimal {
+        precision: 5,
+        scale: 2,
+    };
+    let hundreds = cells
+        .iter()
+        .map(|cell| cell.map(|cell| i128::from(cell) * 100));
+    let hundreds = Decimal128Array::from_iter(hundreds).with_data_type(decimal.to_arrow());
+    let days = cells.iter().map(|cell| cell.map(|cell| cell as i32));
+    let texts: Vec<Option<String>> = { cells.iter() }
+        .map(|cell| cell.map(|cell| format!("{cell:02}")))
+        .collect();
+    let categories: DictionaryArray<Int32Type> = texts.iter().map(Option::as_deref).collect();
+    let times = DataType::Timestamp {
+        unit: TimeUnit::Microsecond,
+        utc: true,
+    };
+    vec![
+        (DataType::Int64, Arc::new(Int64Array::from(cells.to_vec()))),
+        (decimal, Arc::new(hundreds)),
+        (DataType::Date, Arc::new(Date32Array::from_iter(days))),
+        (
+            times,
+            Arc::new(TimestampMicrosecondArray::from(cells.to_vec()).with_timezone("UTC")),
+        ),
+        (DataType::Utf8, Arc::new(StringArray::from(texts.clone()))),
+        (DataType::Categorical, Arc::new(categories)),
+    ]
+}
+
+/// What cells of any of these types mean.
+fn as_numbers(array: &ArrayRef) -> Vec<Option<f64>> {
+    use arrow::datatypes::DataType as ArrowType;
+    match array.data_type() {
+        ArrowType::Decimal128(..) => {
+            let cells = array.as_primitive::<Decimal128Type>().iter();
+            cells
+                .map(|cell| cell.map(|cell| cell as f64 / 100.0))
+                .collect()
+        }
+        ArrowType::Utf8 | ArrowType::Dictionary(..) => {
+            let texts = arrow::compute::cast(array, &ArrowType::Utf8).unwrap();
+            let texts = texts.as_string::<i32>().iter();
+            texts
+                .map(|text| text.map(|text| text.parse().unwrap()))
+                .collect()
+        }
+        ArrowType::Float64 => numbers(array),
+        ArrowType::Date32 => {
+            let days = arrow::compute::cast(array, &ArrowType::Int32).unwrap();
+            numbers(&days)
+        }
+        _ => numbers(&arrow::compute::cast(array, &ArrowType::Int64).unwrap()),
+    }
+}
+
+#[test]
+fn overflows_are_null_and_counted_or_end_the_run() {
+    let cells: ArrayRef = Arc::new(Int64Array::from(vec![i64::MAX, 1, -2, i64::MIN]));
+    for (series, expected, count) in [
+        (
+            Series::Running(Running::Sum),
+            vec![Some(i64::MAX), None, Some(i64::MAX - 1), Some(-2)],
+            1,
+        ),
+        (
+            Series::Running(Running::Product),
+            vec![Some(i64::MAX), Some(i64::MAX), None, None],
+            2,
+        ),
+        (
+            Series::Diff(1),
+            vec![None, Some(1 - i64::MAX), Some(-3), Some(i64::MIN + 2)],
+            0,
+        ),
+        (Series::Diff(3), vec![None, None, None, None], 1),
+    ] {
+        let step = plan(&[series], DataType::Int64, DataType::Date, CONDUCT).unwrap();
+        let (results, effect) = run(&step, [&cells, &cells], &[0; 4], 1, &[3]).unwrap();
+        let expected: ArrayRef = Arc::new(Int64Array::from(expected));
+        assert_eq!(&results[0], &expected, "{series:?}");
+        assert_eq!(effect.flaws.overflows, count, "{series:?}");
+        let strict = Conduct {
+            strict: true,
+            ..CONDUCT
+        };
+        let step = plan(&[series], DataType::Int64, DataType::Date, strict).unwrap();
+        let result = run(&step, [&cells, &cells], &[0; 4], 1, &[3]);
+        assert_eq!(result.is_err(), count > 0, "{series:?}");
+        if let Err(error) = result {
+            assert!(
+                error.to_string().contains("does not fit its type"),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_made_is_refused_with_advice() {
+    let ewm = |decay| {
+        Series::Ewm(Ewm {
+            function: Weighted::Mean,
+            decay,
+            adjust: true,
+            ignore_nulls: false,
+            min_samples: 1,
+        })
+    };
+    for (series, input, time, text) in [
+        (
+            Series::Running(Running::Sum),
+            DataType::Utf8,
+            DataType::Date,
+            "`v` is utf8, and cumsum is made of numbers only",
+        ),
+        (
+            Series::Diff(1),
+            DataType::Boolean,
+            DataType::Date,
+            "numbers, dates and times only",
+        ),
+        (
+            ewm(Decay::Row(0.5)),
+            DataType::Date,
+            DataType::Date,
+            "--dtype v=float64",
+        ),
+        (
+            Series::Session(1),
+            DataType::Int64,
+            DataType::Utf8,
+            "--time `t` is utf8, not a timestamp",
+        ),
+        (
+            ewm(Decay::Time(1)),
+            DataType::Int64,
+            DataType::Int64,
+            "--dtype t=timestamp",
+        ),
+    ] {
+        let message = plan(&[series], input, time, CONDUCT).unwrap_err();
+        assert!(message.contains(text), "{message}");
+    }
+}
+
+#[test]
+fn a_late_row_ends_the_run_or_counts_as_the_latest() {
+    let times: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![
+        Some(10),
+        Some(20),
+        Some(3),
+        None,
+        Some(31),
+    ]));
+    let session = [Series::Session(10)];
+    let step = plan(&session, DataType::Int64, NANOSECONDS, CONDUCT).unwrap();
+    let error = run(&step, [&times, &times], &[0; 5], 1, &[2]).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::OutOfOrder { row: 0, .. }),
+        "{error}"
+    );
+    let trust = Conduct {
+        order: Order::Trust,
+        ..CONDUCT
+    };
+    let step = plan(&session, DataType::Int64, NANOSECONDS, trust).unwrap();
+    let (results, _) = run(&step, [&times, &times], &[0; 5], 1, &[2]).unwrap();
+    let expected = Int64Array::from(vec![Some(0), Some(0), Some(0), None, Some(1)]);
+    let expected: ArrayRef = Arc::new(expected);
+    assert_eq!(&results[0], &expected);
+}
+
+#[test]
+fn a_fit_that_may_not_hold_its_values_says_so() {
+    let small = Conduct {
+        fit_bytes_max: 1000,
+        ..CONDUCT
+    };
+    let cells: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
+    let rank = Rank {
+        ties: Ties::Average,
+        descending: false,
+        share: false,
+    };
+    for series in [Series::Rank(rank), Series::Lead(1)] {
+        let step = plan(&[series], DataType::Int64, DataType::Date, small).unwrap();
+        let keys: Vec<u32> = (0..100).collect();
+        let error = run(&step, [&cells, &cells], &keys, 1, &[10]).unwrap_err();
+        assert_eq!(error.exit_code(), 4);
+        let message = error.to_string();
+        assert!(message.contains("the state of test"), "{message}");
+        assert!(message.contains("raise --memory-limit"), "{message}");
+    }
+}
+
+#[test]
+fn a_step_reads_what_it_needs() {
+    let step = plan(&[Series::Count], DataType::Int64, DataType::Date, CONDUCT).unwrap();
+    assert_eq!((step.reads(), step.writes()), (vec![], vec![2]));
+    let session = plan(
+        &[Series::Session(1)],
+        DataType::Int64,
+        DataType::Date,
+        CONDUCT,
+    );
+    assert_eq!(session.unwrap().reads(), [1]);
+    let both = [Series::Lag(1), Series::Diff(1)];
+    let lags = plan(&both, DataType::Int64, DataType::Date, CONDUCT).unwrap();
+    assert_eq!((lags.reads(), lags.writes()), (vec![0], vec![2, 3]));
+}
