@@ -35,6 +35,7 @@ pub fn check_learnt(config: &Config, header: &[String], learnt: &[Vec<String>]) 
         header,
         known: columns.iter().copied().collect(),
         columns,
+        left_out: Vec::new(),
         flags: flags.iter(),
         open: Vec::new(),
     };
@@ -89,6 +90,7 @@ pub fn check_learnt(config: &Config, header: &[String], learnt: &[Vec<String>]) 
             StepSpec::Fitted { step, place } => columns.after_fitted(step, place)?,
         }
     }
+    columns.bring_back();
     for by in config.aggregates.iter().flat_map(|aggregate| &aggregate.by) {
         columns.find(&by.column, || by.place.clone())?;
     }
@@ -101,6 +103,8 @@ struct Columns<'a> {
     header: &'a [String],
     known: HashSet<&'a str>,
     columns: Vec<&'a str>,
+    /// Those that a step left out.
+    left_out: Vec<&'a str>,
     /// What the columns of each step to come are called that makes flags, if that is known.
     flags: slice::Iter<'a, Option<Vec<String>>>,
     /// How columns may begin that are not known yet.
@@ -186,12 +190,15 @@ impl<'a> Columns<'a> {
                 for column in columns {
                     self.find(column, option)?;
                 }
+                let goes = |name: &&&str| !columns.iter().any(|column| column == **name);
+                self.left_out.extend(self.columns.iter().filter(goes));
                 self.set(columns.iter().map(String::as_str).collect());
             }
             RowStep::Drop(columns) => {
                 for column in columns {
                     self.find(column, option)?;
                 }
+                self.left_out.extend(columns.iter().map(String::as_str));
                 let mut left = self.columns.clone();
                 left.retain(|name| !columns.iter().any(|column| column == name));
                 if left.is_empty() {
@@ -219,6 +226,13 @@ impl<'a> Columns<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Adds the columns that were left out: tables may be made of them.
+    fn bring_back(&mut self) {
+        for name in std::mem::take(&mut self.left_out) {
+            self.add(name);
+        }
     }
 
     fn set(&mut self, columns: Vec<&'a str>) {

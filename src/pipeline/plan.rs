@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) output: Vec<usize>,
     /// What those are called.
     names: Vec<Arc<str>>,
+    /// Columns that a step left out: what they were called, and their slots.
+    left_out: Vec<(Arc<str>, usize)>,
     /// For each slot that a step makes, how.
     made: Vec<String>,
     /// The steps that look rows up in a table, and the table.
@@ -102,6 +104,7 @@ impl Plan {
                 .iter()
                 .map(|column| Arc::clone(&column.name))
                 .collect(),
+            left_out: Vec::new(),
             made: Vec::new(),
             joined: Vec::new(),
             tables: Vec::new(),

@@ -3,6 +3,7 @@
 //! In: a validated [`Config`]. Out: a [`Receipt`] and a published lake, or an error and a lake
 //! that is as it was. Invariant: nothing is published before every row is accounted for.
 
+mod beside;
 mod learnt;
 mod look;
 mod sorts;
@@ -114,7 +115,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     columnar::check_taken(&run.sources, &run.formats.columns)?;
     let stage = || stage(config, &paths, &read);
     let mut staging = stage()?;
-    let tables = Tables::begin(config, &paths)?;
+    let tables = Tables::begin(config, &read)?;
     let mut table = run.infer()?;
     let mut restarts = Vec::new();
     let attempt = loop {
@@ -176,7 +177,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     Ok(receipt)
 }
 
-/// A place for the files of an attempt.
+/// A place for the files of an attempt, that feeds `paths` in and looks at what is `read`.
 fn stage(config: &Config, paths: &[PathBuf], read: &[PathBuf]) -> Result<Staging> {
     let mut staging = Staging::begin(&config.out, config.mode, read)?;
     staging.retire(paths)?;
@@ -315,10 +316,7 @@ impl Run<'_> {
             step.spilled_bytes += spilled;
         }
         let options = layout.encode_options(self.config);
-        let interrupted = Arc::clone(&self.interrupted);
-        let go_on = || check(&interrupted);
-        let written = || tables.write(&plan, left, staging, &options, &go_on);
-        let aggregates = pool(self.config.threads)?.install(written)?;
+        let aggregates = self.write_tables(tables, (&plan, left), staging, &options)?;
         for (table, receipt) in plan.tables.iter().zip(&aggregates) {
             counters.steps[table.step].spilled_bytes = receipt.spilled_bytes;
         }

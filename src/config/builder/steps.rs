@@ -117,7 +117,7 @@ impl Builder {
             Err((place, message)) => (place, Err(message)),
         };
         self.set(place, settled, |options, spec| {
-            options.aggregates.push(spec)
+            options.aggregates.push(spec);
         })
     }
 

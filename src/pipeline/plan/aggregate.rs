@@ -32,17 +32,27 @@ fn index<'n>(mut names: impl Iterator<Item = &'n str>, wanted: &str) -> usize {
 type Hidden = HashMap<String, usize>;
 
 impl Plan {
-    /// Adds what the tables `specs` come to, behind all other steps.
+    /// Adds what the tables `specs` come to, behind all other steps. They may also be made of columns
+    /// that a step left out of the lake.
     pub(super) fn add_aggregates(
         &mut self,
         specs: &[AggregateSpec],
         settings: Settings,
     ) -> Result<()> {
-        let mut hidden = Hidden::new();
-        for spec in specs {
-            self.add_aggregate(spec, settings, &mut hidden)?;
+        let in_lake = self.names.len();
+        // What was left out last of a name is meant.
+        for (name, slot) in std::mem::take(&mut self.left_out).into_iter().rev() {
+            if !self.names.contains(&name) {
+                self.names.push(name);
+                self.output.push(slot);
+            }
         }
-        Ok(())
+        let mut hidden = Hidden::new();
+        let mut specs = specs.iter();
+        let added = specs.try_for_each(|spec| self.add_aggregate(spec, settings, &mut hidden));
+        self.names.truncate(in_lake);
+        self.output.truncate(in_lake);
+        added
     }
 
     fn add_aggregate(
