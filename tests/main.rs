@@ -31,6 +31,7 @@ mod plan;
 mod refeed;
 mod series;
 mod sniff;
+mod sort;
 mod sources;
 mod steps;
 mod strict;

@@ -81,6 +81,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "steps::rolling",
         ],
     ),
+    ("steps::sort", &["base", "steps"]),
     ("output", &["base"]),
     ("report", &["base"]),
 ];

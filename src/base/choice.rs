@@ -7,16 +7,6 @@ use clap::ValueEnum;
 
 use super::names;
 
-/// What happens to rows of a key that are not in time order, where a time window is asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Order {
-    /// End the run at the first row that comes before its predecessor, naming it.
-    #[default]
-    Error,
-    /// Take rows as they come.
-    Trust,
-}
-
 /// Which of the rows with the same key stays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum KeepRow {

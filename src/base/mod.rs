@@ -16,6 +16,7 @@ mod measure;
 mod method;
 mod names;
 mod notation;
+mod order;
 mod position;
 mod prefetch;
 mod reject;
@@ -29,7 +30,7 @@ mod window;
 pub use batch::Batch;
 pub use bucket::Bucket;
 pub use choice::{
-    Compression, InvalidBytes, KeepRow, Mode, Order, Progress, SchemaDrift, TooFew, TooMany,
+    Compression, InvalidBytes, KeepRow, Mode, Progress, SchemaDrift, TooFew, TooMany,
 };
 pub use comparison::Comparison;
 pub use dialect::{Dialect, Keep, Known, LineEnd, Prefix, Quoting};
@@ -40,6 +41,7 @@ pub use measure::{Measure, Measured};
 pub use method::{Method, Statistic};
 pub use names::{nearest, unknown};
 pub use notation::{Grouping, Notation, unit_before, unit_behind};
+pub use order::Order;
 pub use position::Position;
 pub(crate) use prefetch::prefetch;
 pub use reject::{Reason, Reject, Repair, RepairKind, Repaired};

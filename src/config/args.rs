@@ -282,11 +282,13 @@ pub struct Options {
     #[arg(long, value_name = "COL", help_heading = STEPS)]
     pub(super) time: Option<String>,
 
-    /// Rows of a key out of time order: error or trust [default: error]
+    /// Rows out of time order: error, trust, sort or allow:TIME [default: error]
     ///
-    /// Checked where a time window is asked for. `error` ends the run at the first such row,
-    /// naming it; `trust` takes rows as they come.
-    #[arg(long, value_name = "WHAT", hide_possible_values = true, help_heading = STEPS)]
+    /// `error`, where a time window is asked for, ends the run at the first such row of a key,
+    /// naming it; `trust` takes rows as they come. `sort` sorts all rows by --time before the first
+    /// step that goes by their order; `allow:10m` only puts rows in order that come up to 10 minutes
+    /// late, and holds no more than the rows of that time.
+    #[arg(long, value_name = "WHAT", value_parser = str::parse::<Order>, help_heading = STEPS)]
     pub(super) order: Option<Order>,
 
     /// Keep the rows for which a condition is true; repeatable
@@ -343,6 +345,14 @@ pub struct Options {
     #[arg(long, value_name = "COL:FN:WINDOW[:NAME]", value_parser = parse_rolling,
         help_heading = STEPS)]
     pub(super) rolling: Vec<StepSpec>,
+
+    /// Sort all rows, after every other step: columns, with a minus those from large to small
+    ///
+    /// A comma list, such as region,-timestamp. Rows of equal values keep their order, and missing
+    /// values come last. What does not fit into memory goes to --temp-dir.
+    #[arg(long, value_name = "COLS", value_delimiter = ',', allow_hyphen_values = true,
+        help_heading = STEPS)]
+    pub(super) sort: Vec<String>,
 
     /// Hold every row that is about to be written against a condition; repeatable
     ///

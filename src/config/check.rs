@@ -13,7 +13,7 @@ use crate::base::{Error, Result};
 
 /// Checks every column that `config` names against the input's columns, `header`, of which some may
 /// be left out or renamed. A step may also name a column that an earlier step makes, but none that
-/// one leaves out.
+/// one leaves out. Those that a join makes are known once its table is open.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) naming the flag and the nearest column.
@@ -35,6 +35,7 @@ pub fn check_learnt(config: &Config, header: &[String], learnt: &[Vec<String>]) 
         header,
         known: columns.iter().copied().collect(),
         columns,
+        left_out: Vec::new(),
         flags: flags.iter(),
         open: Vec::new(),
     };
@@ -73,6 +74,11 @@ pub fn check_learnt(config: &Config, header: &[String], learnt: &[Vec<String>]) 
                 }
                 columns.add(name);
             }
+            StepSpec::Sort { spec, place } => {
+                for (column, _) in &spec.by {
+                    columns.find(column, || place.clone())?;
+                }
+            }
             StepSpec::Dedup { dedup, place } => {
                 for column in &dedup.by {
                     columns.find(column, || place.clone())?;
@@ -84,6 +90,7 @@ pub fn check_learnt(config: &Config, header: &[String], learnt: &[Vec<String>]) 
             StepSpec::Fitted { step, place } => columns.after_fitted(step, place)?,
         }
     }
+    columns.bring_back();
     for by in config.aggregates.iter().flat_map(|aggregate| &aggregate.by) {
         columns.find(&by.column, || by.place.clone())?;
     }
@@ -96,6 +103,8 @@ struct Columns<'a> {
     header: &'a [String],
     known: HashSet<&'a str>,
     columns: Vec<&'a str>,
+    /// Those that a step left out.
+    left_out: Vec<&'a str>,
     /// What the columns of each step to come are called that makes flags, if that is known.
     flags: slice::Iter<'a, Option<Vec<String>>>,
     /// How columns may begin that are not known yet.
@@ -181,12 +190,15 @@ impl<'a> Columns<'a> {
                 for column in columns {
                     self.find(column, option)?;
                 }
+                let goes = |name: &&&str| !columns.iter().any(|column| column == **name);
+                self.left_out.extend(self.columns.iter().filter(goes));
                 self.set(columns.iter().map(String::as_str).collect());
             }
             RowStep::Drop(columns) => {
                 for column in columns {
                     self.find(column, option)?;
                 }
+                self.left_out.extend(columns.iter().map(String::as_str));
                 let mut left = self.columns.clone();
                 left.retain(|name| !columns.iter().any(|column| column == name));
                 if left.is_empty() {
@@ -214,6 +226,13 @@ impl<'a> Columns<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Adds the columns that were left out: tables may be made of them.
+    fn bring_back(&mut self) {
+        for name in std::mem::take(&mut self.left_out) {
+            self.add(name);
+        }
     }
 
     fn set(&mut self, columns: Vec<&'a str>) {

@@ -178,18 +178,20 @@ fn parse_byte(text: &str) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Mode, Order, Progress};
+    use crate::base::{Mode, Progress};
 
     #[test]
     fn words() {
-        assert_eq!(parse_choice("trust"), Ok(Order::Trust));
         assert_eq!(parse_choice("overwrite"), Ok(Mode::Overwrite));
         assert_eq!(parse_choice("fail"), Ok(OnBadRow::Fail));
         assert_eq!(parse_choice("never"), Ok(Progress::Never));
         let message = parse_choice::<Mode>("overwrte").unwrap_err();
         assert!(message.contains("`overwrite`"), "{message}");
-        let message = parse_choice::<Order>("x").unwrap_err();
-        assert!(message.contains("choose from: error, trust"), "{message}");
+        let message = parse_choice::<Mode>("x").unwrap_err();
+        assert!(
+            message.contains("choose from: error, overwrite"),
+            "{message}"
+        );
     }
 
     #[test]

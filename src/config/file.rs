@@ -8,6 +8,7 @@ mod fitted;
 mod joins;
 mod node;
 mod series;
+mod sort;
 mod steps;
 
 use std::path::Path;
@@ -64,7 +65,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "null-values" => options.null_values = null_values(entry)?,
         "key" => options.key = entry.strings()?,
         "time" => options.time = Some(entry.string()?),
-        "order" => options.order = Some(entry.parsed(choice::parse_choice)?),
+        "order" => options.order = Some(entry.parsed(str::parse)?),
         "min-samples" => options.min_samples = Some(entry.parsed(quantity::parse_min_samples)?),
         "out" => options.out = Some(entry.string()?.into()),
         "mode" => options.mode = Some(entry.parsed(choice::parse_choice)?),
@@ -86,10 +87,8 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
         "derive" => steps::derives(entry, &mut options.steps)?,
         "impute" => steps::imputes(entry, &mut options.steps)?,
         "rolling" => steps::rollings(entry, &mut options.steps)?,
-        "aggregate" => {
-            let tables = entry.items()?;
-            options.aggregates = tables.iter().map(aggregates::read).collect::<Result<_>>()?;
-        }
+        "sort" => sort::read(entry, &mut options.steps)?,
+        "aggregate" => options.aggregates = aggregates::read_all(entry)?,
         "step" => {
             for step in entry.items()? {
                 steps::read(&step, &mut options.steps)?;
@@ -252,6 +251,7 @@ mod tests {
             "derive" => "{ b = 'a + 1' }",
             "impute" => "['a=mean']",
             "rolling" => "['a:mean:7']",
+            "sort" => "['-a']",
             "delimiter" | "quote" | "escape" | "comment" => "';'",
             "line-end" => "'any'",
             "too-few" => "'pad'",

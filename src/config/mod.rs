@@ -26,6 +26,7 @@ mod resolve;
 mod row;
 mod schema;
 mod series;
+mod sort;
 mod step;
 
 use std::path::PathBuf;
@@ -47,6 +48,7 @@ pub use quantity::RejectsMax;
 pub use row::{CutSpec, RowStep};
 pub use schema::schema;
 pub use series::SeriesStep;
+pub use sort::SortSpec;
 pub use step::StepSpec;
 
 pub use crate::base::{
@@ -123,10 +125,10 @@ pub struct Config {
     pub order: Order,
     /// The steps, in the order they run. New columns have names of their own.
     pub steps: Vec<StepSpec>,
-    /// Whether the rows that filters drop are kept beside the lake.
-    pub keep_filtered: bool,
     /// The tables beside the lake, each with a name of its own.
     pub aggregates: Vec<AggregateSpec>,
+    /// Whether the rows that filters drop are kept beside the lake.
+    pub keep_filtered: bool,
     /// What the rows that are about to be written are held against.
     pub checks: Vec<CheckSpec>,
     /// Values a window must hold to have a result; no row window is smaller. `None` for the

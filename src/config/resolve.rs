@@ -12,7 +12,7 @@ use super::columns::COLUMNS_MAX;
 use super::nulls::NullValues;
 use super::step::StepSpec;
 use super::{Config, OnBadRow, RejectsMax, file};
-use crate::base::{Error, Method, Repair, Result, Window};
+use crate::base::{Error, Method, Order, Repair, Result, Window};
 
 const RECORD_BYTES_MAX: usize = 16 << 20;
 /// Every file stays mapped, and Linux lets a process have 65,530 maps.
@@ -28,7 +28,7 @@ pub(super) fn resolve(options: Options) -> Result<Config> {
     let dialect = options.dialect.dialect()?;
     let known = options.dialect.known(&options.layout)?;
     let out = lake(&options)?;
-    let steps = steps(&mut options);
+    let steps = steps(&mut options)?;
     let config = Config {
         input: options.input,
         files_from: options.files_from,
@@ -55,10 +55,7 @@ pub(super) fn resolve(options: Options) -> Result<Config> {
         record_bytes_max: options.max_record_bytes.unwrap_or(RECORD_BYTES_MAX),
         field_bytes_max: options.max_field_bytes.unwrap_or(usize::MAX),
         strict: options.strict,
-        on_bad_row: options.on_bad_row.unwrap_or(match options.strict {
-            true => OnBadRow::Fail,
-            false => OnBadRow::default(),
-        }),
+        on_bad_row: on_bad_row(options.on_bad_row, options.strict),
         rejects_max: options.max_rejects,
         rejects_per_file_max: options.max_rejects_per_file,
         infer: options.infer.unwrap_or_default(),
@@ -68,8 +65,8 @@ pub(super) fn resolve(options: Options) -> Result<Config> {
         time: options.time,
         order: options.order.unwrap_or_default(),
         steps,
-        keep_filtered: options.keep_filtered,
         aggregates: options.aggregates,
+        keep_filtered: options.keep_filtered,
         checks: options.check,
         min_samples: options.min_samples,
         mode: options.mode.unwrap_or_default(),
@@ -139,6 +136,7 @@ impl Options {
             impute: self.impute,
             derive: self.derive,
             rolling: self.rolling,
+            sort: self.sort,
             check: [file.check, self.check].concat(),
             keep_filtered: self.keep_filtered || file.keep_filtered,
             min_samples: self.min_samples.or(file.min_samples),
@@ -163,7 +161,7 @@ impl Options {
 }
 
 /// The steps of the file, then those of the flags in a fixed order.
-fn steps(options: &mut Options) -> Vec<StepSpec> {
+fn steps(options: &mut Options) -> Result<Vec<StepSpec>> {
     let mut steps = std::mem::take(&mut options.steps);
     steps.extend(options.filter.drain(..).map(StepSpec::row));
     steps.extend(options.dedup.drain(..).map(StepSpec::dedup));
@@ -174,7 +172,19 @@ fn steps(options: &mut Options) -> Vec<StepSpec> {
     steps.append(&mut options.impute);
     steps.extend(options.derive.drain(..).map(StepSpec::row));
     steps.append(&mut options.rolling);
-    steps
+    if !options.sort.is_empty() {
+        let sort = StepSpec::sort(&options.sort);
+        steps.push(sort.map_err(|message| Error::usage("--sort", message))?);
+    }
+    Ok(steps)
+}
+
+/// What a bad row does: under `--strict` it ends the run.
+fn on_bad_row(given: Option<OnBadRow>, strict: bool) -> OnBadRow {
+    given.unwrap_or(match strict {
+        true => OnBadRow::Fail,
+        false => OnBadRow::default(),
+    })
 }
 
 /// The lake to write.
@@ -257,6 +267,11 @@ fn check(config: &Config) -> Result<()> {
     if config.on_bad_row == OnBadRow::Fail && gates.iter().any(Option::is_some) {
         let message = "with --on-bad-row fail the first reject ends the run; drop one of the two";
         return Err(Error::usage("--max-rejects", message));
+    }
+    if config.time.is_none() && matches!(config.order, Order::Sort | Order::Allow(_)) {
+        let option = format!("--order {}", config.order);
+        let message = "rows are put in the order of the event time; name its column: --time COL";
+        return Err(Error::usage(option, message));
     }
     if config.quiet && config.verbose {
         let message = "contradicts --verbose; drop one of the two";

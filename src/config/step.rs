@@ -10,6 +10,7 @@ use super::join::JoinSpec;
 use super::names;
 use super::row::RowStep;
 use super::series::SeriesStep;
+use super::sort::SortSpec;
 use crate::base::{Function, Method, Window};
 
 /// One step, in the user's order.
@@ -32,6 +33,13 @@ pub enum StepSpec {
         window: Window,
         /// The new column's name.
         name: String,
+    },
+    /// Put all rows in another order.
+    Sort {
+        /// Which.
+        spec: SortSpec,
+        /// Where it was asked for: a flag, or a key and its line.
+        place: String,
     },
     /// Remove rows that are the same in some columns.
     Dedup {
@@ -79,6 +87,13 @@ impl StepSpec {
             other => other.to_string(),
         };
         Self::Row { step, place }
+    }
+
+    /// A sort by columns as `--sort` takes them.
+    pub(super) fn sort(columns: &[String]) -> Result<Self, String> {
+        let spec = SortSpec::parse(columns)?;
+        let place = format!("--sort {}", columns.join(","));
+        Ok(Self::Sort { spec, place })
     }
 
     /// A join asked for at `place`.
@@ -173,6 +188,7 @@ impl fmt::Display for StepSpec {
                 }
                 write!(f, ":{name}")
             }
+            Self::Sort { spec, .. } => spec.fmt(f),
             Self::Dedup { dedup, .. } => write!(f, "--{dedup}"),
             Self::Join { join, .. } if join.is_plain() => write!(f, "--{join}"),
             Self::Join { join, .. } => join.fmt(f),

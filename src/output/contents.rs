@@ -2,9 +2,8 @@
 //!
 //! Ours are `part-00000.parquet`, `_receipt.json`, `_receipt-00000.json` (of earlier runs), in
 //! `_aggregates` tables in Parquet or CSV (`NAME-00000.parquet` of earlier runs), in `_filtered` parts
-//! of rows that filters have dropped, and in `_rejects` the
-//! rejects (`fed-00000.csv` once they were fed in again), what it takes to feed them in, and the
-//! repairs. Everything else is somebody else's and stays.
+//! of dropped rows, and in `_rejects` the rejects (`fed-00000.csv` once they were fed in again), what it
+//! takes to feed them in, and the repairs. Everything else is somebody else's and stays.
 
 use std::fs;
 use std::io;

@@ -21,21 +21,27 @@ use crate::base::{Error, Result, Schema, TableFormat};
 pub struct Table(Kind);
 
 enum Kind {
-    Parquet {
-        part: Part,
-        encoder: Encoder,
-        row_group_rows: usize,
-        /// The pieces of the next row group, column by column.
-        pieces: Vec<Vec<ArrayRef>>,
-        rows: usize,
-    },
-    Csv {
-        path: PathBuf,
-        file: BufWriter<File>,
-        line: String,
-        rows: u64,
-        bytes: u64,
-    },
+    Parquet(Box<RowGroups>),
+    Csv(Lines),
+}
+
+/// A table in Parquet.
+struct RowGroups {
+    part: Part,
+    encoder: Encoder,
+    row_group_rows: usize,
+    /// The pieces of the next row group, column by column.
+    pieces: Vec<Vec<ArrayRef>>,
+    rows: usize,
+}
+
+/// A table in CSV.
+struct Lines {
+    path: PathBuf,
+    file: BufWriter<File>,
+    line: String,
+    rows: u64,
+    bytes: u64,
 }
 
 impl Table {
@@ -49,41 +55,12 @@ impl Table {
         schema: &Schema,
         options: &EncodeOptions,
     ) -> Result<Self> {
-        match format {
+        Ok(Self(match format {
             TableFormat::Parquet => {
-                let encoder = Encoder::new(schema, options)?;
-                let file = path
-                    .file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned();
-                Ok(Self(Kind::Parquet {
-                    part: Part::begin(&encoder, path.to_path_buf(), file)?,
-                    pieces: vec![Vec::new(); encoder.columns()],
-                    encoder,
-                    row_group_rows: options.row_group_rows,
-                    rows: 0,
-                }))
+                Kind::Parquet(Box::new(RowGroups::create(path, schema, options)?))
             }
-            TableFormat::Csv => {
-                let file = File::create_new(path);
-                let file = file.map_err(|source| Error::io("create", path, source))?;
-                let mut line = String::new();
-                for (index, column) in schema.columns.iter().enumerate() {
-                    begin_field(&mut line, index);
-                    put_text(&mut line, &column.name);
-                }
-                let mut table = Self(Kind::Csv {
-                    path: path.to_path_buf(),
-                    file: BufWriter::new(file),
-                    line,
-                    rows: 0,
-                    bytes: 0,
-                });
-                table.end_line()?;
-                Ok(table)
-            }
-        }
+            TableFormat::Csv => Kind::Csv(Lines::create(path, schema)?),
+        }))
     }
 
     /// Appends rows, which have all columns in order.
@@ -93,8 +70,8 @@ impl Table {
     pub fn append(&mut self, columns: &[ArrayRef]) -> Result<()> {
         let length = columns.first().map_or(0, |column| column.len());
         match &mut self.0 {
-            Kind::Parquet { .. } => self.gather(columns, length),
-            Kind::Csv { .. } => self.print(columns, length),
+            Kind::Parquet(table) => table.append(columns, length),
+            Kind::Csv(table) => table.append(columns, length),
         }
     }
 
@@ -102,47 +79,47 @@ impl Table {
     ///
     /// # Errors
     /// Any failure to write.
-    pub fn finish(mut self) -> Result<(u64, u64)> {
-        self.end_row_group()?;
+    pub fn finish(self) -> Result<(u64, u64)> {
         match self.0 {
-            Kind::Parquet { part, .. } => {
-                let info = part.finish()?;
+            Kind::Parquet(mut table) => {
+                table.end_row_group()?;
+                let info = table.part.finish()?;
                 Ok((info.rows, info.bytes))
             }
-            Kind::Csv {
-                path,
-                mut file,
-                rows,
-                bytes,
-                ..
-            } => {
+            Kind::Csv(mut table) => {
+                let file = &mut table.file;
                 let flushed = file.flush().and_then(|()| file.get_ref().sync_all());
-                flushed.map_err(|source| Error::io("write", path, source))?;
-                Ok((rows, bytes))
+                flushed.map_err(|source| Error::io("write", table.path, source))?;
+                Ok((table.rows, table.bytes))
             }
         }
     }
+}
+
+impl RowGroups {
+    fn create(path: &Path, schema: &Schema, options: &EncodeOptions) -> Result<Self> {
+        let encoder = Encoder::new(schema, options)?;
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Self {
+            part: Part::begin(&encoder, path.to_path_buf(), file.into_owned())?,
+            pieces: vec![Vec::new(); encoder.columns()],
+            encoder,
+            row_group_rows: options.row_group_rows,
+            rows: 0,
+        })
+    }
 
     /// Takes in pieces of the next row groups, and writes those that are full.
-    fn gather(&mut self, columns: &[ArrayRef], length: usize) -> Result<()> {
+    fn append(&mut self, columns: &[ArrayRef], length: usize) -> Result<()> {
         let mut from = 0;
         while from < length {
-            let Kind::Parquet {
-                pieces,
-                rows,
-                row_group_rows,
-                ..
-            } = &mut self.0
-            else {
-                unreachable!("only Parquet has row groups")
-            };
-            let taken = (*row_group_rows - *rows).min(length - from);
-            for (pieces, column) in pieces.iter_mut().zip(columns) {
+            let taken = (self.row_group_rows - self.rows).min(length - from);
+            for (pieces, column) in self.pieces.iter_mut().zip(columns) {
                 pieces.push(column.slice(from, taken));
             }
-            *rows += taken;
+            self.rows += taken;
             from += taken;
-            if *rows == *row_group_rows {
+            if self.rows == self.row_group_rows {
                 self.end_row_group()?;
             }
         }
@@ -150,87 +127,80 @@ impl Table {
     }
 
     fn end_row_group(&mut self) -> Result<()> {
-        let Kind::Parquet {
-            part,
-            encoder,
-            pieces,
-            rows,
-            ..
-        } = &mut self.0
-        else {
-            return Ok(());
-        };
-        if *rows == 0 {
+        if self.rows == 0 {
             return Ok(());
         }
-        let encoded = pieces.iter_mut().enumerate();
+        let encoded = self.pieces.iter_mut().enumerate();
         let encoded = encoded.map(|(column, pieces)| {
-            let encoded = encoder.encode(column, pieces);
+            let encoded = self.encoder.encode(column, pieces);
             pieces.clear();
             encoded
         });
         let encoded: Vec<EncodedColumn> = encoded.collect::<Result<_>>()?;
-        part.append(std::mem::take(rows), encoded)
+        self.part.append(std::mem::take(&mut self.rows), encoded)
+    }
+}
+
+impl Lines {
+    fn create(path: &Path, schema: &Schema) -> Result<Self> {
+        let file = File::create_new(path).map_err(|source| Error::io("create", path, source))?;
+        let mut line = String::new();
+        for (index, column) in schema.columns.iter().enumerate() {
+            begin_field(&mut line, index);
+            put_text(&mut line, &column.name);
+        }
+        let mut lines = Self {
+            path: path.to_path_buf(),
+            file: BufWriter::new(file),
+            line,
+            rows: 0,
+            bytes: 0,
+        };
+        lines.end_line()?;
+        Ok(lines)
     }
 
-    fn print(&mut self, columns: &[ArrayRef], length: usize) -> Result<()> {
+    fn append(&mut self, columns: &[ArrayRef], length: usize) -> Result<()> {
         let refused = |source| encode_error("write a table as CSV", source);
-        let plain = columns
-            .iter()
-            .map(without_zone)
-            .collect::<Result<Vec<_>, _>>();
-        let plain = plain.map_err(refused)?;
+        let plain = columns.iter().map(without_zone);
+        let plain = plain.collect::<Result<Vec<_>, _>>().map_err(refused)?;
         let options = FormatOptions::default();
-        let printers = plain
-            .iter()
-            .map(|column| ArrayFormatter::try_new(column, &options));
+        let printers = plain.iter().map(|it| ArrayFormatter::try_new(it, &options));
         let printers = printers.collect::<Result<Vec<_>, _>>().map_err(refused)?;
-        let is_utc =
-            |column: &ArrayRef| matches!(column.data_type(), ArrowType::Timestamp(_, Some(_)));
         let mut cell = String::new();
         for row in 0..length {
-            let Kind::Csv { line, rows, .. } = &mut self.0 else {
-                unreachable!("only CSV is printed")
-            };
             for (index, (column, printer)) in columns.iter().zip(&printers).enumerate() {
-                begin_field(line, index);
+                begin_field(&mut self.line, index);
                 if column.is_null(row) {
                     continue;
                 }
+                // A String takes whatever is written to it.
                 match column.data_type() {
                     ArrowType::Utf8 | ArrowType::Dictionary(..) => {
                         cell.clear();
                         let _ = write!(cell, "{}", printer.value(row));
-                        put_text(line, &cell);
+                        put_text(&mut self.line, &cell);
+                    }
+                    ArrowType::Timestamp(_, Some(_)) => {
+                        let _ = write!(self.line, "{}Z", printer.value(row));
                     }
                     _ => {
-                        let _ = write!(line, "{}", printer.value(row));
-                        line.push_str(if is_utc(column) { "Z" } else { "" });
+                        let _ = write!(self.line, "{}", printer.value(row));
                     }
                 }
             }
-            *rows += 1;
+            self.rows += 1;
             self.end_line()?;
         }
         Ok(())
     }
 
     fn end_line(&mut self) -> Result<()> {
-        let Kind::Csv {
-            path,
-            file,
-            line,
-            bytes,
-            ..
-        } = &mut self.0
-        else {
-            return Ok(());
-        };
-        line.push('\n');
-        *bytes += line.len() as u64;
-        let written = file.write_all(line.as_bytes());
-        line.clear();
-        written.map_err(|source| Error::io("write", &*path, source))
+        self.line.push('\n');
+        self.bytes += self.line.len() as u64;
+        let written = self.file.write_all(self.line.as_bytes());
+        self.line.clear();
+        written.map_err(|source| Error::io("write", &self.path, source))
     }
 }
 

@@ -15,21 +15,29 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use super::budget::{Budget, Permit, Term};
 use super::cancel::{CalledOff, Cancel};
 use super::cost::RowCost;
+use super::feed::{Feed, Portion};
 use super::filtered::{self, FilteredColumns};
 use super::lanes::Lanes;
+use super::reorder::Reordering;
 use super::share::DecodedShare;
 use super::sink::{RowGroup, Sink};
+use super::sorting::{Sorting, UnsortedRun};
 use super::stages::{Inline, Work};
 use super::tally::Tally;
 use super::travel::{Place, Travel};
 use super::worker::{Formats, Timed, Worker, WorkerTime};
 use crate::base::{Repair, Result, Schema};
-use crate::input::{Chunk, Chunks, Outline, RecordSplit};
-use crate::report::{self, ProgressState};
+use crate::input::{Chunk, Outline, RecordSplit};
+use crate::report::ProgressState;
+
+mod reorder;
+mod room;
+mod sorting;
 
 /// Work that waits in a channel.
 enum Task {
     Encode(Arc<RowGroup>, usize),
+    Sort(Box<UnsortedRun>),
     Lane { stage: usize, lane: usize },
 }
 
@@ -37,15 +45,19 @@ enum Task {
 pub(crate) struct BeltStage {
     pub(crate) inline: Vec<Work<Inline>>,
     pub(crate) lanes: Option<Lanes>,
+    /// In place of lanes, a step that moves rows.
+    pub(crate) reorder: Option<Reordering>,
 }
 
 struct Intake {
-    chunks: Chunks,
+    feed: Feed,
     /// Split off, its pages mapped, but not yet admitted.
-    pending: Option<(Chunk, Permit)>,
+    pending: Option<(Portion, Permit)>,
     exhausted: bool,
     /// Rows of all chunks that were admitted.
     rows: usize,
+    /// How many chunks that were.
+    chunks: u64,
     /// When the allocator was last asked to return memory.
     trimmed: Option<Instant>,
 }
@@ -59,6 +71,10 @@ pub(crate) struct BeltParts {
     pub(crate) repair: Repair,
     pub(crate) stages: Vec<BeltStage>,
     pub(crate) sink: Option<Sink>,
+    /// What takes the rows of a pass before a sort; such a pass has no sink.
+    pub(crate) sorting: Option<Sorting>,
+    /// Per slot, whether rows that have been sorted are to bring it along.
+    pub(crate) needed: Vec<bool>,
     /// The columns of rows that are dropped, if they are kept in this pass.
     pub(crate) filtered: Option<Arc<FilteredColumns>>,
     pub(crate) budget: Arc<Budget>,
@@ -91,19 +107,18 @@ pub(crate) struct Belt {
 /// Chunks between the source and the sink, for each worker: enough that each finds work while
 /// another is held up, and no more, since more only fill memory.
 const CHUNKS_PER_WORKER_MAX: usize = 3;
-/// The allocator is not asked to return memory again before this.
-const TRIM_INTERVAL: Duration = Duration::from_millis(10);
 /// Tasks a channel holds before senders do the work themselves.
 const TASKS_MAX: usize = 1024;
 
 impl Belt {
-    pub(crate) fn new(chunks: Chunks, parts: BeltParts) -> Self {
+    pub(crate) fn new(feed: Feed, parts: BeltParts) -> Self {
         Self {
             intake: Mutex::new(Intake {
-                chunks,
+                feed,
                 pending: None,
                 exhausted: false,
                 rows: 0,
+                chunks: 0,
                 trimmed: None,
             }),
             encode: bounded(TASKS_MAX),
@@ -159,7 +174,7 @@ impl Belt {
         }
         let intake = self.intake.into_inner();
         let intake = intake.expect("no holder of this lock panics");
-        Ok((self.parts, intake.chunks.into_outline()))
+        Ok((self.parts, intake.feed.into_outline()))
     }
 
     fn call_off(&self, reason: CalledOff) {
@@ -191,8 +206,11 @@ impl Belt {
                 self.perform(task, &mut worker)
             } else if let Ok(task) = self.keyed.1.try_recv() {
                 self.perform(task, &mut worker)
-            } else if let Some((chunk, permit)) = self.admit(&mut worker) {
-                self.take_in(chunk, permit, &mut worker)
+            } else if let Some((portion, permit)) = self.admit(&mut worker) {
+                match portion {
+                    Portion::Chunk(chunk) => self.take_in(*chunk, permit, &mut worker),
+                    Portion::Sorted(rows) => self.take_in_sorted(rows, permit, &mut worker),
+                }
             } else {
                 // Woken by work, by memory that came free, or by the end.
                 worker.wait(|| self.bell.1.recv_timeout(Duration::from_millis(20)).ok());
@@ -206,8 +224,8 @@ impl Belt {
         worker.into_time()
     }
 
-    /// The next chunk in file order, once the budget has room for it.
-    fn admit(&self, worker: &mut Worker) -> Option<(Chunk, Permit)> {
+    /// The next portion in order, once the budget has room for it.
+    fn admit(&self, worker: &mut Worker) -> Option<(Portion, Permit)> {
         let mut intake = match self.intake.try_lock() {
             Ok(intake) => intake,
             Err(TryLockError::WouldBlock) => return None,
@@ -217,15 +235,19 @@ impl Belt {
             return None;
         }
         // The source itself counts for one.
-        let chunks = self.upstream.load(Ordering::Acquire) - 1;
-        if chunks >= self.parts.threads * CHUNKS_PER_WORKER_MAX {
+        let under_way = self.upstream.load(Ordering::Acquire) - 1;
+        if under_way >= self.parts.threads * CHUNKS_PER_WORKER_MAX {
             return None;
         }
         if intake.pending.is_none() {
             let started = Instant::now();
-            intake.pending = intake.chunks.next().map(|chunk| {
-                let permit = self.parts.budget.hold(Term::Chunks, chunk.length);
-                (chunk, permit)
+            let next = intake.feed.next().unwrap_or_else(|error| {
+                self.call_off(CalledOff::Failed(error));
+                None
+            });
+            intake.pending = next.map(|portion| {
+                let permit = self.parts.budget.hold(Term::Chunks, portion.bytes());
+                (portion, permit)
             });
             worker.record(Timed::Split, started);
         }
@@ -233,63 +255,33 @@ impl Belt {
             pending,
             exhausted,
             rows,
+            chunks,
             trimmed,
             ..
         } = &mut *intake;
-        let Some((chunk, permit)) = pending else {
+        let Some((portion, permit)) = pending else {
             *exhausted = true;
+            let chunks = *chunks;
             drop(intake);
-            if let Err(error) = self.leave_upstream(1, worker) {
+            if let Err(error) = self.end_intake(chunks, worker) {
                 self.call_off(CalledOff::Failed(error));
             }
             return None;
         };
-        let grown = self.parts.budget.state_bytes() * chunk.records as usize;
-        let batch_bytes =
-            self.batch_bytes(chunk) + worker.opening_bytes(chunk) + grown / (*rows).max(1);
-        let idle = chunks == 0 && self.downstream.load(Ordering::Acquire) == 1;
+        let grown = self.parts.budget.state_bytes() * portion.rows();
+        let batch_bytes = self.batch_bytes(portion, worker) + grown / (*rows).max(1);
+        let idle = under_way == 0 && self.downstream.load(Ordering::Acquire) == 1;
         let resident = self.resident_bytes(batch_bytes, trimmed);
         if !permit.try_admit(batch_bytes, resident, idle) {
             return None;
         }
-        *rows += chunk.records as usize;
+        *rows += portion.rows();
+        *chunks += 1;
         self.upstream.fetch_add(1, Ordering::AcqRel);
         let admitted = pending.take();
         drop(intake);
         self.ring();
         admitted
-    }
-
-    /// The resident set as the kernel counts it, after the allocator has returned what it keeps if
-    /// there is no room for `more_bytes` otherwise.
-    fn resident_bytes(&self, more_bytes: usize, trimmed: &mut Option<Instant>) -> Option<usize> {
-        let now = self.look()?;
-        let is_due = trimmed.is_none_or(|trimmed| trimmed.elapsed() >= TRIM_INTERVAL);
-        if self.parts.budget.has_room(now, more_bytes) || !is_due {
-            return Some(now);
-        }
-        report::return_free_memory();
-        *trimmed = Some(Instant::now());
-        self.look()
-    }
-
-    /// The resident set as the kernel counts it, which the budget is told too.
-    fn look(&self) -> Option<usize> {
-        let rss_bytes = report::rss_bytes()? as usize;
-        let kept = || report::kept_by_allocator_bytes().map_or(0, |bytes| bytes as usize);
-        self.parts.budget.look(rss_bytes, kept);
-        Some(rss_bytes)
-    }
-
-    /// What the batch made of `chunk` will hold at most, going by the largest so far.
-    fn batch_bytes(&self, chunk: &Chunk) -> usize {
-        let cost = self.parts.row_cost;
-        let derived = chunk.records as usize * cost.derived_bytes;
-        let decoded = self.decoded_share.expect(chunk).unwrap_or_else(|| {
-            let text = usize::from(cost.has_text) * chunk.length;
-            text + chunk.records as usize * cost.decoded_bytes
-        });
-        decoded + derived
     }
 
     /// Decodes a chunk and sends its batch on its way.
@@ -328,12 +320,14 @@ impl Belt {
         self.advance(
             Travel {
                 batch,
-                place,
+                place: Some(place),
+                moved: None,
                 tally,
                 keys: None,
                 permit,
                 dropped: Vec::new(),
                 stage: 0,
+                is_last: false,
             },
             worker,
         )
@@ -349,6 +343,9 @@ impl Belt {
             }
             let index = travel.stage;
             travel.stage += 1;
+            if let Some(reordering) = &stage.reorder {
+                return self.exchange(reordering, travel, worker);
+            }
             if let Some(lanes) = &stage.lanes {
                 let started = Instant::now();
                 let ready = lanes.arrive(travel);
@@ -389,12 +386,16 @@ impl Belt {
     }
 
     fn leave(&self, mut travel: Travel, worker: &mut Worker) -> Result<()> {
+        if let Some(sorting) = &self.parts.sorting {
+            return self.leave_to_sort(sorting, travel, worker);
+        }
         let Some(sink) = &self.parts.sink else {
             drop(travel);
             return self.leave_upstream(1, worker);
         };
         self.look();
         travel.keys = None;
+        travel.count_written();
         sink.project(&mut travel.batch);
         let bytes = travel.memory_bytes();
         travel.permit.resize(Term::RowGroups, bytes);
@@ -430,6 +431,8 @@ impl Belt {
         }
         let last = self.parts.sink.as_ref().and_then(Sink::flush);
         self.send_groups(last, worker)?;
+        let last = self.parts.sorting.as_ref().and_then(Sorting::flush);
+        self.send_runs(last, worker)?;
         self.leave_downstream(1);
         Ok(())
     }
@@ -474,6 +477,7 @@ impl Belt {
                 }
                 Ok(())
             }
+            Task::Sort(run) => self.sort(*run, worker),
             Task::Lane { stage, lane } => {
                 let lanes = self.parts.stages[stage].lanes.as_ref();
                 let lanes = lanes.expect("only stages with lanes send them");

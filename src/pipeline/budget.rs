@@ -38,15 +38,18 @@ pub(crate) enum Term {
     State,
     /// What the footer of the part being written will say.
     Footer,
+    /// Rows packed to be sorted, and blocks of sorted rows being merged.
+    Sorting,
 }
 
 impl Term {
-    const ALL: [(Self, &'static str); 5] = [
+    const ALL: [(Self, &'static str); 6] = [
         (Self::Chunks, "mapped pages of chunks"),
         (Self::Batches, "batches in flight"),
         (Self::RowGroups, "row groups being gathered and encoded"),
         (Self::State, "state per key and what is learnt for fills"),
         (Self::Footer, "footer of the part being written"),
+        (Self::Sorting, "rows being sorted and merged"),
     ];
 }
 
@@ -171,6 +174,11 @@ impl Budget {
     /// what nobody counts.
     pub(crate) fn has_room(&self, rss_bytes: usize, more_bytes: usize) -> bool {
         rss_bytes + more_bytes + self.reserve_bytes / 2 <= self.limit_bytes
+    }
+
+    /// What chunks, row groups and all state may take together, in bytes.
+    pub(crate) fn free_bytes(&self) -> usize {
+        self.limit_bytes - self.fixed_bytes()
     }
 
     fn fixed_bytes(&self) -> usize {
@@ -403,10 +411,10 @@ mod tests {
             let terms = budget.terms().into_iter();
             terms.map(|(_, bytes)| bytes / MIB as u64).collect()
         };
-        assert_eq!(terms(&budget), [15, 2, 2, 3, 4, 0, 1, 0]);
+        assert_eq!(terms(&budget), [15, 2, 2, 3, 4, 0, 1, 0, 0]);
         // More cannot be kept than there is.
         budget.look(31 * MIB, || 50 * MIB);
-        assert_eq!(terms(&budget), [15, 2, 12, 0, 0, 0, 2, 0]);
+        assert_eq!(terms(&budget), [15, 2, 12, 0, 0, 0, 2, 0, 0]);
     }
 
     #[test]

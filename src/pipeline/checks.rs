@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use arrow::array::BooleanArray;
 
+use super::origins::Whence;
 use super::plan::PlannedCheck;
 use super::tally::Rejected;
-use super::travel::{Place, Travel};
+use super::travel::Travel;
 use crate::base::{Error, ErrorKind, Position, Reason, Reject, Result, Schema};
 use crate::config::{CheckKind, CheckSpec, RejectsMax, Severity};
 use crate::report::{self, CheckReceipt};
@@ -35,7 +36,7 @@ pub(crate) struct Found {
     failed: u64,
     /// The first records that fail, by their index in the chunk, and where that is.
     examples: Vec<usize>,
-    place: Option<Place>,
+    whence: Option<Whence>,
     newest: Option<i64>,
 }
 
@@ -64,7 +65,7 @@ impl Check {
             rows: travel.batch.rows as u64,
             failed: 0,
             examples: Vec::new(),
-            place: None,
+            whence: None,
             newest: None,
         };
         match seen {
@@ -74,7 +75,7 @@ impl Check {
                 if found.failed > 0 {
                     let rows = failing.values().set_indices().take(EXAMPLES_MAX);
                     found.examples = rows.map(|row| travel.batch.record(row)).collect();
-                    found.place = Some(travel.place.clone());
+                    found.whence = travel.whence();
                 }
                 if self.rejects && found.failed > 0 {
                     self.reject(&failing, travel)?;
@@ -90,15 +91,19 @@ impl Check {
     fn reject(&self, failing: &BooleanArray, travel: &mut Travel) -> Result<()> {
         let rows = failing.values().set_indices();
         let records: Vec<usize> = rows.map(|row| travel.batch.record(row)).collect();
-        let found = travel.place.records(&records);
-        travel
-            .tally
-            .reject(found.into_iter().map(|(position, raw)| {
-                let reject = Reject::new(Reason::CheckFailed, None, 0, raw);
-                Rejected::by_check(position, reject, &self.label)
-            }));
+        let whence = travel.whence().expect("rows that fail were read somewhere");
+        let mut rejected = Vec::with_capacity(records.len());
+        whence.records(&records, &mut |position, raw, source| {
+            let reject = Reject::new(Reason::CheckFailed, None, 0, raw);
+            rejected.push(Rejected::by_check(position, reject, &self.label, source));
+        });
+        travel.tally.reject(rejected.into_iter());
         let kept = BooleanArray::new(!failing.values(), None);
         travel.batch.keep(&kept, "reject rows")?;
+        if let Some(moved) = &mut travel.moved {
+            // They are counted as rejected, source by source.
+            moved.changes(&travel.batch);
+        }
         Ok(())
     }
 }
@@ -137,10 +142,9 @@ impl CheckTotals {
             total.failed += found.failed;
             total.newest = total.newest.max(found.newest);
             let wanted = EXAMPLES_MAX - total.examples.len();
-            if let Some(place) = found.place.filter(|_| wanted > 0) {
+            if let Some(whence) = found.whence.filter(|_| wanted > 0) {
                 let records = &found.examples[..found.examples.len().min(wanted)];
-                let places = place.records(records).into_iter();
-                total.examples.extend(places.map(|(position, _)| position));
+                whence.records(records, &mut |position, _, _| total.examples.push(position));
             }
         }
     }

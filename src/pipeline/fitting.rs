@@ -23,7 +23,7 @@ pub(crate) struct Known<'a> {
 pub(crate) fn learn(
     stages: Vec<BeltStage>,
     budget: &Budget,
-    known: Known<'_>,
+    known: &mut Known<'_>,
     go_on: &(dyn Fn() -> Result<()> + Sync),
 ) -> Result<()> {
     let Known {
@@ -44,6 +44,9 @@ pub(crate) fn learn(
             // A fit that goes on is counted afresh from its next batch on.
             budget.state_changed("", observer.counted_bytes, 0)?;
         }
+        if let Some(reordering) = stage.reorder {
+            reordering.finish(budget);
+        }
         if let Some(lanes) = stage.lanes {
             for left in lanes.finish(budget, go_on)? {
                 spilled[left.step] += left.spilled_bytes;
@@ -56,13 +59,18 @@ pub(crate) fn learn(
     Ok(())
 }
 
-/// Ends the pass that writes: what the shards of keyed steps have left behind. `go_on` is asked now
-/// and then.
+/// Ends a pass that writes or sorts: what the shards of keyed steps have left behind. Rows that came
+/// late where some may are counted. `go_on` is asked now and then.
 pub(crate) fn leave(
-    stages: Vec<BeltStage>,
+    mut stages: Vec<BeltStage>,
     budget: &Budget,
+    counters: &mut Counters,
     go_on: &(dyn Fn() -> Result<()> + Sync),
 ) -> Result<Vec<Left>> {
+    for reordering in stages.iter_mut().filter_map(|stage| stage.reorder.take()) {
+        let (step, late) = reordering.finish(budget);
+        counters.steps[step].rows_late += late;
+    }
     let mut left = Vec::new();
     for lanes in stages.into_iter().filter_map(|stage| stage.lanes) {
         left.extend(lanes.finish(budget, go_on)?);

@@ -14,12 +14,13 @@ use rayon::prelude::*;
 use super::columnar;
 use super::dialect::{Formats, SourceFormat};
 use super::header::Names;
+use super::travel::Place;
 use crate::base::{
     Column, DataType, Dialect, Error, ErrorKind, Origin, Position, Quoting, Repair, Result,
 };
 use crate::config::{Config, Infer};
 use crate::csv::{Indexer, Splitter, read_record, resync};
-use crate::decode::{Declared, Inference, Inferred, NullTokens};
+use crate::decode::{Declared, Inference, Inferred, NullTokens, Widen};
 use crate::input::{RecordSplit, Source, SplitLimits, Stop, sample_ranges};
 
 /// Places at which types are sampled, over all sources.
@@ -58,6 +59,22 @@ impl Table {
                 column.data_type.clone_from(data_type);
             }
         }
+    }
+
+    /// Makes a column wider; returns what happened, in words.
+    pub(crate) fn widen(&mut self, widen: &Widen, place: &Place) -> String {
+        let column = &mut self.columns[widen.slot];
+        let text = format!(
+            "column `{}` widened from {} to {} by `{}` at {}",
+            column.name.escape_debug(),
+            column.data_type,
+            widen.to,
+            String::from_utf8_lossy(&widen.raw).escape_debug(),
+            place.position_at(widen.chunk_offset)
+        );
+        column.data_type = widen.to.clone();
+        self.why[widen.slot] = text.clone();
+        format!("{text}; starting over")
     }
 
     /// Fails if cells of a column can be read in two ways.

@@ -3,6 +3,9 @@
 //! In: the memory limit, what the user fixed, and how wide the rows are. Out: a [`Layout`].
 //! Invariant: it never depends on the number of threads, so that the output does not either.
 
+use crate::config::Config;
+use crate::output::EncodeOptions;
+
 /// Rows of a chunk where nothing asks for fewer.
 const CHUNK_ROWS: usize = 65_536;
 /// Rows of a row group where nothing asks for fewer.
@@ -39,6 +42,18 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
+    /// How parts and tables are laid out by it, and encoded as `config` says.
+    pub(crate) fn encode_options(self, config: &Config) -> EncodeOptions {
+        let options = EncodeOptions::default();
+        EncodeOptions {
+            compression: config.compression,
+            row_group_rows: self.row_group_rows,
+            footer_bytes_max: self.footer_bytes_max,
+            part_bytes_max: config.part_bytes.unwrap_or(options.part_bytes_max),
+            ..options
+        }
+    }
+
     /// Sizes for a limit of `limit_bytes` and rows of about `row_bytes` once decoded.
     pub(crate) fn new(request: LayoutRequest, limit_bytes: usize, row_bytes: usize) -> Self {
         let free_bytes = limit_bytes.saturating_sub(PROGRAM_BYTES);

@@ -15,7 +15,6 @@ use crate::base::{Column, Error, Origin, Result, Schema};
 use crate::config::{Config, StepSpec};
 use crate::decode::{NullTokens, check_format};
 use crate::report::JoinedTable;
-use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
 use crate::steps::impute::Impute;
 use crate::steps::rolling::{Rolling, RollingSpec};
@@ -30,6 +29,7 @@ mod fitted;
 mod join;
 mod row;
 mod series;
+mod sort;
 
 pub(crate) use aggregate::PlannedTable;
 
@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) output: Vec<usize>,
     /// What those are called.
     names: Vec<Arc<str>>,
+    /// Columns that a step left out: what they were called, and their slots.
+    left_out: Vec<(Arc<str>, usize)>,
     /// For each slot that a step makes, how.
     made: Vec<String>,
     /// The steps that look rows up in a table, and the table.
@@ -62,6 +64,8 @@ pub(crate) struct Plan {
     pub(crate) checks: Vec<PlannedCheck>,
     /// The steps that only work for a check, by their index.
     flagging: BTreeSet<usize>,
+    /// Whether there is a step that puts rows in time order, if one is asked for.
+    is_in_order: bool,
 }
 
 /// What a plan is made for, beside its configuration.
@@ -77,8 +81,6 @@ pub(crate) struct Request<'a> {
     pub(crate) outgrown: &'a BTreeSet<usize>,
     /// The tables of joins.
     pub(crate) sides: &'a Sides,
-    /// Where state goes that does not fit into memory.
-    pub(crate) space: &'a Arc<TempSpace>,
     /// The categories of the first steps that make columns of what they learn.
     pub(crate) learnt: &'a [Categories],
 }
@@ -102,12 +104,14 @@ impl Plan {
                 .iter()
                 .map(|column| Arc::clone(&column.name))
                 .collect(),
+            left_out: Vec::new(),
             made: Vec::new(),
             joined: Vec::new(),
             tables: Vec::new(),
             asked: Asked::default(),
             checks: Vec::new(),
             flagging: BTreeSet::new(),
+            is_in_order: false,
             schema,
         };
         let mut specs = config.steps.iter().peekable();
@@ -116,6 +120,9 @@ impl Plan {
             let side = matches!(spec, StepSpec::Join { .. }).then(|| sides.next());
             if plan.waits(spec) {
                 continue;
+            }
+            if sort::goes_by_order(spec) {
+                plan.put_in_order(config.order, time)?;
             }
             match spec {
                 StepSpec::Impute { column, method } => {
@@ -149,12 +156,19 @@ impl Plan {
                 StepSpec::Series { step, place } => {
                     plan.add_series((step, place), &mut specs, config, time, request)?;
                 }
+                StepSpec::Sort { spec, .. } => plan.add_sort(spec),
                 StepSpec::Row { step, place } => plan.add_row(step, place, request.expressions)?,
                 StepSpec::Fitted { step, place } => plan.add_fitted(step, place, request)?,
             }
         }
+        plan.put_in_order(config.order, time)?;
+        if config.keep_filtered && plan.steps.iter().any(|step| step.moves_rows()) {
+            let message = "what filters drop is kept in file order, which a sort or --order changes; \
+                           leave out one of the two";
+            return Err(Error::usage("--keep-filtered", message));
+        }
         plan.add_checks(config, request)?;
-        plan.add_aggregates(&config.aggregates, request)?;
+        plan.add_aggregates(&config.aggregates, request.expressions)?;
         plan.find_live();
         Ok(plan)
     }
@@ -255,6 +269,7 @@ impl Plan {
     pub(crate) fn steps(&self) -> Steps<'_> {
         Steps {
             steps: &self.steps,
+            range: 0..self.steps.len(),
             live: &self.live,
             key: &self.key,
             input_columns: self.input_columns,
@@ -269,14 +284,14 @@ impl Plan {
     }
 
     /// Finds the steps that the lake needs: what they write is in it or is read by one that is
-    /// needed, they remove or add rows, or they make a table.
+    /// needed, they remove, add or move rows, or they make a table.
     fn find_live(&mut self) {
         let mut needed: BTreeSet<usize> = self.output.iter().copied().collect();
         self.live = vec![false; self.steps.len()];
         for (index, step) in self.steps.iter().enumerate().rev() {
             let is_asked = self.asked.steps.contains(&index) || self.is_check(index);
             let is_read = step.writes().iter().any(|slot| needed.contains(slot));
-            let has_other_rows = step.drops_rows() || step.adds_rows();
+            let has_other_rows = step.drops_rows() || step.adds_rows() || step.moves_rows();
             if is_read || is_asked || has_other_rows || step.makes_table() {
                 needed.extend(step.reads());
                 self.live[index] = true;

@@ -7,15 +7,16 @@ use std::sync::Arc;
 
 use super::infer::Table;
 use super::plan::Plan;
+use super::segment::segments;
 use super::settle::Settled;
-use super::stages::{self, PassPlan, Steps};
+use super::stages::{PassPlan, Steps};
 use super::tables;
 use crate::base::{Batch, Column, DataType, Result};
 use crate::config::Config;
 use crate::report::{BudgetTerm, PlanColumn, PlanPass, PlanReceipt, PlanStep};
 use crate::steps::{
     Effect, Fitted, KeyUse, KeyedState, KeyedStep, LocalStep, Prepared, ShardColumns, ShardOutput,
-    Step,
+    SortOrder, Step,
 };
 
 /// What a run of `config` over `table` would do; the inputs are not told yet.
@@ -87,29 +88,9 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
         let name = |slot: &usize| columns[*slot].name.to_string();
         let made = step.writes();
         let made = made.iter().map(|slot| &columns[*slot]);
-        let how = match step.prepare(None)? {
-            _ if plan.asked.steps.contains(&index) => {
-                "fitted, then planned anew with its columns, row by row"
-            }
-            Prepared::Fit(_) => "fitted, then row by row",
-            Prepared::FitKeyed(keyed) => match keyed.key_use() {
-                KeyUse::Spilt => {
-                    "fitted by key, then by key; keys that memory has no room for are spilled"
-                }
-                _ => "fitted by key, then by key",
-            },
-            Prepared::Check(_) => "looks at the rows that are about to be written",
-            Prepared::Local(_) => "row by row",
-            Prepared::Keyed(_) if step.makes_table() => {
-                "in groups, into a table of its own; groups that memory has no room for are spilled"
-            }
-            Prepared::Keyed(keyed) => match keyed.key_use() {
-                KeyUse::Bounded => {
-                    "by key, in file order; keys that memory has no room for are spilled, in one \
-                     more pass"
-                }
-                _ => "by key, in file order",
-            },
+        let how = match prepared(&**step)? {
+            None => "all rows sorted, by temporary files where they do not fit into memory",
+            Some(prepared) => how(&prepared, plan.asked.steps.contains(&index), &**step),
         };
         Ok(PlanStep {
             label: step.label(),
@@ -133,6 +114,41 @@ fn steps(plan: &Plan) -> Result<Vec<PlanStep>> {
     steps.chain(waiting).collect()
 }
 
+/// What `step` begins with, unless it sorts.
+fn prepared(step: &dyn Step) -> Result<Option<Prepared>> {
+    match step.sorts() {
+        Some(_) => Ok(None),
+        None => step.prepare(None).map(Some),
+    }
+}
+
+/// How a step that begins with `prepared` runs.
+fn how(prepared: &Prepared, is_asked: bool, step: &dyn Step) -> &'static str {
+    match prepared {
+        _ if is_asked => "fitted, then planned anew with its columns, row by row",
+        Prepared::Fit(_) => "fitted, then row by row",
+        Prepared::FitKeyed(keyed) => match keyed.key_use() {
+            KeyUse::Spilt => {
+                "fitted by key, then by key; keys that memory has no room for are spilled"
+            }
+            _ => "fitted by key, then by key",
+        },
+        Prepared::Check(_) => "looks at the rows that are about to be written",
+        Prepared::Local(_) => "row by row",
+        Prepared::Keyed(_) if step.makes_table() => {
+            "in groups, into a table of its own; groups that memory has no room for are spilled"
+        }
+        Prepared::Keyed(keyed) => match keyed.key_use() {
+            KeyUse::Bounded => {
+                "by key, in file order; keys that memory has no room for are spilled, in one \
+                 more pass"
+            }
+            _ => "by key, in file order",
+        },
+        Prepared::Reorder(_) => "rows held back and let go in order, as far as asked for",
+    }
+}
+
 /// The passes that the belt would make if every fit were done after its first one. Rows that are
 /// dropped are decoded whole if they are kept.
 fn passes(settled: &Settled, keep_filtered: bool) -> Result<Vec<PlanPass>> {
@@ -143,23 +159,34 @@ fn passes(settled: &Settled, keep_filtered: bool) -> Result<Vec<PlanPass>> {
     let mut fitted: Vec<Option<Fitted>> = sketches.iter().map(|_| None).collect();
     let mut again: Vec<_> = sketches.iter().map(|_| None).collect();
     let mut passes = Vec::new();
-    loop {
-        let steps = Steps {
-            steps: &sketches,
-            ..plan.steps()
-        };
-        let mut pass = stages::next_pass(steps, &fitted, &mut again)?;
-        if keep_filtered && !pass.fits {
-            pass.needed.fill(true);
+    let mut sorted = None;
+    for segment in segments(plan)? {
+        let sort = { segment.sort.as_ref() }.map(|sort| plan.steps[sort.step].label());
+        loop {
+            let steps = Steps {
+                steps: &sketches,
+                ..plan.steps()
+            };
+            let mut pass = segment.next_pass(&steps, &fitted, &mut again)?;
+            if keep_filtered && !pass.fits {
+                pass.needed.fill(true);
+            }
+            passes.push(PlanPass {
+                writes: !pass.fits && sort.is_none(),
+                sorts: sort.clone().filter(|_| !pass.fits),
+                reads_sorted: sorted.clone(),
+                ..told(&pass, settled)
+            });
+            if !pass.fits {
+                break;
+            }
+            for step in pass.fitted_steps() {
+                fitted[step] = Some(Fitted::Shards(Vec::new()));
+            }
         }
-        passes.push(told(&pass, settled));
-        if !pass.fits {
-            return Ok(passes);
-        }
-        for step in pass.fitted_steps() {
-            fitted[step] = Some(Fitted::Shards(Vec::new()));
-        }
+        sorted = sort;
     }
+    Ok(passes)
 }
 
 fn told(pass: &PassPlan, settled: &Settled) -> PlanPass {
@@ -168,16 +195,17 @@ fn told(pass: &PassPlan, settled: &Settled) -> PlanPass {
     let stages = pass.stages.iter().map(|stage| {
         let steps = stage.inline.iter().map(|work| work.step);
         let steps = steps.chain(stage.keyed.iter().map(|work| work.step));
+        let steps = steps.chain(stage.reorder.iter().map(|work| work.step));
         let label = |step: usize| settled.plan.steps[step].label();
         steps.map(label).collect()
     });
     PlanPass {
-        writes: !pass.fits,
         fits: { pass.fitted_steps() }
             .map(|step| settled.plan.steps[step].label())
             .collect(),
         columns: columns.map(|(column, _)| column.name.to_string()).collect(),
         stages: stages.collect(),
+        ..PlanPass::default()
     }
 }
 
@@ -207,6 +235,14 @@ impl Step for Sketch {
 
     fn adds_rows(&self) -> bool {
         self.0.adds_rows()
+    }
+
+    fn sorts(&self) -> Option<&SortOrder> {
+        self.0.sorts()
+    }
+
+    fn moves_rows(&self) -> bool {
+        self.0.moves_rows()
     }
 
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared> {

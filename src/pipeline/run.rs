@@ -3,8 +3,10 @@
 //! In: a validated [`Config`]. Out: a [`Receipt`] and a published lake, or an error and a lake
 //! that is as it was. Invariant: nothing is published before every row is accounted for.
 
+mod beside;
 mod learnt;
 mod look;
+mod sorts;
 mod types;
 
 use std::cell::OnceCell;
@@ -21,34 +23,38 @@ use super::checks::CheckTotals;
 use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
+use super::feed::Feed;
 use super::filtered::{FilteredColumns, FilteredRows};
-use super::fitting::{Known, count_left, learn, leave};
+use super::fitting::Known;
 use super::gate::Gates;
 use super::infer::Table;
 use super::lanes::{Lanes, Share};
 use super::layout::Layout;
-use super::open::{self, Room, check, pool};
+use super::open::{self, Room, check};
+use super::origins::Places;
 use super::passed::PassedOver;
 use super::plan::{self, Plan};
 use super::receipt::{self, Outcome};
 use super::refeed::{self, Adapted};
+use super::reorder::Reordering;
 use super::settle::Settled;
 use super::side::Sides;
 use super::sink::{Sink, Written};
-use super::stages::{self, PassPlan, Stage};
-use super::tables::{self, Shards, Tables};
+use super::stages::{PassPlan, Stage};
+use super::tables::Tables;
 use super::tally::{Kept, Totals};
-use super::travel::Place;
 use super::worker::Timed;
 use crate::base::{DataType, Error, Result};
 use crate::config::{self, Config, OnBadRow};
-use crate::decode::{NullTokens, Widen};
+use crate::decode::NullTokens;
 use crate::input::{Chunks, Outline, Source, SplitLimits};
-use crate::output::{EncodeOptions, Encoder, Parts, Staging};
-use crate::report::{self, Counters, Progress, ProgressState, Receipt, StageLatency};
+use crate::output::{Encoder, Parts, Staging};
+use crate::report::{
+    self, AggregateReceipt, Counters, Progress, ProgressState, Receipt, StageLatency,
+};
 use crate::spill::TempSpace;
 use crate::steps::expr::Settings;
-use crate::steps::{Fit, Fitted, KeyUse};
+use crate::steps::{Fitted, KeyUse};
 use learnt::Start;
 
 pub(super) use look::{plan, sniff};
@@ -81,6 +87,8 @@ struct Run<'c> {
     expressions: Settings,
     /// Where all temporary files go.
     space: Arc<TempSpace>,
+    /// Where the chunks of the files lie whose rows are moved.
+    places: Arc<Places>,
     /// The steps of the plan whose keys outgrow their share of the memory, as far as is known.
     outgrown: BTreeSet<usize>,
 }
@@ -90,9 +98,7 @@ struct Attempt {
     plan: Plan,
     fitted: Vec<Option<Fitted>>,
     parts: Written,
-    /// For each table, what the shards of its step have left behind.
-    shards: Vec<Shards>,
-    options: EncodeOptions,
+    aggregates: Vec<AggregateReceipt>,
     counters: Counters,
     has: Kept,
     budget: Arc<Budget>,
@@ -107,17 +113,13 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     let (config, read) = (&*adapted.config, sides.beside(&paths));
     let mut run = open(&adapted, &paths, sides, None, interrupted)?;
     columnar::check_taken(&run.sources, &run.formats.columns)?;
-    let stage = || -> Result<Staging> {
-        let mut staging = Staging::begin(&config.out, config.mode, &read)?;
-        staging.retire(&paths)?;
-        Ok(staging)
-    };
+    let stage = || stage(config, &paths, &read);
     let mut staging = stage()?;
-    let tables = Tables::begin(config, &paths)?;
+    let tables = Tables::begin(config, &read)?;
     let mut table = run.infer()?;
     let mut restarts = Vec::new();
     let attempt = loop {
-        match run.attempt(&table, &staging) {
+        match run.attempt(&table, &staging, &tables) {
             Ok(attempt) => break attempt,
             Err(called_off) => {
                 let text = run.learn_from(called_off, &mut table)?;
@@ -133,21 +135,11 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         plan,
         fitted,
         parts,
-        shards,
-        options,
-        mut counters,
+        aggregates,
+        counters,
         has,
         budget,
     } = attempt;
-    let go_on = || run.check_interrupted();
-    let aggregates = tables.write(
-        &plan.tables,
-        shards,
-        &staging,
-        &options,
-        &mut counters,
-        go_on,
-    )?;
     let rejects_file = staging.lake_rejects_path().display().to_string();
     let repairs_file = staging.lake_repairs_path().display().to_string();
     let outcome = Outcome {
@@ -183,6 +175,13 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     tables.publish()?;
     run.progress.finish();
     Ok(receipt)
+}
+
+/// A place for the files of an attempt, that feeds `paths` in and looks at what is `read`.
+fn stage(config: &Config, paths: &[PathBuf], read: &[PathBuf]) -> Result<Staging> {
+    let mut staging = Staging::begin(&config.out, config.mode, read)?;
+    staging.retire(paths)?;
+    Ok(staging)
 }
 
 fn open<'c>(
@@ -225,6 +224,7 @@ fn open<'c>(
             strict: config.strict,
         },
         space: room.space,
+        places: Arc::default(),
         outgrown: BTreeSet::new(),
         config,
         exact: &adapted.types,
@@ -244,22 +244,6 @@ pub(super) fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
     sources.iter().try_for_each(|source| source.check())
 }
 
-/// Makes the column wider; returns what happened, in words.
-fn widen_column(table: &mut Table, widen: &Widen, place: &Place) -> String {
-    let column = &mut table.columns[widen.slot];
-    let text = format!(
-        "column `{}` widened from {} to {} by `{}` at {}",
-        column.name.escape_debug(),
-        column.data_type,
-        widen.to,
-        String::from_utf8_lossy(&widen.raw).escape_debug(),
-        place.position_at(widen.chunk_offset)
-    );
-    column.data_type = widen.to.clone();
-    table.why[widen.slot] = text.clone();
-    format!("{text}; starting over")
-}
-
 impl Run<'_> {
     fn check_interrupted(&self) -> Result<()> {
         check(&self.interrupted)
@@ -270,7 +254,7 @@ impl Run<'_> {
     fn learn_from(&mut self, called_off: CalledOff, table: &mut Table) -> Result<String> {
         match called_off {
             CalledOff::Failed(error) => Err(error),
-            CalledOff::Widen(widen, place) => Ok(widen_column(table, &widen, &place)),
+            CalledOff::Widen(widen, place) => Ok(table.widen(&widen, &place)),
             CalledOff::Outgrown(step, label) => {
                 self.outgrown.insert(step);
                 Ok(format!(
@@ -293,7 +277,12 @@ impl Run<'_> {
     }
 
     /// Fits what must be fitted and writes the parts, unless a column turns out too narrow.
-    fn attempt(&mut self, table: &Table, staging: &Staging) -> Result<Attempt, CalledOff> {
+    fn attempt(
+        &mut self,
+        table: &Table,
+        staging: &Staging,
+        tables: &Tables<'_>,
+    ) -> Result<Attempt, CalledOff> {
         let Start {
             settled,
             mut fitted,
@@ -307,65 +296,44 @@ impl Run<'_> {
         if self.config.verbose {
             self.progress.note(&budget.describe());
         }
-        let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
-        let interrupted = Arc::clone(&self.interrupted);
-        let go_on = || check(&interrupted);
-        let pool = pool(self.config.threads)?;
-        loop {
-            let pass = stages::next_pass(plan.steps(), &fitted, &mut again)?;
-            let sink = match pass.fits {
-                true => None,
-                false => Some(self.sink(&plan, layout, &budget, staging)?),
-            };
-            let chunks = self.chunks(layout);
-            let parts = self.belt_parts(&plan, pass, layout, &budget, sink);
-            let parts = self.pass(chunks, parts)?;
-            match parts.sink {
-                Some(sink) => {
-                    let (files, totals) = sink.finish()?;
-                    let (mut counters, has) = totals.finish(&self.paths)?;
-                    let left = pool.install(|| leave(parts.stages, &budget, &go_on))?;
-                    count_left(&left, &mut counters);
-                    let shards = tables::shards_of(&plan.tables, left);
-                    for (step, spilled) in counters.steps.iter_mut().zip(spilled) {
-                        step.spilled_bytes += spilled;
-                    }
-                    return Ok(Attempt {
-                        plan,
-                        fitted,
-                        parts: files,
-                        shards,
-                        options: self.encode_options(layout),
-                        counters,
-                        has,
-                        budget,
-                    });
-                }
-                None => pool.install(|| {
-                    let known = Known {
-                        fitted: &mut fitted,
-                        again: &mut again,
-                        spilled: &mut spilled,
-                    };
-                    learn(parts.stages, &budget, known, &go_on)
-                })?,
-            }
+        let known = Known {
+            fitted: &mut fitted,
+            again: &mut plan.steps.iter().map(|_| None).collect::<Vec<_>>(),
+            spilled: &mut spilled,
+        };
+        let totals = Some(self.totals(&plan, staging));
+        let last = self.lead_up((&plan, layout, &budget), known, totals, &|_| false)?;
+        let last = last.expect("nothing ends it early");
+        let totals = last.totals.expect("they were given");
+        let sink = self.sink(&plan, layout, &budget, staging, totals)?;
+        let parts = self.belt_parts(&plan, last.pass, layout, &budget, Some(sink));
+        let parts = self.pass(last.feed, parts)?;
+        let sink = parts.sink.expect("a pass keeps its parts");
+        let (files, totals) = sink.finish()?;
+        let (mut counters, has) = totals.finish(&self.paths)?;
+        let left = self.leave(parts.stages, &budget, &mut counters)?;
+        for (step, spilled) in counters.steps.iter_mut().zip(spilled) {
+            step.spilled_bytes += spilled;
         }
+        let options = layout.encode_options(self.config);
+        let aggregates = self.write_tables(tables, (&plan, left), staging, &options)?;
+        for (table, receipt) in plan.tables.iter().zip(&aggregates) {
+            counters.steps[table.step].spilled_bytes = receipt.spilled_bytes;
+        }
+        Ok(Attempt {
+            plan,
+            fitted,
+            parts: files,
+            aggregates,
+            counters,
+            has,
+            budget,
+        })
     }
 
-    fn sink(
-        &self,
-        plan: &Plan,
-        layout: Layout,
-        budget: &Arc<Budget>,
-        staging: &Staging,
-    ) -> Result<Sink> {
-        let schema = plan.output_schema();
-        staging.check_append_schema(&schema)?;
-        let options = self.encode_options(layout);
-        let encoder = Arc::new(Encoder::new(&schema, &options)?);
-        let parts = Parts::new(Arc::clone(&encoder), staging);
-        let totals = Totals::new(
+    /// Nothing counted yet.
+    fn totals(&self, plan: &Plan, staging: &Staging) -> Totals {
+        Totals::new(
             self.sources.len(),
             plan.schema.clone(),
             plan.fills.clone(),
@@ -376,7 +344,22 @@ impl Run<'_> {
                 self.sources.len(),
             ),
             CheckTotals::new(plan.checks.clone(), self.expressions.now),
-        );
+        )
+    }
+
+    fn sink(
+        &self,
+        plan: &Plan,
+        layout: Layout,
+        budget: &Arc<Budget>,
+        staging: &Staging,
+        totals: Totals,
+    ) -> Result<Sink> {
+        let schema = plan.output_schema();
+        staging.check_append_schema(&schema)?;
+        let options = layout.encode_options(self.config);
+        let encoder = Arc::new(Encoder::new(&schema, &options)?);
+        let parts = Parts::new(Arc::clone(&encoder), staging);
         let filtered = self.config.keep_filtered.then(|| {
             let columns = Arc::new(FilteredColumns::new(plan));
             FilteredRows::new(&columns, &options, staging, budget)
@@ -385,17 +368,6 @@ impl Run<'_> {
         Ok(Sink::new(
             layout, output, encoder, parts, totals, filtered, budget,
         ))
-    }
-
-    fn encode_options(&self, layout: Layout) -> EncodeOptions {
-        let options = EncodeOptions::default();
-        EncodeOptions {
-            compression: self.config.compression,
-            row_group_rows: layout.row_group_rows,
-            footer_bytes_max: layout.footer_bytes_max,
-            part_bytes_max: self.config.part_bytes.unwrap_or(options.part_bytes_max),
-            ..options
-        }
     }
 
     fn belt_parts(
@@ -413,7 +385,8 @@ impl Run<'_> {
         }
         let row_cost = RowCost::new(plan, &pass);
         let schema = Arc::new(plan.schema.clone());
-        let mut formats = self.formats.readers(&schema, &pass.needed, &self.nulls);
+        let of_files = &pass.needed[..plan.input_columns];
+        let mut formats = self.formats.readers(&schema, of_files, &self.nulls);
         if filtered.is_none() {
             formats.passed_over = PassedOver::new(plan, &self.formats, &self.sources);
         }
@@ -429,9 +402,13 @@ impl Run<'_> {
         };
         let stages = pass.stages.into_iter().map(|mut stage| BeltStage {
             inline: std::mem::take(&mut stage.inline),
+            reorder: { stage.reorder.take() }
+                .map(|work| Reordering::new(work.step, &work.work, &self.places)),
             lanes: (!stage.keyed.is_empty()).then(|| Lanes::new(stage, self.shards, share.clone())),
         });
         BeltParts {
+            needed: pass.needed,
+            sorting: None,
             formats: Arc::new(formats),
             splitters: records.map(|records| records.splitter).collect(),
             schema,
@@ -461,13 +438,14 @@ impl Run<'_> {
     }
 
     /// Runs one pass to its end.
-    fn pass(&mut self, chunks: Chunks, parts: BeltParts) -> Result<BeltParts, CalledOff> {
+    fn pass(&mut self, feed: Feed, parts: BeltParts) -> Result<BeltParts, CalledOff> {
         self.passes += 1;
         let bytes = self.sources.iter().map(|source| source.length()).sum();
         let passes = self.passes + usize::from(parts.sink.is_none());
         self.state
             .begin_pass(self.passes as u32, passes as u32, bytes);
-        let belt = Belt::new(chunks, parts);
+        let is_of_files = matches!(feed, Feed::Files(_));
+        let belt = Belt::new(feed, parts);
         let interrupted = Arc::clone(&self.interrupted);
         let (progress, state) = (&mut self.progress, &self.state);
         let times = belt.run(|| {
@@ -481,7 +459,9 @@ impl Run<'_> {
         }
         check_sources(&self.sources)?;
         let (parts, outline) = belt.into_parts()?;
-        self.outline = outline;
+        if is_of_files {
+            self.outline = outline;
+        }
         Ok(parts)
     }
 }

@@ -116,7 +116,7 @@ impl Sink {
             ..
         } = travel;
         let mut totals = self.totals.lock().expect("no holder of this lock panics");
-        totals.add(&batch, tally)?;
+        totals.add(tally)?;
         drop(totals);
         if let Some(filtered) = &self.filtered {
             let mut filtered = filtered.lock().expect("no holder of this lock panics");

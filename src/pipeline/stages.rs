@@ -7,11 +7,12 @@
 //! stage has one key, used in one way: what has another key or use gets a stage of its own.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use super::checks::Check;
 use crate::base::Result;
-use crate::steps::{Fit, Fitted, KeyUse, KeyedStep, LocalStep, Prepared, Step};
+use crate::steps::{Fit, Fitted, KeyUse, KeyedStep, LocalStep, Prepared, ReorderStep, Step};
 
 /// Row-local work of a stage, in order.
 pub(crate) enum Inline {
@@ -48,6 +49,8 @@ pub(crate) struct Keyed {
 pub(crate) struct Stage {
     pub(crate) inline: Vec<Work<Inline>>,
     pub(crate) keyed: Vec<Work<Keyed>>,
+    /// In place of keyed work, a step that moves rows.
+    pub(crate) reorder: Option<Work<Arc<dyn ReorderStep>>>,
     /// The slots of the key that the keyed work is grouped by.
     pub(crate) key: Vec<usize>,
     /// What its lanes hold of keys; `None` without keyed work.
@@ -83,7 +86,7 @@ struct Item {
     step: usize,
     reads: BTreeSet<usize>,
     writes: BTreeSet<usize>,
-    /// Whether there are other rows behind it, fewer or more.
+    /// Whether there are other rows behind it, fewer or more, or in another order.
     drops_rows: bool,
     label: String,
     prepared: Prepared,
@@ -116,8 +119,9 @@ impl Item {
         matches!(self.prepared, Prepared::Fit(_) | Prepared::FitKeyed(_))
     }
 
+    /// Whether it ends its stage, so that what depends on it runs in a later one.
     fn is_keyed(&self) -> bool {
-        self.grouping.is_some()
+        self.grouping.is_some() || matches!(self.prepared, Prepared::Reorder(_))
     }
 
     /// Whether `later` must stay behind this item.
@@ -131,9 +135,11 @@ impl Item {
 }
 
 /// The steps of a plan, and what is around them.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Steps<'a> {
     pub(crate) steps: &'a [Arc<dyn Step>],
+    /// Which of them are planned for; none of those sorts.
+    pub(crate) range: Range<usize>,
     /// For each step, whether the lake needs it; the others never run.
     pub(crate) live: &'a [bool],
     /// The slots of the partition key.
@@ -147,7 +153,7 @@ pub(crate) struct Steps<'a> {
 /// The next pass of `steps`, given what each step has `fitted` so far; fits that asked for one more
 /// pass stand in `again`.
 pub(crate) fn next_pass(
-    steps: Steps<'_>,
+    steps: &Steps<'_>,
     fitted: &[Option<Fitted>],
     again: &mut [Option<Box<dyn Fit>>],
 ) -> Result<PassPlan> {
@@ -175,14 +181,15 @@ pub(crate) fn next_pass(
 
 /// The steps that can run in this pass: all but those behind an unfitted step they depend on.
 fn runnable(
-    steps: Steps<'_>,
+    steps: &Steps<'_>,
     fitted: &[Option<Fitted>],
     again: &mut [Option<Box<dyn Fit>>],
 ) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     let mut blocked: BTreeSet<usize> = BTreeSet::new();
     let live = steps.steps.iter().zip(steps.live).enumerate();
-    for (index, (step, _)) in live.filter(|(_, (_, live))| **live) {
+    let live = live.filter(|(index, (_, live))| **live && steps.range.contains(index));
+    for (index, (step, _)) in live {
         let prepared = match again[index].take() {
             Some(fit) => Prepared::Fit(fit),
             None => step.prepare(fitted[index].as_ref())?,
@@ -193,11 +200,11 @@ fn runnable(
                 key: step.key().unwrap_or(steps.key).to_vec(),
                 key_use: keyed.key_use(),
             }),
-            Prepared::Fit(_) | Prepared::Check(_) | Prepared::Local(_) => None,
+            _ => None,
         };
         reads.extend(grouping.iter().flat_map(|grouping| &grouping.key));
         let writes: BTreeSet<usize> = step.writes().into_iter().collect();
-        let drops_rows = step.drops_rows() || step.adds_rows();
+        let drops_rows = step.drops_rows() || step.adds_rows() || step.moves_rows();
         if !reads.is_disjoint(&blocked) || !writes.is_disjoint(&blocked) {
             if drops_rows {
                 break;
@@ -302,6 +309,7 @@ fn stages(items: Vec<Item>) -> Vec<Stage> {
                 let work = Inline::Check(check);
                 stage.inline.push(Work { step, work });
             }
+            Prepared::Reorder(work) => stage.reorder = Some(Work { step, work }),
             Prepared::Local(work) => stage.inline.push(Work {
                 step,
                 work: Inline::Apply(work),
@@ -549,12 +557,13 @@ mod tests {
         loop {
             let plan = Steps {
                 steps: &steps,
+                range: 0..steps.len(),
                 live: &vec![true; steps.len()],
                 key: &[0],
                 input_columns: 4,
                 output: &[0, 1, 2, 3],
             };
-            let pass = next_pass(plan, &fitted, &mut again).expect("a plan");
+            let pass = next_pass(&plan, &fitted, &mut again).expect("a plan");
             for stage in &pass.stages {
                 let observed = stage.inline.iter().filter_map(|work| match work.work {
                     Inline::Observe(_) => Some(work.step),
@@ -759,12 +768,13 @@ mod tests {
         let mut again: Vec<Option<Box<dyn Fit>>> = vec![Some(Box::new(Nothing))];
         let plan = Steps {
             steps: &steps,
+            range: 0..1,
             live: &[true],
             key: &[0],
             input_columns: 4,
             output: &[0, 1, 2, 3],
         };
-        let pass = next_pass(plan, &[None], &mut again).expect("a plan");
+        let pass = next_pass(&plan, &[None], &mut again).expect("a plan");
         assert!(pass.fits && again[0].is_none());
     }
 

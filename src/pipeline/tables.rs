@@ -2,30 +2,16 @@
 //!
 //! Invariant: tables in the lake are published with it; those outside of it right after.
 
-use std::any::Any;
 use std::path::PathBuf;
-use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::lanes::Left;
-use super::plan::PlannedTable;
+use super::plan::{Plan, PlannedTable};
 use crate::base::{Error, Result};
 use crate::config::{AggregateSpec, Config};
 use crate::output::{EncodeOptions, Outside, Staging, Table};
-use crate::report::{AggregateReceipt, Counters, PlanAggregate, PlanColumn};
-
-/// What the shards of a step have left behind.
-pub(super) type Shards = Vec<Arc<dyn Any + Send + Sync>>;
-
-/// For each table, what the shards of its step have left behind.
-pub(super) fn shards_of(tables: &[PlannedTable], left: Vec<Left>) -> Vec<Shards> {
-    let mut shards: Vec<Shards> = tables.iter().map(|_| Vec::new()).collect();
-    for left in left {
-        if let Some(index) = tables.iter().position(|table| table.step == left.step) {
-            shards[index] = left.shards;
-        }
-    }
-    shards
-}
+use crate::report::{AggregateReceipt, PlanAggregate, PlanColumn};
 
 /// The files of a run's tables.
 pub(super) struct Tables<'c> {
@@ -53,36 +39,38 @@ impl<'c> Tables<'c> {
         Ok(Self { specs, outside })
     }
 
-    /// Writes each table of what the shards of its step have left behind; `go_on` is asked now and
-    /// then.
+    /// Writes each table of `plan`, of what the shards of its step have `left` behind, as many at a
+    /// time as the pool has threads that this is called on; `go_on` is asked now and then.
     ///
     /// # Errors
-    /// The first cell beyond its type, or a failure to write.
+    /// A cell beyond its type, or a failure to write.
     pub(super) fn write(
         &self,
-        planned: &[PlannedTable],
-        shards: Vec<Shards>,
+        plan: &Plan,
+        mut left: Vec<Left>,
         staging: &Staging,
         options: &EncodeOptions,
-        counters: &mut Counters,
-        go_on: impl Fn() -> Result<()>,
+        go_on: &(dyn Fn() -> Result<()> + Sync),
     ) -> Result<Vec<AggregateReceipt>> {
-        let planned = planned.iter().zip(shards);
-        let tables = self.specs.iter().zip(&self.outside).zip(planned);
-        let written = tables.map(|((spec, outside), (planned, shards))| {
-            let mut rows = planned.aggregate.rows(shards)?;
+        let files = self.specs.iter().zip(&self.outside);
+        let tables = files.zip(&plan.tables).map(|((spec, outside), table)| {
+            let at = left.iter().position(|left| left.step == table.step);
+            let left = left.swap_remove(at.expect("its step has run"));
             let (path, file) = match outside {
                 Some(outside) => (outside.path(), outside.place().to_path_buf()),
                 None => staging.table_paths(&spec.name, spec.format.extension()),
             };
+            (spec, table, left, path, file)
+        });
+        let tables: Vec<_> = tables.collect();
+        let written = { tables.into_par_iter() }.map(|(spec, planned, left, path, file)| {
+            let mut rows = planned.aggregate.rows(left.shards)?;
             let mut table = Table::create(&path, spec.format, rows.schema(), options)?;
             while let Some(columns) = rows.next()? {
                 table.append(&columns)?;
                 go_on()?;
             }
             let (rows_written, bytes) = table.finish()?;
-            let counts = &mut counters.steps[planned.step];
-            counts.spilled_bytes += rows.spilled_bytes();
             Ok(AggregateReceipt {
                 name: spec.name.clone(),
                 file: file.display().to_string(),
@@ -90,7 +78,7 @@ impl<'c> Tables<'c> {
                 rows: rows_written,
                 groups: rows.groups(),
                 rows_seen: rows.rows_seen(),
-                spilled_bytes: counts.spilled_bytes,
+                spilled_bytes: left.spilled_bytes + rows.spilled_bytes(),
             })
         });
         written.collect()

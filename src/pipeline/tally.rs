@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::checks::{CheckTotals, Found, judge};
 use super::gate::Gates;
-use crate::base::{Batch, Error, ErrorKind, Position, Reject, Repaired, Result, Schema};
+use crate::base::{Error, ErrorKind, Position, Reject, Repaired, Result, Schema};
 use crate::decode::{ColumnCounts, Decoded};
 use crate::input::Chunk;
 use crate::report::{CheckReceipt, Counters, RejectRow, RejectsFile, RepairsFile, encode_raw};
@@ -21,17 +21,24 @@ pub(crate) struct Rejected {
     reject: Reject,
     /// What the check is called that the row fails.
     check: Option<Arc<str>>,
+    /// The source it was read from, if not that of the chunk.
+    source: Option<u32>,
 }
 
 /// What happened to the rows of one chunk so far.
+#[derive(Default)]
 pub(crate) struct Tally {
+    /// The source of the chunk.
+    source: u32,
     /// Records the splitter counted.
     read: u64,
     /// Rows that the sample left out.
     left_out: u64,
     columns: Vec<ColumnCounts>,
-    /// Per step that did something.
-    pub(crate) effects: Vec<(usize, Effect)>,
+    /// Per step that did something, and the source of the rows that it removed.
+    pub(crate) effects: Vec<(usize, u32, Effect)>,
+    /// Rows that reach the lake, by source.
+    pub(crate) written: Vec<(u32, u64)>,
     /// Rejected records and cells, in file order.
     rejects: Vec<Rejected>,
     /// Repaired records and their places, in file order.
@@ -77,10 +84,12 @@ impl Tally {
             rejects.push(Rejected::new(Position { line, ..position }, reject));
         }
         Self {
+            source: chunk.source_index,
             read: u64::from(chunk.records),
             left_out,
             columns: std::mem::take(&mut decoded.columns),
             effects: Vec::new(),
+            written: Vec::new(),
             rejects,
             repaired: repaired.collect(),
             found: Vec::new(),
@@ -93,7 +102,7 @@ impl Tally {
             rows_dropped: self.read,
             ..Effect::default()
         };
-        self.effects.push((step, effect));
+        self.effects.push((step, self.source, effect));
     }
 
     /// The place of the first reject, and what is wrong there.
@@ -126,13 +135,20 @@ impl Rejected {
             position,
             reject,
             check: None,
+            source: None,
         }
     }
 
-    /// A row that fails the check called `check`.
-    pub(crate) fn by_check(position: Position, reject: Reject, check: &Arc<str>) -> Self {
+    /// A row that fails the check called `check`; its source, if not that of its batch.
+    pub(crate) fn by_check(
+        position: Position,
+        reject: Reject,
+        check: &Arc<str>,
+        source: Option<u32>,
+    ) -> Self {
         Self {
             check: Some(Arc::clone(check)),
+            source,
             ..Self::new(position, reject)
         }
     }
@@ -211,18 +227,16 @@ impl Totals {
         }
     }
 
-    /// Adds the next batch in file order, with what was tallied on its way.
-    pub(crate) fn add(&mut self, batch: &Batch, tally: Tally) -> Result<()> {
-        let rows = &mut self.counters.sources[batch.source as usize];
+    /// Adds what was tallied on the way of the next batch in order.
+    pub(crate) fn add(&mut self, tally: Tally) -> Result<()> {
+        let rows = &mut self.counters.sources[tally.source as usize];
         rows.read += tally.read;
-        rows.written += batch.rows as u64;
-        let records = tally
-            .rejects
-            .iter()
-            .filter(|rejected| rejected.reject.slot.is_none());
-        rows.rejected += records.count() as u64;
         rows.filtered += tally.left_out;
-        for (step, effect) in tally.effects {
+        for (source, written) in tally.written {
+            self.counters.sources[source as usize].written += written;
+        }
+        for (step, source, effect) in tally.effects {
+            let rows = &mut self.counters.sources[source as usize];
             rows.filtered += effect.rows_dropped;
             rows.duplicate += effect.rows_duplicate;
             rows.added += effect.rows_added;
@@ -245,15 +259,27 @@ impl Totals {
             sum.null_lookalikes += counts.null_lookalikes;
         }
         for (_, record) in &tally.repaired {
-            self.counters.sources[batch.source as usize].count_repair(record.kind);
+            self.counters.sources[tally.source as usize].count_repair(record.kind);
         }
-        let source = batch.source as usize;
         for rejected in &tally.rejects {
+            let source = rejected.source.unwrap_or(tally.source) as usize;
+            let is_record = rejected.reject.slot.is_none();
+            self.counters.sources[source].rejected += u64::from(is_record);
             self.keep(source, rejected)?;
         }
         self.list(&tally.repaired)?;
         self.checks.add(tally.found);
-        self.gates.check_numbers(source)
+        self.gates.check_numbers(tally.source as usize)?;
+        let elsewhere = tally.rejects.iter().filter_map(|rejected| rejected.source);
+        for source in elsewhere {
+            self.gates.check_numbers(source as usize)?;
+        }
+        Ok(())
+    }
+
+    /// What is counted, to be added to.
+    pub(crate) fn counters(&mut self) -> &mut Counters {
+        &mut self.counters
     }
 
     fn keep(&mut self, source: usize, rejected: &Rejected) -> Result<()> {
@@ -261,6 +287,7 @@ impl Totals {
             position,
             reject,
             check,
+            ..
         } = rejected;
         self.gates.count(source, || rejected.describe(&self.schema));
         self.counters.count_reject(reject.reason);

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::budget::{Permit, Term};
 use super::filtered::Dropped;
 use super::keys::Keys;
+use super::origins::{Origins, Places, Whence};
 use super::tally::Tally;
 use crate::base::{Batch, Error, ErrorKind, LineEnd, Position};
 use crate::input::{Chunk, RecordSplit, Source, SplitLimits};
-use crate::steps::Effect;
+use crate::steps::{Effect, RowOrigin};
 
 /// Where in its source a chunk lies.
 #[derive(Clone)]
@@ -82,6 +83,23 @@ impl Place {
         found.collect()
     }
 
+    /// The same, without the first so many records of text.
+    pub(crate) fn behind(&self, records: usize) -> Self {
+        let mut place = self.clone();
+        if let Some(splitter) = &self.splitter {
+            let limits = SplitLimits {
+                records_max: records,
+                bytes_max: usize::MAX,
+                record_bytes_max: usize::MAX,
+            };
+            let start = usize::try_from(self.offset).expect("a mapped file fits the address space");
+            let split = splitter.split(self.source.bytes(), start, &limits, &mut |_| {});
+            place.offset = split.end as u64;
+            place.first_line += split.newlines;
+        }
+        place
+    }
+
     /// The position of the chunk's record `record`.
     pub(crate) fn position_of(&self, record: usize) -> Position {
         let Some(splitter) = &self.splitter else {
@@ -116,7 +134,10 @@ impl Place {
 /// A batch and its companions.
 pub(crate) struct Travel {
     pub(crate) batch: Batch,
-    pub(crate) place: Place,
+    /// Where its chunk lies.
+    pub(crate) place: Option<Place>,
+    /// Where its rows were read, once they have been moved.
+    pub(crate) moved: Option<Origins>,
     pub(crate) tally: Tally,
     /// Rows by shard, from the last keyed stage whose keys still hold.
     pub(crate) keys: Option<Arc<Keys>>,
@@ -125,6 +146,8 @@ pub(crate) struct Travel {
     pub(crate) dropped: Vec<Dropped>,
     /// The stage it enters next.
     pub(crate) stage: usize,
+    /// Whether it only says that no other comes behind it; it has no rows of its own.
+    pub(crate) is_last: bool,
 }
 
 impl Travel {
@@ -138,8 +161,76 @@ impl Travel {
         if effect.rows_added > 0 {
             self.permit.resize(Term::Batches, self.batch.memory_bytes());
         }
-        if effect != Effect::default() {
-            self.tally.effects.push((step, effect));
+        if effect == Effect::default() {
+            return;
+        }
+        let source = self.batch.source;
+        let has_other_rows = effect.rows_dropped + effect.rows_duplicate + effect.rows_added > 0;
+        let Some(moved) = self.moved.as_mut().filter(|_| has_other_rows) else {
+            self.tally.effects.push((step, source, effect));
+            return;
+        };
+        let of_rows = |gone, come| match effect.rows_duplicate {
+            0 => Effect {
+                rows_dropped: gone,
+                rows_added: come,
+                ..Effect::default()
+            },
+            _ => Effect {
+                rows_duplicate: gone,
+                rows_added: come,
+                ..Effect::default()
+            },
+        };
+        let mut left = (
+            effect.rows_dropped + effect.rows_duplicate,
+            effect.rows_added,
+        );
+        for change in moved.changes(&self.batch) {
+            left.0 = left.0.saturating_sub(change.gone);
+            left.1 = left.1.saturating_sub(change.come);
+            let effect = of_rows(change.gone, change.come);
+            self.tally.effects.push((step, change.source, effect));
+        }
+        // What is left: rows of which some go while others come that are of the same record.
+        let rest = Effect {
+            rows_dropped: 0,
+            rows_duplicate: 0,
+            rows_added: 0,
+            ..effect
+        };
+        self.tally.effects.push((step, source, rest));
+        let same = of_rows(left.0, left.1);
+        self.tally.effects.push((step, source, same));
+    }
+
+    /// Counts its rows as written.
+    pub(crate) fn count_written(&mut self) {
+        self.tally.written = match &self.moved {
+            Some(moved) => moved.there(),
+            None => vec![(self.batch.source, self.batch.rows as u64)],
+        };
+    }
+
+    /// Where each of its rows was read; its chunk is noted in `places`.
+    pub(crate) fn origins(&self, places: &Places) -> Vec<RowOrigin> {
+        if let Some(moved) = &self.moved {
+            return moved.of_rows(&self.batch);
+        }
+        let seq = self.batch.seq;
+        if let Some(place) = &self.place {
+            places.note(seq, self.batch.source, place.clone());
+        }
+        let chunk = u32::try_from(seq).expect("there are fewer chunks");
+        let rows = (0..self.batch.rows).map(|row| self.batch.record(row) as u32);
+        rows.map(|record| RowOrigin { chunk, record }).collect()
+    }
+
+    /// Where its records were read; `None` if it has none.
+    pub(crate) fn whence(&self) -> Option<Whence> {
+        match &self.moved {
+            Some(moved) => Some(moved.whence()),
+            None => self.place.clone().map(Whence::Chunk),
         }
     }
 
@@ -148,7 +239,8 @@ impl Travel {
         if let ErrorKind::OutOfOrder { row, position, .. } | ErrorKind::Row { row, position, .. } =
             error.kind_mut()
         {
-            *position = Some(self.place.position_of(self.batch.record(*row)));
+            let whence = self.whence();
+            *position = whence.map(|whence| whence.position_of(self.batch.record(*row)));
         }
         error
     }

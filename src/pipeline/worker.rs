@@ -31,18 +31,20 @@ pub(crate) enum Timed {
     LocalSteps,
     GroupByKey,
     KeyedSteps,
+    Sort,
     Gather,
     Encode,
     Append,
 }
 
 impl Timed {
-    const NAMES: [&'static str; 8] = [
+    const NAMES: [&'static str; 9] = [
         "split",
         "decode",
         "local steps",
         "group by key",
         "keyed steps",
+        "sort",
         "gather",
         "encode",
         "append",

@@ -70,6 +70,8 @@ pub struct StepCounters {
     pub rows_unmatched: u64,
     /// Rows that entered no time window because their time is null.
     pub rows_without_time: u64,
+    /// Rows that came behind one of a later time, where they are put in order.
+    pub rows_late: u64,
     /// Bytes that it wrote to temporary files, in all passes.
     pub spilled_bytes: u64,
     /// Numbers that lay too far out.
@@ -211,6 +213,7 @@ impl AddAssign for StepCounters {
         self.rows_matched += other.rows_matched;
         self.rows_unmatched += other.rows_unmatched;
         self.rows_without_time += other.rows_without_time;
+        self.rows_late += other.rows_late;
         self.spilled_bytes += other.spilled_bytes;
         self.outliers += other.outliers;
         self.flaws += other.flaws;
@@ -251,6 +254,7 @@ mod tests {
             rows_matched: 5,
             rows_unmatched: 2,
             rows_without_time: 0,
+            rows_late: 5,
             spilled_bytes: 5,
             outliers: 6,
             flaws: Flaws {
@@ -289,6 +293,7 @@ mod tests {
             (two.steps[0].cells_filled, two.steps[0].rows_dropped),
             (6, 6)
         );
+        assert_eq!(two.steps[0].rows_late, 10);
         assert_eq!(two.steps[0].rows_duplicate, 8);
         assert_eq!(two.steps[0].spilled_bytes, 10);
         assert_eq!(

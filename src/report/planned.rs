@@ -107,6 +107,11 @@ pub struct PlanPass {
     pub writes: bool,
     /// The steps that it fits.
     pub fits: Vec<String>,
+    /// The step that sorts the rows at its end, in memory or by temporary files where they do not
+    /// fit.
+    pub sorts: Option<String>,
+    /// The step whose sorted rows it reads, in place of the input.
+    pub reads_sorted: Option<String>,
     /// The columns of the input that it decodes.
     pub columns: Vec<String>,
     /// The steps that it runs, in stages: those of a stage do not wait for each other's keys.
@@ -235,14 +240,24 @@ impl PlanPass {
             let labels = labels.iter().map(|label| printable(label));
             labels.collect::<Vec<_>>().join(", ")
         };
-        let aim = match self.writes {
-            true => "writes the lake".to_owned(),
-            false => format!("fits {}", escaped(&self.fits)),
+        let aim = match (&self.sorts, self.writes) {
+            (Some(step), _) => format!(
+                "sorts ({}), by temporary files where rows do not fit into memory",
+                printable(step)
+            ),
+            (None, true) => "writes the lake".to_owned(),
+            (None, false) => format!("fits {}", escaped(&self.fits)),
         };
         let (decoded, stages) = (self.columns.len(), self.stages.iter());
         let stages: Vec<String> = stages.map(|stage| escaped(stage)).collect();
-        let mut line = format!("{aim}: decodes {decoded} of {columns} columns");
-        if self.writes && !stages.is_empty() {
+        let mut line = match &self.reads_sorted {
+            Some(step) => format!(
+                "{aim}: reads {decoded} columns as sorted ({})",
+                printable(step)
+            ),
+            None => format!("{aim}: decodes {decoded} of {columns} columns"),
+        };
+        if self.fits.is_empty() && !stages.is_empty() {
             line += &format!("; {}", stages.join(" | "));
         }
         line

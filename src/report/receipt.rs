@@ -215,8 +215,10 @@ pub struct StepReceipt {
     pub rows_matched: u64,
     /// Rows that found none.
     pub rows_unmatched: u64,
-    /// Rows that entered no time window because their time is null.
+    /// Rows that entered no time window or session because their time is null.
     pub rows_without_time: u64,
+    /// Rows that came behind one of a later time, and were put in order.
+    pub rows_late: u64,
     /// Bytes that it wrote to temporary files, in all passes, because memory had no room for them.
     pub spilled_bytes: u64,
     /// Cells that became null because a whole number, decimal or time did not fit its type.

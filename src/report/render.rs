@@ -307,7 +307,11 @@ fn step_line(step: &StepReceipt) -> String {
     }
     if step.rows_without_time > 0 {
         let rows = units::count(step.rows_without_time);
-        line += &format!(", {rows} rows without a time in no time window");
+        line += &format!(", {rows} rows without a time in no time window or session");
+    }
+    if step.rows_late > 0 {
+        let rows = units::count(step.rows_late);
+        line += &format!(", {rows} rows came late and were put in order");
     }
     for (count, what) in [
         (step.overflows, "overflows"),

@@ -85,6 +85,21 @@ impl Runs {
         })
     }
 
+    /// No runs yet, in the same place; merging them takes no more than one of `parts` of what these
+    /// may take.
+    ///
+    /// # Errors
+    /// Those of [`TempSpace::file`].
+    pub fn beside(&self, parts: usize) -> Result<Self> {
+        const BLOCK_BYTES_MIN: usize = 4 << 10;
+        let parts = parts.max(1);
+        let sizes = Sizes {
+            block_bytes: (self.sizes.block_bytes / parts).max(BLOCK_BYTES_MIN),
+            merge_bytes_max: self.sizes.merge_bytes_max / parts,
+        };
+        Self::sized(&self.space, sizes)
+    }
+
     /// Writes `entries`, whose keys ascend, as the next run.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ mod landing;
 pub mod rolling;
 pub mod row;
 pub mod series;
+pub mod sort;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use arrow::array::{ArrayRef, BooleanArray};
 
 pub(crate) use landing::{floats, land};
 
-use crate::base::{Batch, Comparison, Flaws, Result, Value};
+use crate::base::{Batch, Comparison, DataType, Flaws, Result, Value};
 use crate::spill::Runs;
 use crate::steps::key::SortedKeys;
 
@@ -56,6 +57,15 @@ pub trait Step: Send + Sync {
     fn keeps(&self) -> Option<Vec<(usize, Comparison)>> {
         None
     }
+    /// How it orders all rows, if that is what it does: it then is never prepared, and passes end
+    /// before it.
+    fn sorts(&self) -> Option<&SortOrder> {
+        None
+    }
+    /// Whether rows leave it in another order than they came.
+    fn moves_rows(&self) -> bool {
+        self.sorts().is_some()
+    }
     /// The slots of a key of its own, if it is keyed by other columns than the run's key: its rows
     /// are then grouped by these, and it gets lanes of its own. Without any all rows are one group.
     fn key(&self) -> Option<&[usize]> {
@@ -64,6 +74,26 @@ pub trait Step: Send + Sync {
     /// What to do next: fit, or run with what was fitted. `fitted` is `None` at first. The rows that
     /// a step removes when it has been fitted all stay in the pass that fits it.
     fn prepare(&self, fitted: Option<&Fitted>) -> Result<Prepared>;
+}
+
+/// How rows are ordered: by the first key, then by the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SortOrder {
+    /// The keys.
+    pub keys: Vec<SortKey>,
+    /// Whether null comes before every value, and not behind.
+    pub nulls_first: bool,
+}
+
+/// One column that rows are sorted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SortKey {
+    /// Its slot.
+    pub slot: usize,
+    /// Its type.
+    pub data_type: DataType,
+    /// Whether large values come first.
+    pub descending: bool,
 }
 
 /// What a step needs now.
@@ -79,6 +109,8 @@ pub enum Prepared {
     Local(Arc<dyn LocalStep>),
     /// Ready: key by key.
     Keyed(Arc<dyn KeyedStep>),
+    /// Ready: rows leave in another order than they came.
+    Reorder(Arc<dyn ReorderStep>),
 }
 
 /// What a fit pass learnt, handed back to [`Step::prepare`].
@@ -241,6 +273,45 @@ pub trait KeyedState: Send {
     }
     /// Memory held, in bytes. Called after every batch: must be cheap.
     fn memory_bytes(&self) -> usize;
+}
+
+/// A step that lets rows go in another order than they came.
+pub trait ReorderStep: Send + Sync {
+    /// Its state before the first batch.
+    fn state(&self) -> Box<dyn ReorderState>;
+}
+
+/// The rows that a step holds back.
+pub trait ReorderState: Send {
+    /// Takes in the rows of the next batch in `seq` order, which were read at `origins`; returns the
+    /// rows that may go now, and all that are left if it is the last.
+    fn advance(
+        &mut self,
+        batch: &Batch,
+        origins: Vec<RowOrigin>,
+        is_last: bool,
+    ) -> Result<Released>;
+    /// Rows so far that came behind one they belong before.
+    fn late_rows(&self) -> u64;
+    /// Memory held, in bytes.
+    fn memory_bytes(&self) -> usize;
+}
+
+/// Rows that a step lets go, in their order.
+pub struct Released {
+    /// Their cells, by slot, as in the batches they came in.
+    pub columns: Vec<Option<ArrayRef>>,
+    /// Where each row was read.
+    pub origins: Vec<RowOrigin>,
+}
+
+/// Where a row was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowOrigin {
+    /// The place of its chunk in file order.
+    pub chunk: u32,
+    /// The index of its record within the chunk.
+    pub record: u32,
 }
 
 /// The keys of a lane that may spill, at the end of a pass.

@@ -102,6 +102,14 @@ impl Builder {
         self.row_step(format!("clip {column}"), step)
     }
 
+    /// Adds a step that sorts all rows by `columns`, with a minus before those whose large values
+    /// come first. Rows of equal values keep their order; missing values come last.
+    pub fn sort<T: Into<String>>(self, columns: impl IntoIterator<Item = T>) -> Self {
+        let columns: Vec<String> = columns.into_iter().map(Into::into).collect();
+        let option = format!("sort {}", columns.join(","));
+        self.step(option, StepSpec::sort(&columns))
+    }
+
     /// Adds a table beside the lake, of this run's rows as they leave the last step.
     pub fn aggregate(self, table: Aggregate) -> Self {
         let (place, settled) = match table.settle() {
@@ -109,7 +117,7 @@ impl Builder {
             Err((place, message)) => (place, Err(message)),
         };
         self.set(place, settled, |options, spec| {
-            options.aggregates.push(spec)
+            options.aggregates.push(spec);
         })
     }
 

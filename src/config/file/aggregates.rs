@@ -7,8 +7,13 @@ use crate::config::aggregate::{AggregateSpec, BySpec, MeasureSpec, PivotSpec};
 
 const KEYS: [&str; 6] = ["name", "by", "measures", "pivot", "out", "format"];
 
+/// All of them, in order.
+pub(super) fn read_all(tables: &Node<'_>) -> Result<Vec<AggregateSpec>> {
+    tables.items()?.iter().map(read).collect()
+}
+
 /// One `[[aggregate]]`.
-pub(super) fn read(table: &Node<'_>) -> Result<AggregateSpec> {
+fn read(table: &Node<'_>) -> Result<AggregateSpec> {
     let mut spec = AggregateSpec::new(&table.place());
     let mut format = None;
     for entry in table.entries()? {

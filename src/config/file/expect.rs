@@ -187,7 +187,10 @@ mod tests {
     fn editors_know_every_key() {
         let schema = schema();
         for key in KINDS.into_iter().chain(SETTINGS) {
-            assert!(schema["$defs"]["check"]["properties"][key].is_object(), "{key}");
+            assert!(
+                schema["$defs"]["check"]["properties"][key].is_object(),
+                "{key}"
+            );
         }
     }
 }

@@ -236,7 +236,10 @@ mod tests {
     fn editors_know_every_key() {
         let schema = schema();
         for key in KINDS {
-            assert!(schema["$defs"]["step"]["properties"][key].is_object(), "{key}");
+            assert!(
+                schema["$defs"]["step"]["properties"][key].is_object(),
+                "{key}"
+            );
         }
     }
 }

@@ -12,9 +12,9 @@ use crate::config::row::{CutSpec, RowStep, parse_derive};
 use crate::config::step::{StepSpec, parse_impute, parse_rolling};
 
 /// What a step may be.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "filter", "dedup", "derive", "impute", "rolling", "select", "drop", "rename", "cast", "cut",
-    "clip", "fill", "join",
+    "clip", "fill", "join", "sort",
 ];
 
 /// One `[[step]]`: its keys in the order they are written.
@@ -46,6 +46,7 @@ pub(super) fn read(step: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
             }
             "clip" => clips(kind, steps)?,
             "fill" => fills(kind, steps)?,
+            "sort" => super::sort::read(kind, steps)?,
             "join" => joins::read(kind, steps)?,
             key if series::KINDS.contains(&key) => series::read(kind, steps)?,
             key if fitted::KINDS.contains(&key) => fitted::read(kind, steps)?,

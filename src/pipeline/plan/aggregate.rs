@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Plan, Request};
+use super::Plan;
 use crate::base::{Bucket, Column, DataType, Error, Origin, Result};
 use crate::config::{AggregateSpec, BySpec, MeasureSpec};
 use crate::steps::aggregate::{
@@ -32,26 +32,35 @@ fn index<'n>(mut names: impl Iterator<Item = &'n str>, wanted: &str) -> usize {
 type Hidden = HashMap<String, usize>;
 
 impl Plan {
-    /// Adds what the tables `specs` come to, behind all other steps.
+    /// Adds what the tables `specs` come to, behind all other steps. They may also be made of columns
+    /// that a step left out of the lake.
     pub(super) fn add_aggregates(
         &mut self,
         specs: &[AggregateSpec],
-        request: Request<'_>,
+        settings: Settings,
     ) -> Result<()> {
-        let mut hidden = Hidden::new();
-        for spec in specs {
-            self.add_aggregate(spec, request, &mut hidden)?;
+        let in_lake = self.names.len();
+        // What was left out last of a name is meant.
+        for (name, slot) in std::mem::take(&mut self.left_out).into_iter().rev() {
+            if !self.names.contains(&name) {
+                self.names.push(name);
+                self.output.push(slot);
+            }
         }
-        Ok(())
+        let mut hidden = Hidden::new();
+        let mut specs = specs.iter();
+        let added = specs.try_for_each(|spec| self.add_aggregate(spec, settings, &mut hidden));
+        self.names.truncate(in_lake);
+        self.output.truncate(in_lake);
+        added
     }
 
     fn add_aggregate(
         &mut self,
         spec: &AggregateSpec,
-        request: Request<'_>,
+        settings: Settings,
         hidden: &mut Hidden,
     ) -> Result<()> {
-        let (settings, space) = (request.expressions, request.space);
         let mut keys = Vec::with_capacity(spec.by.len());
         for by in &spec.by {
             keys.push(self.key_column(by, settings, hidden)?);
@@ -66,7 +75,7 @@ impl Plan {
                 .map(|value| index(spec.measures.iter().map(|it| &*it.name), value))
                 .collect(),
         });
-        let aggregate = Aggregate::new(spec.to_string(), keys, measures, pivot, space);
+        let aggregate = Aggregate::new(spec.to_string(), keys, measures, pivot);
         let aggregate = aggregate.map_err(|Refusal { place, message }| {
             let place = if place.is_empty() {
                 &spec.place

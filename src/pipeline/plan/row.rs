@@ -44,6 +44,7 @@ impl Plan {
             }
             RowStep::Cut(cut) => self.cut(cut, label).map_err(usage)?,
             RowStep::Select(columns) => {
+                self.note_left_out(|name| !columns.iter().any(|column| **column == *name));
                 self.output = columns.iter().map(|column| self.slot(column)).collect();
                 self.names = columns
                     .iter()
@@ -51,6 +52,7 @@ impl Plan {
                     .collect();
             }
             RowStep::Drop(columns) => {
+                self.note_left_out(|name| columns.iter().any(|column| **column == *name));
                 let kept =
                     |index: &usize| !columns.iter().any(|name| **name == *self.names[*index]);
                 let kept: Vec<usize> = (0..self.output.len()).filter(kept).collect();
@@ -69,6 +71,14 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// Notes the columns that go, for tables that are made of them all the same.
+    fn note_left_out(&mut self, goes: impl Fn(&str) -> bool) {
+        let columns = self.names.iter().zip(&self.output);
+        let gone = columns.filter(|(name, _)| goes(name));
+        let gone = gone.map(|(name, &slot)| (Arc::clone(name), slot));
+        self.left_out.extend(gone);
     }
 
     /// The columns that an expression may name here.

@@ -4,16 +4,12 @@
 //! Invariant: what the steps before the unknown columns have learnt is not learnt again, but for
 //! tables by key, whose memory belongs to the budget of the plan they were learnt under.
 
-use std::sync::Arc;
-
-use super::super::fitting::{Known, learn};
-use super::super::open::{check, pool};
+use super::super::fitting::Known;
 use super::super::plan::Request;
 use super::super::settle::{Memory, Settled};
-use super::super::stages;
 use super::{CalledOff, Run, Table};
 use crate::base::Result;
-use crate::steps::{Categories, Fit, Fitted};
+use crate::steps::{Categories, Fitted};
 use crate::{config, report};
 
 /// What an attempt begins with.
@@ -34,7 +30,6 @@ impl Run<'_> {
             expressions: self.expressions,
             outgrown: &self.outgrown,
             sides: &self.sides,
-            space: &self.space,
             learnt,
         };
         // What an attempt before this one has freed may still be resident: that is not the program.
@@ -91,21 +86,16 @@ impl Run<'_> {
             layout,
             budget,
         } = settled;
-        let mut again: Vec<Option<Box<dyn Fit>>> = plan.steps.iter().map(|_| None).collect();
-        let interrupted = Arc::clone(&self.interrupted);
-        let go_on = || check(&interrupted);
-        let pool = pool(self.config.threads)?;
-        while { plan.asked.steps.iter() }.any(|&step| fitted[step].is_none()) {
-            let pass = stages::next_pass(plan.steps(), fitted, &mut again)?;
-            let parts = self.belt_parts(plan, pass, *layout, budget, None);
-            let parts = self.pass(self.chunks(*layout), parts)?;
-            let known = Known {
-                fitted: &mut *fitted,
-                again: &mut again,
-                spilled: &mut *spilled,
-            };
-            pool.install(|| learn(parts.stages, budget, known, &go_on))?;
-        }
+        let known = Known {
+            fitted,
+            again: &mut plan.steps.iter().map(|_| None).collect::<Vec<_>>(),
+            spilled,
+        };
+        let are_known = |fitted: &[Option<Fitted>]| {
+            let mut asked = plan.asked.steps.iter();
+            asked.all(|&step| fitted[step].is_some())
+        };
+        self.lead_up((plan, *layout, budget), known, None, &are_known)?;
         Ok(())
     }
 }

@@ -200,6 +200,8 @@ impl Accumulator for Distinct {
     fn memory_bytes(&self) -> usize {
         self.counts.memory_bytes()
             + self.table.allocation_size()
+            // Sorting them takes their room once more.
+            + self.table.len() * size_of::<Entry>()
             + self.texts.memory_bytes()
             + self.numbers.capacity() * size_of::<u64>()
             + self.modes.capacity() * size_of::<Option<(u64, Box<[u8]>)>>()

@@ -2,12 +2,9 @@
 //! Keeps: measures of the same column share what they can; groups sort by their keys as they are
 //! written, but for the column that a pivot spreads, which comes last.
 
-use std::sync::Arc;
-
 use super::accumulator::{Accumulator, Kind, output_type};
 use super::groups::KeyCoder;
 use crate::base::{DataType, ErrorKind, Measure, Result};
-use crate::spill::TempSpace;
 
 /// The most columns that one becomes by a pivot.
 pub(super) const PIVOT_VALUES_MAX: usize = 1000;
@@ -84,8 +81,6 @@ pub(super) struct Spread {
 /// What a table is made of.
 pub(super) struct Layout {
     pub(super) label: String,
-    /// Where groups go that do not fit into memory.
-    pub(super) space: Arc<TempSpace>,
     /// In the order that groups are sorted by.
     pub(super) keys: Vec<KeyColumn>,
     /// Where their columns stand.
@@ -104,42 +99,47 @@ fn coder(keys: &[KeyColumn]) -> Result<KeyCoder, Refusal> {
     })
 }
 
+/// What is kept for the measures `columns`, that of a column side by side.
+fn kept_for(columns: &[MeasureColumn]) -> Vec<Kept> {
+    let slot = |column: &MeasureColumn| column.argument.as_ref().map(|(slot, _)| *slot);
+    let mut wanted: Vec<&MeasureColumn> = columns.iter().collect();
+    // What answers most is asked first.
+    wanted.sort_by_key(|column| {
+        let rank = match Kind::of(column.measure) {
+            Kind::Moments => 0,
+            Kind::Sums => 1,
+            _ => 2,
+        };
+        (slot(column), rank)
+    });
+    let mut kept: Vec<Kept> = Vec::new();
+    for column in wanted {
+        let kind = Kind::of(column.measure);
+        let (slot, data_type) = column.argument.clone().unzip();
+        let answers = |it: &Kept| it.slot == slot && it.kind.answers(kind, data_type.as_ref());
+        let at = kept.iter().position(answers).unwrap_or_else(|| {
+            kept.push(Kept {
+                slot,
+                data_type: data_type.clone(),
+                kind,
+                measures: Vec::new(),
+            });
+            kept.len() - 1
+        });
+        kept[at].measures.push(column.measure);
+    }
+    kept
+}
+
 impl Layout {
     pub(super) fn new(
         label: &str,
         mut keys: Vec<KeyColumn>,
         columns: Vec<MeasureColumn>,
         pivot: Option<PivotColumns>,
-        space: &Arc<TempSpace>,
     ) -> Result<Self, Refusal> {
-        let mut kept: Vec<Kept> = Vec::new();
+        let kept = kept_for(&columns);
         let mut measures = Vec::with_capacity(columns.len());
-        // What answers most is asked first.
-        let mut wanted: Vec<(Kind, usize)> = { columns.iter().enumerate() }
-            .map(|(index, column)| (Kind::of(column.measure), index))
-            .collect();
-        wanted.sort_by_key(|(kind, _)| match kind {
-            Kind::Moments => 0,
-            Kind::Sums => 1,
-            _ => 2,
-        });
-        for (kind, index) in wanted {
-            let column = &columns[index];
-            let (slot, data_type) = column.argument.clone().unzip();
-            let answer = kept
-                .iter()
-                .position(|it| it.slot == slot && it.kind.answers(kind, data_type.as_ref()));
-            let at = answer.unwrap_or_else(|| {
-                kept.push(Kept {
-                    slot,
-                    data_type,
-                    kind,
-                    measures: Vec::new(),
-                });
-                kept.len() - 1
-            });
-            kept[at].measures.push(column.measure);
-        }
         for column in columns {
             let (slot, data_type) = column.argument.clone().unzip();
             let output = output_type(column.measure, data_type.as_ref());
@@ -172,7 +172,6 @@ impl Layout {
         };
         Ok(Self {
             label: label.to_owned(),
-            space: Arc::clone(space),
             coder: coder(&keys)?,
             key_slots: keys.iter().map(|key| key.slot).collect(),
             keys,

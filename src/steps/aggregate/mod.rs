@@ -38,7 +38,6 @@ pub use layout::{KeyColumn, MeasureColumn, PivotColumns, Refusal};
 pub use table::TableRows;
 
 use crate::base::{Batch, Result};
-use crate::spill::TempSpace;
 use crate::steps::{Effect, Fitted, KeyUse, KeyedState, KeyedStep, Prepared, ShardOutput, Step};
 use layout::Layout;
 use state::State;
@@ -51,8 +50,7 @@ pub struct Aggregate {
 }
 
 impl Aggregate {
-    /// Groups rows by `keys` and takes `measures` of each group; what does not fit into memory goes
-    /// to `space`.
+    /// Groups rows by `keys` and takes `measures` of each group.
     ///
     /// # Errors
     /// The first measure that is not defined for its column.
@@ -61,9 +59,8 @@ impl Aggregate {
         keys: Vec<KeyColumn>,
         measures: Vec<MeasureColumn>,
         pivot: Option<PivotColumns>,
-        space: &Arc<TempSpace>,
     ) -> Result<Self, Refusal> {
-        let layout = Layout::new(&label, keys, measures, pivot, space)?;
+        let layout = Layout::new(&label, keys, measures, pivot)?;
         Ok(Self {
             label,
             layout: Arc::new(layout),

@@ -2,21 +2,13 @@
 //! Keeps: a group's parts are put together in the order they were written in; values of groups have
 //! runs of their own, so that no group, however many values it has, must fit into memory.
 
-use std::sync::Arc;
-
 use super::accumulator::Accumulator;
 use super::groups::GroupKeys;
 use super::layout::Layout;
 use super::shard::PIECE_GROUPS;
 use super::wire::{Taker, put_count};
 use crate::base::Result;
-use crate::spill::{Merge, Runs, Sizes, TempSpace};
-
-/// Small blocks and few of them at once: every shard merges its runs at the same time.
-const SIZES: Sizes = Sizes {
-    block_bytes: 32 << 10,
-    merge_bytes_max: 4 << 20,
-};
+use crate::spill::{Merge, Runs};
 
 /// What was written of the values of a shard's groups.
 pub(super) struct SpilledValues {
@@ -25,10 +17,11 @@ pub(super) struct SpilledValues {
 }
 
 impl SpilledValues {
-    /// Nothing yet, for what is `kept`.
-    pub(super) fn new(space: &Arc<TempSpace>, kept: &mut [Box<dyn Accumulator>]) -> Result<Self> {
+    /// Nothing yet, for what is `kept`, beside the `groups` that it is read with.
+    pub(super) fn new(groups: &Runs, kept: &mut [Box<dyn Accumulator>]) -> Result<Self> {
+        let parts = kept.iter_mut().filter_map(|kept| kept.per_value()).count();
         let runs = kept.iter_mut().map(|kept| match kept.per_value() {
-            Some(_) => Runs::sized(space, SIZES).map(Some),
+            Some(_) => groups.beside(parts).map(Some),
             None => Ok(None),
         });
         Ok(Self {

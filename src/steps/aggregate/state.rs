@@ -108,7 +108,7 @@ impl KeyedState for State {
     fn spill(&mut self, _: &SortedKeys, runs: &mut Runs) -> Result<()> {
         let values = match &mut self.values {
             Some(values) => values,
-            none => none.insert(SpilledValues::new(&self.layout.space, &mut self.kept)?),
+            none => none.insert(SpilledValues::new(runs, &mut self.kept)?),
         };
         spilled::write(&self.keys, &mut self.kept, runs, values)?;
         self.keys = GroupKeys::default();

@@ -15,7 +15,7 @@ use super::layout::Layout;
 use super::state::State;
 use super::*;
 use crate::base::{DataType, Measure, TimeUnit};
-use crate::spill::Runs;
+use crate::spill::{Runs, TempSpace};
 use crate::steps::LaneKeys;
 use crate::steps::key::{KeySpec, KeyTable};
 
@@ -60,7 +60,7 @@ fn pivoted(
         place: format!("m{index}"),
     });
     let (keys, measures) = (keys.collect(), measures.collect());
-    Layout::new("aggregate test", keys, measures, pivot, &space())
+    Layout::new("aggregate test", keys, measures, pivot)
         .map_err(|refusal| refusal.message)
         .unwrap()
 }

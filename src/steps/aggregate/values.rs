@@ -116,8 +116,12 @@ impl Accumulator for Values {
     }
 
     fn memory_bytes(&self) -> usize {
+        let values = match self.blocks.as_slice() {
+            // The first block grows with its values.
+            [only] => only.values.capacity(),
+            blocks => blocks.len() * BLOCK_VALUES,
+        };
         // Sorting by group takes room for the values once more.
-        let values = self.blocks.len() * BLOCK_VALUES;
         let blocks = values * (size_of::<u32>() + 2 * size_of::<f64>());
         self.counts.memory_bytes() + blocks + self.picks.memory_bytes()
     }

@@ -136,6 +136,7 @@ fn run(step: &Impute, array: &ArrayRef, keys: &[u32], cut: Cut) -> Result<(Vec<B
                 }
                 return Ok((batches, effect));
             }
+            Prepared::Reorder(_) => unreachable!("a fill moves no rows"),
             Prepared::Keyed(keyed) => {
                 let (_, effect) = keyed_pass(&*keyed, &mut batches, keys, cut.shards, true)?;
                 return Ok((batches, effect));

@@ -7,6 +7,9 @@
 
 mod lookup;
 
+use arrow::array::{Array, AsArray, DictionaryArray};
+use arrow::datatypes::Int32Type;
+
 use super::KeyRows;
 use super::encode::Keys;
 use crate::base::{Result, prefetch};
@@ -135,6 +138,10 @@ impl KeyTable {
                     out.push(id);
                 }
             }
+            // The texts of a small dictionary are fewer than its rows.
+            Keys::Dictionary(cells) if cells.values().len() <= rows.len() => {
+                self.ids_by_code(cells, &keys.hashes, rows, out, room)?;
+            }
             bytes => {
                 let mut last = None;
                 for (index, &row) in rows.iter().enumerate() {
@@ -152,6 +159,35 @@ impl KeyTable {
                     out.push(id);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Appends to `out` the ids of `rows`, each text of the dictionary looked up once.
+    fn ids_by_code(
+        &mut self,
+        cells: &DictionaryArray<Int32Type>,
+        hashes: &[u64],
+        rows: &[u32],
+        out: &mut Vec<u32>,
+        room: &mut Room<'_>,
+    ) -> Result<()> {
+        let (codes, texts) = (cells.keys(), cells.values().as_string::<i32>());
+        let mut known: Vec<Option<u32>> = vec![None; texts.len()];
+        for &row in rows {
+            let row = row as usize;
+            let code = codes.is_valid(row).then(|| codes.value(row) as usize);
+            let id = match code.filter(|code| texts.is_valid(*code)) {
+                None => self.null(room)?,
+                Some(code) => match known[code] {
+                    Some(id) => id,
+                    None => {
+                        let text = texts.value(code).as_bytes();
+                        *known[code].insert(self.bytes(text, hashes[row], room)?)
+                    }
+                },
+            };
+            out.push(id);
         }
         Ok(())
     }
@@ -407,8 +443,7 @@ mod tests {
     use std::hash::Hash;
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, DictionaryArray, Int64Array, StringArray};
-    use arrow::datatypes::Int32Type;
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
     use proptest::prelude::*;
 
     /// Runs the batches through one table per shard; ids must agree with a plain map.

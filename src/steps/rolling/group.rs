@@ -57,7 +57,7 @@ impl<W: Windows<TIMED>, const TIMED: bool> Group for Rolled<W, TIMED> {
             let time = if TIMED { cells.times[cell] } else { Some(0) };
             let Some(time) = time else { continue };
             let record = rings.push(key, number, time);
-            if TIMED && record.ring.time > time && cells.order == Order::Error {
+            if TIMED && record.ring.time > time && cells.order != Order::Trust {
                 return Err(Late {
                     cell,
                     time,
