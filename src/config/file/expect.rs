@@ -9,7 +9,7 @@ use crate::config::expect::{CheckSpec, Literal, Severity};
 use crate::config::quantity::{parse_count, parse_rejects_max};
 
 /// What a check may be.
-const KINDS: [&str; 8] = [
+pub(super) const KINDS: [&str; 8] = [
     "expr",
     "not_null",
     "unique",
@@ -21,7 +21,7 @@ const KINDS: [&str; 8] = [
 ];
 
 /// What every check may say besides.
-const SETTINGS: [&str; 4] = ["name", "severity", "tolerate", "null"];
+pub(super) const SETTINGS: [&str; 4] = ["name", "severity", "tolerate", "null"];
 
 /// Reads `entry`: tables, or conditions as the flag takes them.
 pub(super) fn read(entry: &Node<'_>, checks: &mut Vec<CheckSpec>) -> Result<()> {
