@@ -431,7 +431,7 @@ fn more_keys_than_memory_holds_may_be_unique() {
     let mut checks = Vec::new();
     for flags in [
         "-t 1 --memory-limit 44MiB",
-        "-t 3 --memory-limit 52MiB",
+        "-t 2 --memory-limit 48MiB --chunk-rows 4096",
         "-t 2",
     ] {
         let receipt = home.receipt(&format!(

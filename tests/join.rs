@@ -227,8 +227,8 @@ fn rows_become_as_many_as_they_find() {
     );
     let (receipt, table) = run(&home, &toml);
     assert_eq!(texts(&table, "name").join(" "), "a f b e");
-    assert_eq!(texts(&table, "before").join(" "), "1.0 1.0 1.0 2.0");
-    assert_eq!(texts(&table, "behind").join(" "), "1.0 3.0 1.0 4.0");
+    assert_eq!(texts(&table, "before").join(" "), "1 1 1 2");
+    assert_eq!(texts(&table, "behind").join(" "), "1 3 1 4");
     let totals = receipt.totals;
     assert_eq!((totals.rows_added, totals.rows_filtered), (2, 4));
     let page = home
@@ -400,6 +400,38 @@ fn parquet_and_compressed_tables_are_tables_too() {
     home.write("empty.csv", "customer,name\n");
     let (_, table) = run(&home, &with("empty.csv"));
     assert_eq!(texts(&table, "name"), ["-"; 6]);
+}
+
+#[test]
+fn how_a_table_is_read_is_told() {
+    let home = home();
+    home.write(
+        "noted.csv",
+        format!("Our customers, as of March\n\n{CUSTOMERS}"),
+    );
+    let (receipt, table) = run(
+        &home,
+        &step("with = 'noted.csv', on = 'customer', select = ['name']"),
+    );
+    assert_eq!(texts(&table, "name").join(" "), "Ada Bo Ada - - -");
+    let side = receipt.steps[0].table.as_ref().expect("a table");
+    let dialect = &side.files[0].dialect;
+    assert_eq!((dialect.delimiter.as_str(), side.files.len()), (";", 1));
+    assert_eq!(dialect.skipped[0].text, "Our customers, as of March");
+    let page = home
+        .run("--config run.toml -o lake --mode overwrite")
+        .stdout;
+    let page = String::from_utf8(page).expect("text");
+    let lines = format!("({} lines skipped)", dialect.skipped_lines);
+    assert!(page.contains(&lines), "{page}");
+
+    home.write("t.csv", "id,since\n1,01/02/2024\n2,03/04/2024\n");
+    let told = home.fails("-i in.csv -o other --join t.csv:id --strict", 2);
+    assert!(
+        told.starts_with("chunketl: error: --join t.csv:id: t.csv: "),
+        "{told}"
+    );
+    assert!(told.contains("can be read in two ways"), "{told}");
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod differential;
 mod exit_codes;
 mod expected;
 mod expressions;
+mod filtered;
 mod fitted;
 mod full_disk;
 mod interrupted;

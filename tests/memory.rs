@@ -145,6 +145,30 @@ fn a_million_keys() {
 }
 
 #[test]
+fn steps_along_the_rows_of_many_keys() {
+    let home = write(Shape::Transactions, 140_000_000, 50_000);
+    home.write(
+        "steps.toml",
+        "key = 'customer_id'\n[[step]]\nlag = { column = 'amount', periods = [1, 7] }\n\
+         cumsum = 'amount'\newm = { column = 'amount', functions = ['mean', 'std'], span = 10 }\n\
+         cumcount = {}\nexpanding = { column = 'amount', functions = 'median' }\n",
+    );
+    check(&home, 128, "-t 2 --config steps.toml");
+    home.write(
+        "rank.toml",
+        "key = 'customer_id'\n[[step]]\nrank = 'amount'\n",
+    );
+    let line = "-i 'in-*.csv' -o lake --mode overwrite -t 1 --memory-limit 96MiB \
+                --config rank.toml";
+    let (output, peak) = watched_to_the_end(&home, line);
+    let text = message(&output);
+    assert_eq!(output.status.code(), Some(4), "{text}");
+    assert!(text.contains("rank amount_rank=amount"), "{text}");
+    assert!(text.contains("raise --memory-limit"), "{text}");
+    assert!(peak <= 96 * MIB, "{peak} bytes although there was no room");
+}
+
+#[test]
 fn wide_rows() {
     let home = write(Shape::Floats, 80_000_000, 50_000);
     check(&home, 64, "-t 2 --impute f00=mean");

@@ -186,6 +186,25 @@ fn what_is_dropped_behind_a_sort_counts_for_its_file() {
     assert_eq!(table.names, ["id", "amount"]);
 }
 
+/// Writes the rows of `in-0.csv` and so on to `ordered.csv`, in the order of `order`.
+fn write_in_order(home: &Home, order: &[usize]) {
+    let lines = lines(home);
+    let lines: Vec<&str> = { lines.iter().flatten() }.map(String::as_str).collect();
+    let lines: Vec<&str> = order.iter().map(|id| lines[*id]).collect();
+    home.write(
+        "ordered.csv",
+        format!("id,shop,amount,at\n{}\n", lines.join("\n")),
+    );
+}
+
+/// The lines of each input, without its header.
+fn lines(home: &Home) -> [Vec<String>; 3] {
+    std::array::from_fn(|file| {
+        let text = fs::read_to_string(home.path().join(format!("in-{file}.csv"))).unwrap();
+        text.lines().skip(1).map(str::to_owned).collect()
+    })
+}
+
 /// Windows and fills behind a sort see what they would see in sorted files.
 #[test]
 fn fits_and_windows_behind_a_sort_go_by_the_new_order() {
@@ -205,20 +224,89 @@ fn fits_and_windows_behind_a_sort_go_by_the_new_order() {
     let order = sorted(&rows, |row| row.at);
     assert_ne!(order, (0..rows.len()).collect::<Vec<_>>());
     assert_eq!(ids(&table), order);
-    let texts: Vec<String> = (0..3)
-        .map(|file| fs::read_to_string(home.path().join(format!("in-{file}.csv"))).unwrap())
-        .collect();
-    let lines: Vec<&str> = texts.iter().flat_map(|text| text.lines().skip(1)).collect();
-    let lines: Vec<&str> = order.iter().map(|id| lines[*id]).collect();
-    home.write(
-        "ordered.csv",
-        format!("id,shop,amount,at\n{}\n", lines.join("\n")),
-    );
+    write_in_order(&home, &order);
     home.receipt(&format!("-i ordered.csv -o ordered {flags}"));
     assert_eq!(lake::read(&home.path().join("ordered")), table);
     // And without a sort it is refused.
     let message = home.fails(&format!("-i 'in-*.csv' -o other {flags}"), 1);
     assert!(message.contains("comes after"), "{message}");
+}
+
+/// Steps of every kind do to sorted rows what they do to those of a file in order, and what they
+/// remove, add and reject counts for the files that the rows came from.
+#[test]
+fn steps_of_every_kind_go_on_behind_a_sort() {
+    let home = Home::new();
+    let rows: Vec<Row> = { rows(600, 300).into_iter() }
+        .filter(|row| row.at.is_some())
+        .collect();
+    write(&home, &rows);
+    write_in_order(&home, &sorted(&rows, |row| row.at));
+    home.write("side.csv", "shop,area\na,1\na,2\nB,3\nb,4\né,5\na,6\n");
+    let steps = |sort: &str| {
+        format!(
+            "dtype = {{ id = 'int64', shop = 'utf8', amount = 'float64', at = 'timestamp' }}
+            key = 'shop'
+            time = 'at'
+            {sort}
+            [[step]]
+            dedup = {{ by = ['shop', 'amount'], keep = 'last' }}
+            [[step]]
+            dedup = {{ by = ['id'] }}
+            [[step]]
+            join = {{ with = 'side.csv', on = 'shop', how = 'inner', duplicates = 'all' }}
+            [[step]]
+            filter = 'area <> 3'
+            [[step]]
+            impute = {{ amount = 'mean' }}
+            [[step]]
+            lag = 'amount'
+            [[step]]
+            rolling = 'amount:sum:2m'
+            [[step]]
+            scale = {{ amount = 'standard' }}
+            [[step]]
+            one_hot = {{ column = 'shop' }}
+            [[check]]
+            expr = 'id % 10 <> 3'
+            severity = 'reject'
+            [[aggregate]]
+            name = 'areas'
+            by = ['area']
+            measures = {{ n = 'count()', total = 'sum(amount)', newest = 'last(id)' }}
+            "
+        )
+    };
+    home.write("ordered.toml", steps(""));
+    let expected = home.receipt("--config ordered.toml -i ordered.csv -o ordered");
+    let tables = |lake: &Path| fs::read(lake.join("_aggregates/areas.parquet")).unwrap();
+    for (name, sort) in [
+        ("sort", "[[step]]\nsort = 'at'"),
+        ("hold", "order = 'allow:5m'"),
+    ] {
+        home.write("run.toml", steps(sort));
+        let (receipt, table, _) = run(&home, "--config run.toml -i 'in-*.csv'");
+        let ordered = lake::read(&home.path().join("ordered"));
+        assert_eq!(table, ordered, "{name}");
+        assert!(tables(&home.lake()) == tables(&home.path().join("ordered")));
+        assert_eq!(receipt.totals, expected.totals);
+        assert!(receipt.totals.rows_added > 0 && receipt.totals.rows_duplicate > 0);
+        let lines = lines(&home);
+        let rejects = home.lake().join("_rejects/rejects-00000.csv");
+        let mut rejects = csv::Reader::from_path(rejects).expect("rejects");
+        let mut rejected = [0; 3];
+        for reject in rejects.records() {
+            let reject = reject.expect("a record");
+            let file: usize = reject[0][3..4].parse().expect("in-N.csv");
+            let line: usize = reject[1].parse().expect("a line");
+            assert_eq!(&reject[7], lines[file][line - 2], "{name}: {reject:?}");
+            rejected[file] += 1;
+        }
+        assert!(rejected.iter().all(|rejected| *rejected > 0));
+        for (input, rejected) in receipt.inputs.iter().zip(rejected) {
+            assert_eq!(input.rejected, rejected);
+        }
+    }
 }
 
 #[test]

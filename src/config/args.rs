@@ -322,6 +322,13 @@ pub struct Options {
     #[arg(long, value_name = "NAME=EXPR", value_parser = parse_derive, help_heading = STEPS)]
     pub(super) derive: Vec<RowStep>,
 
+    /// Keep the rows that filters drop, under _filtered/ of the lake
+    ///
+    /// With the columns of the input, those that steps before have made, and the step that has
+    /// dropped them.
+    #[arg(long, help_heading = STEPS)]
+    pub(super) keep_filtered: bool,
+
     /// Fill a column's missing values; repeatable
     ///
     /// METHOD: mean, median, mode, const:VALUE, ffill, bfill, linear, or drop (removes the rows).

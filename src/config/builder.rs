@@ -472,7 +472,7 @@ impl Builder {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Args, from_args};
+    use super::super::{Args, JoinSpec, from_args};
     use super::*;
     use clap::Parser as _;
 
@@ -505,6 +505,7 @@ mod tests {
             .key(["a", "b"])
             .time("ts")
             .order(Order::Trust)
+            .join(JoinSpec::new("t.csv", ["a", "b"]))
             .impute("x", "mean:key")
             .rolling("x", "mean", "7")
             .rolling_named("x", "sum", "1d", "daily")
@@ -534,7 +535,7 @@ mod tests {
                     --no-header \
             --max-record-bytes 1000 --on-bad-row reject --max-rejects 5% --dtype id=int64 --infer full \
             --null-values NA,- --null-values region=none --key a,b --time ts --order trust \
-            --impute x=mean:key --rolling x:mean:7 --rolling x:sum:1d:daily --min-samples 3 \
+            --join t.csv:a,b --impute x=mean:key --rolling x:mean:7 --rolling x:sum:1d:daily --min-samples 3 \
             --mode append --compression lz4 --row-group-rows 10 --part-size 20 --threads 3 \
             --memory-limit 512MiB --chunk-rows 40 --temp-dir t --progress never \
             --encoding latin1 --invalid-bytes replace --max-temp-size 1MiB \

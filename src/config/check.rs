@@ -13,7 +13,7 @@ use crate::base::{Error, Result};
 
 /// Checks every column that `config` names against the input's columns, `header`, of which some may
 /// be left out or renamed. A step may also name a column that an earlier step makes, but none that
-/// one leaves out.
+/// one leaves out. Those that a join makes are known once its table is open.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) naming the flag and the nearest column.

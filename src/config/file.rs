@@ -94,6 +94,7 @@ fn set(options: &mut Options, entry: &Node<'_>) -> Result<()> {
                 steps::read(&step, &mut options.steps)?;
             }
         }
+        "keep-filtered" => options.keep_filtered = entry.boolean()?,
         "check" => expect::read(entry, &mut options.check)?,
         "on-bad-row" | "max-rejects" | "max-rejects-per-file" | "strict" => {
             set_gate(options, entry)?;

@@ -127,6 +127,8 @@ pub struct Config {
     pub steps: Vec<StepSpec>,
     /// The tables beside the lake, each with a name of its own.
     pub aggregates: Vec<AggregateSpec>,
+    /// Whether the rows that filters drop are kept beside the lake.
+    pub keep_filtered: bool,
     /// What the rows that are about to be written are held against.
     pub checks: Vec<CheckSpec>,
     /// Values a window must hold to have a result; no row window is smaller. `None` for the

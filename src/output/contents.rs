@@ -1,9 +1,9 @@
 //! A lake directory -> which of its entries are this program's, and the next free numbers.
 //!
 //! Ours are `part-00000.parquet`, `_receipt.json`, `_receipt-00000.json` (of earlier runs), in
-//! `_aggregates` tables in Parquet or CSV (`NAME-00000.parquet` of earlier runs), and in `_rejects` the
-//! rejects (`fed-00000.csv` once they were fed in again), what it takes to feed them in, and the
-//! repairs. Everything else is somebody else's and stays.
+//! `_aggregates` tables in Parquet or CSV (`NAME-00000.parquet` of earlier runs), in `_filtered` parts
+//! of dropped rows, and in `_rejects` the rejects (`fed-00000.csv` once they were fed in again), what it
+//! takes to feed them in, and the repairs. Everything else is somebody else's and stays.
 
 use std::fs;
 use std::io;
@@ -15,8 +15,12 @@ use crate::base::{Error, Result};
 pub(super) const RECEIPT: &str = "_receipt.json";
 /// The directory of rejects.
 pub(super) const REJECTS: &str = "_rejects";
+/// The directory of rows that filters have dropped.
+pub(super) const FILTERED: &str = "_filtered";
 /// The directory of tables that were made of all rows.
 pub(super) const AGGREGATES: &str = "_aggregates";
+/// All directories of ours.
+pub(super) const DIRECTORIES: [&str; 3] = [REJECTS, AGGREGATES, FILTERED];
 /// The journal of a commit that moves files one by one.
 pub(super) const JOURNAL: &str = "_commit.json";
 /// How the name of a staging directory inside a lake begins.
@@ -93,7 +97,7 @@ impl Contents {
             if text == JOURNAL || text.starts_with(STAGING_PREFIX) {
                 continue;
             }
-            if [REJECTS, AGGREGATES].contains(&text) && is_real_directory(text) {
+            if DIRECTORIES.contains(&text) && is_real_directory(text) {
                 entries.extend(within(lake, text)?);
                 continue;
             }
@@ -138,6 +142,11 @@ impl Contents {
         self.next_index(PART)
     }
 
+    /// One more than the highest index of parts of dropped rows.
+    pub(super) fn next_filtered_index(&self) -> usize {
+        self.next_index(FILTERED_PART)
+    }
+
     /// One more than the highest index of rejects.
     pub(super) fn next_rejects_index(&self) -> usize {
         self.next_index(REJECTS_FILE).max(self.next_index(FED_FILE))
@@ -168,6 +177,7 @@ impl Contents {
 }
 
 const PART: (&str, &str) = ("part-", ".parquet");
+const FILTERED_PART: (&str, &str) = ("_filtered/part-", ".parquet");
 const OLD_RECEIPT: (&str, &str) = ("_receipt-", ".json");
 const REJECTS_FILE: (&str, &str) = ("_rejects/rejects-", ".csv");
 const REPAIRS_FILE: (&str, &str) = ("_rejects/repairs-", ".csv");
@@ -182,6 +192,7 @@ fn is_our_name(path: &str) -> bool {
         || is_table(".csv")
         || [
             PART,
+            FILTERED_PART,
             OLD_RECEIPT,
             REJECTS_FILE,
             REPAIRS_FILE,

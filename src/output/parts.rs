@@ -19,7 +19,7 @@ use crate::base::{Error, Result};
 /// A finished part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartInfo {
-    /// Its file name in the lake.
+    /// Its file, within the lake.
     pub file: String,
     /// Rows in it.
     pub rows: u64,
@@ -31,6 +31,8 @@ pub struct PartInfo {
 pub struct Parts {
     encoder: Arc<Encoder>,
     directory: PathBuf,
+    /// Where that is within the lake.
+    within: &'static str,
     next_index: usize,
     current: Option<Part>,
     finished: Vec<PartInfo>,
@@ -49,9 +51,21 @@ impl Parts {
         Self {
             encoder,
             directory: staging.directory().to_path_buf(),
+            within: "",
             next_index: staging.first_part_index(),
             current: None,
             finished: Vec::new(),
+        }
+    }
+
+    /// Likewise, for rows that filters have dropped.
+    pub fn filtered(encoder: Arc<Encoder>, staging: &Staging) -> Self {
+        let (directory, next_index, within) = staging.filtered();
+        Self {
+            directory,
+            within,
+            next_index,
+            ..Self::new(encoder, staging)
         }
     }
 
@@ -124,6 +138,10 @@ impl Parts {
     fn begin_part(&mut self) -> Result<Part> {
         let file = part_name(self.next_index);
         let path = self.directory.join(&file);
+        let file = match self.within {
+            "" => file,
+            within => format!("{within}/{file}"),
+        };
         self.next_index += 1;
         Part::begin(&self.encoder, path, file)
     }

@@ -11,8 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::contents::{
-    AGGREGATES, Contents, RECEIPT, REJECTS, fed_path, old_receipt_name, part_name, refeed_path,
-    refeed_path_for, rejects_path, repairs_path, staged_files, table_path,
+    AGGREGATES, Contents, DIRECTORIES, FILTERED, RECEIPT, fed_path, old_receipt_name, part_name,
+    refeed_path, refeed_path_for, rejects_path, repairs_path, staged_files, table_path,
 };
 use super::exchange::exchange;
 use super::journal::{self, Journal, sync_directory};
@@ -23,7 +23,8 @@ use crate::base::{Error, Mode, Result, Schema};
 
 /// A run's files before they are published. Dropped without [`Staging::commit`], it removes them.
 ///
-/// A commit publishes every file of the staging directory and of `_rejects` and `_aggregates` in it.
+/// A commit publishes every file of the staging directory and of `_rejects`, `_aggregates` and
+/// `_filtered` in it.
 #[derive(Debug)]
 pub struct Staging {
     directory: PathBuf,
@@ -83,7 +84,7 @@ impl Staging {
             retired: Vec::new(),
             _lock: lock,
         };
-        for name in [REJECTS, AGGREGATES] {
+        for name in DIRECTORIES {
             let directory = staging.directory.join(name);
             fs::create_dir(&directory).map_err(|source| Error::io("create", directory, source))?;
         }
@@ -106,6 +107,16 @@ impl Staging {
             Mode::Append => self.contents.next_part_index(),
             Mode::Error | Mode::Overwrite => 0,
         }
+    }
+
+    /// Where parts of rows go that filters have dropped, the index of this run's first one, and the
+    /// directory within the lake.
+    pub(super) fn filtered(&self) -> (PathBuf, usize, &'static str) {
+        let index = match self.mode {
+            Mode::Append => self.contents.next_filtered_index(),
+            Mode::Error | Mode::Overwrite => 0,
+        };
+        (self.directory.join(FILTERED), index, FILTERED)
     }
 
     /// Where part `index` goes.
@@ -262,9 +273,9 @@ impl Staging {
             let synced = File::open(&path).and_then(|file| file.sync_all());
             synced.map_err(|source| Error::io("write", path, source))?;
         }
-        for name in [REJECTS, AGGREGATES] {
+        for name in DIRECTORIES {
             let directory = self.directory.join(name);
-            // Empty: there are no rejects, or no tables. Otherwise it stays.
+            // Empty: there is nothing of its kind. Otherwise it stays.
             if fs::remove_dir(&directory).is_err() {
                 let synced = sync_directory(&directory);
                 synced.map_err(|source| Error::io("write", directory, source))?;
@@ -325,7 +336,7 @@ impl Staging {
                 linked.push(target);
             }
             fs::set_permissions(&self.directory, fs::metadata(lake)?.permissions())?;
-            for name in [REJECTS, AGGREGATES] {
+            for name in DIRECTORIES {
                 let directory = self.directory.join(name);
                 if directory.exists() {
                     sync_directory(&directory)?;
@@ -464,6 +475,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
+    use super::super::contents::REJECTS;
     use super::*;
     use crate::base::ErrorKind;
 

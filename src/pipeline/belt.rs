@@ -16,6 +16,7 @@ use super::budget::{Budget, Permit, Term};
 use super::cancel::{CalledOff, Cancel};
 use super::cost::RowCost;
 use super::feed::{Feed, Portion};
+use super::filtered::{self, FilteredColumns};
 use super::lanes::Lanes;
 use super::reorder::Reordering;
 use super::share::DecodedShare;
@@ -74,6 +75,8 @@ pub(crate) struct BeltParts {
     pub(crate) sorting: Option<Sorting>,
     /// Per slot, whether rows that have been sorted are to bring it along.
     pub(crate) needed: Vec<bool>,
+    /// The columns of rows that are dropped, if they are kept in this pass.
+    pub(crate) filtered: Option<Arc<FilteredColumns>>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) progress: Arc<ProgressState>,
     pub(crate) row_cost: RowCost,
@@ -322,6 +325,7 @@ impl Belt {
                 tally,
                 keys: None,
                 permit,
+                dropped: Vec::new(),
                 stage: 0,
                 is_last: false,
             },
@@ -359,10 +363,8 @@ impl Belt {
         for Work { step, work } in &stage.inline {
             match work {
                 Inline::Apply(local) => {
-                    let effect = local
-                        .apply(&mut travel.batch)
-                        .map_err(|error| travel.locate(error))?;
-                    travel.note_effect(*step, effect);
+                    let kept = self.parts.filtered.as_deref();
+                    filtered::apply(kept, *step, &**local, travel)?;
                 }
                 Inline::Check(check) => {
                     let schema = self.parts.fail_on_reject.then_some(&*self.parts.schema);
@@ -395,9 +397,8 @@ impl Belt {
         travel.keys = None;
         travel.count_written();
         sink.project(&mut travel.batch);
-        travel
-            .permit
-            .resize(Term::RowGroups, travel.batch.memory_bytes());
+        let bytes = travel.memory_bytes();
+        travel.permit.resize(Term::RowGroups, bytes);
         let started = Instant::now();
         let (groups, batches) = sink.arrive(travel)?;
         worker.record(Timed::Gather, started);

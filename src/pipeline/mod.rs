@@ -33,6 +33,7 @@ mod columns;
 mod cost;
 mod dialect;
 mod feed;
+mod filtered;
 mod fitting;
 mod gate;
 mod header;

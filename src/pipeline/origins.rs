@@ -4,7 +4,7 @@
 //! row is named by its own line, whatever order it is in.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use super::travel::Place;
 use crate::base::{Batch, Position};
@@ -13,7 +13,38 @@ use crate::steps::RowOrigin;
 /// Where the chunks lie whose rows are moved, and which source each is of.
 #[derive(Default)]
 pub(crate) struct Places {
-    chunks: RwLock<Vec<Option<(u32, Place)>>>,
+    chunks: RwLock<Vec<Option<Arc<Known>>>>,
+}
+
+/// What is known of a chunk.
+struct Known {
+    source: u32,
+    place: Place,
+    /// Places in it, every so many records, as far as one was looked for: records that are looked for
+    /// in any order cost no walk from the first.
+    marks: Mutex<Vec<Place>>,
+}
+
+/// Records between two marks.
+const MARK_RECORDS: usize = 1024;
+
+impl Known {
+    /// A place at or before the record `record`, and how many records that lies further on.
+    fn near(&self, record: u32) -> (Place, usize) {
+        let record = record as usize;
+        if self.place.splitter.is_none() {
+            return (self.place.clone(), record);
+        }
+        let mut marks = self.marks.lock().expect("no holder of this lock panics");
+        while marks.len() * MARK_RECORDS <= record {
+            let next = match marks.last() {
+                None => self.place.clone(),
+                Some(last) => last.behind(MARK_RECORDS),
+            };
+            marks.push(next);
+        }
+        (marks[record / MARK_RECORDS].clone(), record % MARK_RECORDS)
+    }
 }
 
 impl Places {
@@ -24,13 +55,17 @@ impl Places {
         if chunks.len() <= chunk {
             chunks.resize(chunk + 1, None);
         }
-        chunks[chunk] = Some((source, place));
+        chunks[chunk] = Some(Arc::new(Known {
+            source,
+            place,
+            marks: Mutex::default(),
+        }));
     }
 
-    fn place(&self, chunk: u32) -> (u32, Place) {
+    fn of(&self, chunk: u32) -> Arc<Known> {
         let chunks = self.chunks.read().expect("no holder of this lock panics");
-        let place = chunks[chunk as usize].clone();
-        place.expect("a chunk is noted before its rows are moved")
+        let known = chunks[chunk as usize].as_ref();
+        Arc::clone(known.expect("a chunk is noted before its rows are moved"))
     }
 }
 
@@ -50,14 +85,13 @@ pub(crate) struct Moved {
     places: Arc<Places>,
 }
 
+/// Sees where a record was read, its raw bytes, and its source unless it is that of the batch.
+pub(crate) type See<'s> = &'s mut dyn FnMut(Position, &[u8], Option<u32>);
+
 impl Whence {
     /// Shows `see` the positions and the raw bytes of the batch's records `records`, which ascend,
     /// and the source of each unless it is that of the batch; of typed rows there are no bytes.
-    pub(crate) fn records(
-        &self,
-        records: &[usize],
-        see: &mut dyn FnMut(Position, &[u8], Option<u32>),
-    ) {
+    pub(crate) fn records(&self, records: &[usize], see: See<'_>) {
         match self {
             Self::Chunk(place) => {
                 let found = place.records(records).into_iter();
@@ -66,9 +100,10 @@ impl Whence {
             Self::Moved(moved) => {
                 for &record in records {
                     let origin = moved.records[record];
-                    let (source, place) = moved.places.place(origin.chunk);
-                    let found = place.records(&[origin.record as usize]).into_iter();
-                    found.for_each(|(position, raw)| see(position, raw, Some(source)));
+                    let chunk = moved.places.of(origin.chunk);
+                    let (place, further) = chunk.near(origin.record);
+                    let found = place.records(&[further]).into_iter();
+                    found.for_each(|(position, raw)| see(position, raw, Some(chunk.source)));
                 }
             }
         }
@@ -80,8 +115,8 @@ impl Whence {
             Self::Chunk(place) => place.position_of(record),
             Self::Moved(moved) => {
                 let origin = moved.records[record];
-                let (_, place) = moved.places.place(origin.chunk);
-                place.position_of(origin.record as usize)
+                let (place, further) = moved.places.of(origin.chunk).near(origin.record);
+                place.position_of(further)
             }
         }
     }
@@ -112,7 +147,7 @@ impl Origins {
             // Neighbours mostly come from the same chunk.
             Some((chunk, source)) if chunk == origin.chunk => source,
             _ => {
-                let (source, _) = places.place(origin.chunk);
+                let source = places.of(origin.chunk).source;
                 known = Some((origin.chunk, source));
                 source
             }
@@ -125,6 +160,11 @@ impl Origins {
                 places: Arc::clone(places),
             },
         }
+    }
+
+    /// Memory held, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.rows.len() * (size_of::<RowOrigin>() + 2 * size_of::<u32>())
     }
 
     /// Where they were read.

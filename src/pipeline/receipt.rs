@@ -11,6 +11,7 @@ use super::columnar;
 use super::dialect::{Formats, SourceFormat};
 use super::infer::Table;
 use super::plan::Plan;
+use super::sink::Written;
 use crate::base::{Column, DataType, Result, TimeUnit, Value};
 use crate::config::Config;
 use crate::input::{self, Source};
@@ -31,7 +32,7 @@ pub(crate) struct Outcome<'a> {
     pub(crate) table: &'a Table,
     pub(crate) plan: &'a Plan,
     pub(crate) fitted: &'a [Option<Fitted>],
-    pub(crate) parts: Vec<PartInfo>,
+    pub(crate) parts: Written,
     pub(crate) aggregates: Vec<AggregateReceipt>,
     pub(crate) counters: &'a Counters,
     pub(crate) rejects_file: Option<String>,
@@ -94,30 +95,38 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
             counts: totals.repaired.into(),
             file: outcome.repairs_file,
         },
-        output_bytes: outcome.parts.iter().map(|part| part.bytes).sum(),
-        parts: outcome
-            .parts
-            .into_iter()
-            .map(|PartInfo { file, rows, bytes }| PartReceipt { file, rows, bytes })
-            .collect(),
+        output_bytes: outcome.parts.lake.iter().map(|part| part.bytes).sum(),
+        parts: parts(outcome.parts.lake),
+        filtered: parts(outcome.parts.filtered),
         restarts: outcome.restarts,
         passes: outcome.passes as u32,
         stages: outcome.latency.summary(),
         threads: config.threads,
         workers: WorkersReceipt::new(outcome.busy, outcome.waiting),
-        memory: MemoryReceipt {
-            limit_bytes: budget.limit_bytes() as u64,
-            peak_rss_bytes: peak_rss_bytes(),
-            budget_bytes: budget.terms().iter().map(|(_, bytes)| bytes).sum(),
-            budget: budget
-                .terms()
-                .into_iter()
-                .map(|(name, bytes)| BudgetTerm { name, bytes })
-                .collect(),
-        },
+        memory: memory(budget),
         throughput: Throughput::new(input_bytes, totals.read, seconds),
         started: outcome.started,
     }
+}
+
+/// Where the memory went.
+fn memory(budget: &Budget) -> MemoryReceipt {
+    let terms = budget.terms().into_iter();
+    let terms: Vec<BudgetTerm> = terms
+        .map(|(name, bytes)| BudgetTerm { name, bytes })
+        .collect();
+    MemoryReceipt {
+        limit_bytes: budget.limit_bytes() as u64,
+        peak_rss_bytes: peak_rss_bytes(),
+        budget_bytes: terms.iter().map(|term| term.bytes).sum(),
+        budget: terms,
+    }
+}
+
+fn parts(parts: Vec<PartInfo>) -> Vec<PartReceipt> {
+    let parts = parts.into_iter();
+    let parts = parts.map(|PartInfo { file, rows, bytes }| PartReceipt { file, rows, bytes });
+    parts.collect()
 }
 
 /// The first of `names`, as many as a receipt of many files has room for.
@@ -267,6 +276,7 @@ fn options(config: &Config) -> serde_json::Value {
         "time": config.time,
         "order": config.order.to_string(),
         "steps": steps,
+        "keep_filtered": config.keep_filtered,
         "checks": config.checks.iter().map(|check| &check.name).collect::<Vec<_>>(),
         "aggregates": aggregates.collect::<Vec<_>>(),
         "compression": config.compression.to_string(),

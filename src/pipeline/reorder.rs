@@ -73,10 +73,11 @@ impl Reordering {
             columns: released.columns,
             ..travel.batch
         };
-        let bytes = travel.batch.memory_bytes();
+        let moved = Origins::new(released.origins.into(), &self.places);
+        let bytes = travel.batch.memory_bytes() + moved.memory_bytes();
         travel.permit.resize(Term::Batches, bytes);
         travel.keys = None;
-        travel.moved = Some(Origins::new(released.origins.into(), &self.places));
+        travel.moved = Some(moved);
         Ok(travel)
     }
 

@@ -24,12 +24,13 @@ use super::columnar;
 use super::cost::RowCost;
 use super::dialect::Formats;
 use super::feed::Feed;
+use super::filtered::{FilteredColumns, FilteredRows};
 use super::fitting::Known;
 use super::gate::Gates;
 use super::infer::Table;
 use super::lanes::{Lanes, Share};
 use super::layout::Layout;
-use super::open::{self, Room, check};
+use super::open::{self, Room, check, pool};
 use super::origins::Places;
 use super::passed::PassedOver;
 use super::plan::{self, Plan};
@@ -38,7 +39,7 @@ use super::refeed::{self, Adapted};
 use super::reorder::Reordering;
 use super::settle::Settled;
 use super::side::Sides;
-use super::sink::Sink;
+use super::sink::{Sink, Written};
 use super::stages::{PassPlan, Stage};
 use super::tables::Tables;
 use super::tally::{Kept, Totals};
@@ -47,7 +48,7 @@ use crate::base::{DataType, Error, Result};
 use crate::config::{self, Config, OnBadRow};
 use crate::decode::NullTokens;
 use crate::input::{Chunks, Outline, Source, SplitLimits};
-use crate::output::{Encoder, PartInfo, Parts, Staging};
+use crate::output::{Encoder, Parts, Staging};
 use crate::report::{
     self, AggregateReceipt, Counters, Progress, ProgressState, Receipt, StageLatency,
 };
@@ -96,7 +97,7 @@ struct Run<'c> {
 struct Attempt {
     plan: Plan,
     fitted: Vec<Option<Fitted>>,
-    parts: Vec<PartInfo>,
+    parts: Written,
     aggregates: Vec<AggregateReceipt>,
     counters: Counters,
     has: Kept,
@@ -165,8 +166,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     };
     let receipt = receipt::receipt(outcome);
     if has.rejects {
-        let kept = refeed::kept(config, &table, &run.formats, &run.sources, &counters);
-        kept.write(&staging.refeed_path())?;
+        run.keep_rejects(&table, &counters, &staging)?;
     }
     run.check_interrupted()?;
     receipt.write(&staging.receipt_path())?;
@@ -244,6 +244,12 @@ pub(super) fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
 }
 
 impl Run<'_> {
+    /// Keeps what it takes to feed the rejects in again.
+    fn keep_rejects(&self, table: &Table, counters: &Counters, staging: &Staging) -> Result<()> {
+        let kept = refeed::kept(self.config, table, &self.formats, &self.sources, counters);
+        kept.write(&staging.refeed_path())
+    }
+
     fn check_interrupted(&self) -> Result<()> {
         check(&self.interrupted)
     }
@@ -359,23 +365,36 @@ impl Run<'_> {
         let options = layout.encode_options(self.config);
         let encoder = Arc::new(Encoder::new(&schema, &options)?);
         let parts = Parts::new(Arc::clone(&encoder), staging);
-        let output = plan.output.clone();
-        Ok(Sink::new(layout, output, encoder, parts, totals, budget))
+        let filtered = self.config.keep_filtered.then(|| {
+            let columns = Arc::new(FilteredColumns::new(plan));
+            FilteredRows::new(&columns, &options, staging, budget)
+        });
+        let (output, filtered) = (plan.output.clone(), filtered.transpose()?);
+        Ok(Sink::new(
+            layout, output, encoder, parts, totals, filtered, budget,
+        ))
     }
 
     fn belt_parts(
         &self,
         plan: &Plan,
-        pass: PassPlan,
+        mut pass: PassPlan,
         layout: Layout,
         budget: &Arc<Budget>,
         sink: Option<Sink>,
     ) -> BeltParts {
+        let filtered = sink.as_ref().and_then(Sink::kept);
+        if filtered.is_some() {
+            // Rows that are dropped are kept with all their columns.
+            pass.needed.fill(true);
+        }
         let row_cost = RowCost::new(plan, &pass);
         let schema = Arc::new(plan.schema.clone());
         let of_files = &pass.needed[..plan.input_columns];
         let mut formats = self.formats.readers(&schema, of_files, &self.nulls);
-        formats.passed_over = PassedOver::new(plan, &self.formats, &self.sources);
+        if filtered.is_none() {
+            formats.passed_over = PassedOver::new(plan, &self.formats, &self.sources);
+        }
         let records = self.formats.records(&self.sources).into_iter();
         let bounded = |stage: &&Stage| {
             let bounded = [Some(KeyUse::Bounded), Some(KeyUse::Spilt)];
@@ -401,6 +420,7 @@ impl Run<'_> {
             repair: self.config.repair,
             stages: stages.collect(),
             sink,
+            filtered,
             budget: Arc::clone(budget),
             progress: Arc::clone(&self.state),
             row_cost,

@@ -56,8 +56,7 @@ impl Settled {
         let rows = layout.row_group_rows.min(1 << 17);
         let working = 3 * layout.chunk_bytes_max + rows * row_bytes + layout.footer_bytes_max;
         let (tables_bytes, largest) = request.sides.held();
-        let program = program_bytes.map(|bytes| bytes.saturating_sub(tables_bytes));
-        let budget = Budget::new(limit_bytes, config.threads, program, rows, working)?;
+        let budget = Budget::new(limit_bytes, config.threads, program_bytes, rows, working)?;
         let budget = budget.with_tables(tables_bytes, &largest)?;
         Ok(Self {
             plan,

@@ -12,6 +12,7 @@ use super::dialect::Formats;
 use super::infer::{self, Looking, Table as Columns};
 use super::open::{self, Room, check, pool};
 use super::plan;
+use super::receipt;
 use super::refeed::Adapted;
 use super::run::check_sources;
 use super::tally::Tally;
@@ -235,10 +236,14 @@ impl Side {
     pub(crate) fn told(&self) -> Option<JoinedTable> {
         let loaded = self.loaded.borrow();
         let (_, table) = loaded.as_ref()?;
+        let files = self.sources.iter().zip(&self.formats.sources);
         Some(JoinedTable {
             path: self.path().to_owned(),
             rows: table.rows() as u64,
             bytes: table.memory_bytes() as u64,
+            files: files
+                .map(|(source, format)| receipt::understood(source, format))
+                .collect(),
         })
     }
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{Array, ArrayRef};
 
 use super::budget::{Budget, Permit, Term};
+use super::filtered::{FilteredColumns, FilteredRows};
 use super::inbox::Inbox;
 use super::layout::Layout;
 use super::tally::Totals;
@@ -27,6 +28,13 @@ pub(crate) struct RowGroup {
     left: AtomicUsize,
     /// Held until the row group has been appended.
     _permits: Vec<Arc<Permit>>,
+}
+
+/// The files of a run.
+pub(crate) struct Written {
+    pub(crate) lake: Vec<PartInfo>,
+    /// Those of rows that were dropped.
+    pub(crate) filtered: Vec<PartInfo>,
 }
 
 /// Rows gathered for the next row group.
@@ -48,6 +56,7 @@ pub(crate) struct Sink {
     arrived: Inbox<Travel>,
     gather: Mutex<Gather>,
     totals: Mutex<Totals>,
+    filtered: Option<Mutex<FilteredRows>>,
     encoded: Inbox<Arc<RowGroup>>,
     parts: Mutex<Parts>,
     budget: Arc<Budget>,
@@ -60,6 +69,7 @@ impl Sink {
         encoder: Arc<Encoder>,
         parts: Parts,
         totals: Totals,
+        filtered: Option<FilteredRows>,
         budget: &Arc<Budget>,
     ) -> Self {
         Self {
@@ -69,6 +79,7 @@ impl Sink {
             arrived: Inbox::new(1),
             gather: Mutex::default(),
             totals: Mutex::new(totals),
+            filtered: filtered.map(Mutex::new),
             encoded: Inbox::new(1),
             parts: Mutex::new(parts),
             budget: Arc::clone(budget),
@@ -101,11 +112,16 @@ impl Sink {
             batch,
             tally,
             permit,
+            dropped,
             ..
         } = travel;
         let mut totals = self.totals.lock().expect("no holder of this lock panics");
         totals.add(tally)?;
         drop(totals);
+        if let Some(filtered) = &self.filtered {
+            let mut filtered = filtered.lock().expect("no holder of this lock panics");
+            filtered.add(&dropped)?;
+        }
         let mut gather = self.gather.lock().expect("no holder of this lock panics");
         let permit = Arc::new(permit);
         let row_bytes = batch.data_bytes().div_ceil(batch.rows.max(1));
@@ -188,8 +204,15 @@ impl Sink {
         Ok(appended)
     }
 
-    /// Closes the last part.
-    pub(crate) fn finish(self) -> Result<(Vec<PartInfo>, Totals)> {
+    /// The columns of rows that are dropped, if they are kept.
+    pub(crate) fn kept(&self) -> Option<Arc<FilteredColumns>> {
+        let filtered = self.filtered.as_ref()?;
+        let filtered = filtered.lock().expect("no holder of this lock panics");
+        Some(filtered.columns())
+    }
+
+    /// Closes the last part, and the last one of rows that were dropped; returns all parts of either.
+    pub(crate) fn finish(self) -> Result<(Written, Totals)> {
         let parts = self
             .parts
             .into_inner()
@@ -198,7 +221,15 @@ impl Sink {
             .totals
             .into_inner()
             .expect("no holder of this lock panics");
-        Ok((parts.finish()?, totals))
+        let filtered = match self.filtered {
+            Some(filtered) => filtered
+                .into_inner()
+                .expect("no holder of this lock panics")
+                .finish()?,
+            None => Vec::new(),
+        };
+        let lake = parts.finish()?;
+        Ok((Written { lake, filtered }, totals))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::budget::{Permit, Term};
+use super::filtered::Dropped;
 use super::keys::Keys;
 use super::origins::{Origins, Places, Whence};
 use super::tally::Tally;
@@ -82,6 +83,23 @@ impl Place {
         found.collect()
     }
 
+    /// The same, without the first so many records of text.
+    pub(crate) fn behind(&self, records: usize) -> Self {
+        let mut place = self.clone();
+        if let Some(splitter) = &self.splitter {
+            let limits = SplitLimits {
+                records_max: records,
+                bytes_max: usize::MAX,
+                record_bytes_max: usize::MAX,
+            };
+            let start = usize::try_from(self.offset).expect("a mapped file fits the address space");
+            let split = splitter.split(self.source.bytes(), start, &limits, &mut |_| {});
+            place.offset = split.end as u64;
+            place.first_line += split.newlines;
+        }
+        place
+    }
+
     /// The position of the chunk's record `record`.
     pub(crate) fn position_of(&self, record: usize) -> Position {
         let Some(splitter) = &self.splitter else {
@@ -124,6 +142,8 @@ pub(crate) struct Travel {
     /// Rows by shard, from the last keyed stage whose keys still hold.
     pub(crate) keys: Option<Arc<Keys>>,
     pub(crate) permit: Permit,
+    /// Rows that steps have dropped, if they are kept.
+    pub(crate) dropped: Vec<Dropped>,
     /// The stage it enters next.
     pub(crate) stage: usize,
     /// Whether it only says that no other comes behind it; it has no rows of its own.
@@ -131,6 +151,12 @@ pub(crate) struct Travel {
 }
 
 impl Travel {
+    /// Memory held by its rows, those that were dropped included, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let dropped = self.dropped.iter().map(Dropped::memory_bytes);
+        self.batch.memory_bytes() + dropped.sum::<usize>()
+    }
+
     pub(crate) fn note_effect(&mut self, step: usize, effect: Effect) {
         if effect.rows_added > 0 {
             self.permit.resize(Term::Batches, self.batch.memory_bytes());

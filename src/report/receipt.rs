@@ -48,6 +48,8 @@ pub struct Receipt {
     pub repaired: RepairsReceipt,
     /// The files of the lake, in row order.
     pub parts: Vec<PartReceipt>,
+    /// The files of rows that filters have dropped, in row order, if those are kept.
+    pub filtered: Vec<PartReceipt>,
     /// Why the run started over, each time it did.
     pub restarts: Vec<String>,
     /// Passes over the input.
@@ -213,7 +215,7 @@ pub struct StepReceipt {
     pub rows_matched: u64,
     /// Rows that found none.
     pub rows_unmatched: u64,
-    /// Rows that entered no time window because their time is null.
+    /// Rows that entered no time window or session because their time is null.
     pub rows_without_time: u64,
     /// Rows that came behind one of a later time, and were put in order.
     pub rows_late: u64,
@@ -554,6 +556,11 @@ pub(super) mod tests {
                 file: "part-00000.parquet".into(),
                 rows: 9_812_001,
                 bytes: 1 << 30,
+            }],
+            filtered: vec![PartReceipt {
+                file: "_filtered/part-00000.parquet".into(),
+                rows: 12,
+                bytes: 1 << 10,
             }],
             restarts: vec!["amount widened".into()],
             passes: 2,

@@ -82,6 +82,13 @@ impl Receipt {
                 "parts"
             },
         ));
+        if !self.filtered.is_empty() {
+            let rows = self.filtered.iter().map(|part| part.rows).sum();
+            page.line(&format!(
+                "{} filtered rows kept in _filtered",
+                units::count(rows)
+            ));
+        }
     }
 
     /// A line for each source that is not as plain as can be.
@@ -300,7 +307,7 @@ fn step_line(step: &StepReceipt) -> String {
     }
     if step.rows_without_time > 0 {
         let rows = units::count(step.rows_without_time);
-        line += &format!(", {rows} rows without a time in no time window");
+        line += &format!(", {rows} rows without a time in no time window or session");
     }
     if step.rows_late > 0 {
         let rows = units::count(step.rows_late);

@@ -51,6 +51,12 @@ impl Builder {
         self.step(option, DedupSpec::new(by, keep).map(StepSpec::dedup))
     }
 
+    /// Keeps the rows that filters drop, under `_filtered` of the lake.
+    pub fn keep_filtered(mut self) -> Self {
+        self.options.keep_filtered = true;
+        self
+    }
+
     /// Adds a step that makes the column `name` of an expression in SQL, or replaces it.
     pub fn derive(self, name: &str, expression: &str) -> Self {
         self.row_step(

@@ -26,7 +26,7 @@ impl Belt {
             .add(chunk.input_bytes(), chunk.rows() as u64);
         drop(chunk);
         worker.record(Timed::Decode, started);
-        let derived = batch.rows * self.parts.row_cost.derived_bytes;
+        let derived = batch.rows * self.parts.row_cost.derived_bytes + origins.memory_bytes();
         permit.resize(Term::Batches, batch.memory_bytes() + derived);
         self.look();
         let travel = Travel {
@@ -36,6 +36,7 @@ impl Belt {
             tally: Tally::default(),
             keys: None,
             permit,
+            dropped: Vec::new(),
             stage: 0,
             is_last: false,
         };

@@ -105,6 +105,12 @@ impl Plan {
             .ok_or_else(|| crate::base::unknown("column", name, known))
     }
 
+    /// Whether the column in `slot` is only there for a check.
+    pub(crate) fn is_of_check(&self, slot: usize) -> bool {
+        let mut flagging = self.flagging.iter();
+        flagging.any(|&step| self.steps[step].writes().contains(&slot))
+    }
+
     /// Whether step `index` is that of a check, or works for one.
     pub(crate) fn is_check(&self, index: usize) -> bool {
         let mut checks = self.checks.iter();

@@ -8,6 +8,8 @@
 mod condition;
 mod newest;
 mod repeated;
+#[cfg(test)]
+mod tests;
 
 pub use condition::Condition;
 pub use newest::Newest;

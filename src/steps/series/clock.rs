@@ -6,7 +6,8 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::{Plan, cover};
+use super::Plan;
+use super::per_key::PerKey;
 use crate::base::{Batch, Order, Result};
 use crate::steps::rolling::{Late, Skipped, Time, gather_times, out_of_order};
 
@@ -14,7 +15,7 @@ use crate::steps::rolling::{Late, Skipped, Time, gather_times, out_of_order};
 pub(super) struct Clock {
     time: Time,
     order: Order,
-    latest: Vec<Option<i64>>,
+    latest: PerKey<Option<i64>>,
     /// The times of the rows at hand.
     times: Vec<Option<i64>>,
     null_times: u64,
@@ -37,7 +38,7 @@ impl Clock {
         Some(Self {
             time: plan.time.clone()?,
             order: plan.conduct.order,
-            latest: Vec::new(),
+            latest: PerKey::new(None),
             times: Vec::new(),
             null_times: 0,
         })
@@ -55,7 +56,7 @@ impl Clock {
 
     /// Reads the times of `rows`.
     pub(super) fn read(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) {
-        cover(&mut self.latest, keys, None);
+        self.latest.cover(keys);
         gather_times(batch.column(self.time.slot), rows, &mut self.times);
         let nulls = self.times.iter().filter(|time| time.is_none());
         self.null_times += nulls.count() as u64;
@@ -71,7 +72,7 @@ impl Clock {
         let Some(time) = self.times[at] else {
             return Ok(Since::Never);
         };
-        let latest = &mut self.latest[key as usize];
+        let latest = &mut self.latest[key];
         let Some(previous) = latest.replace(time) else {
             return Ok(Since::Start);
         };
@@ -99,6 +100,6 @@ impl Clock {
 
     /// Memory held, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        (self.latest.capacity() + self.times.capacity()) * size_of::<Option<i64>>()
+        self.latest.memory_bytes() + self.times.capacity() * size_of::<Option<i64>>()
     }
 }

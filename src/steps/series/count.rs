@@ -5,28 +5,31 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array};
 
+use super::Plan;
 use super::clock::{Clock, Since};
-use super::{Plan, cover, fetch_ahead};
+use super::per_key::PerKey;
 use crate::base::{Batch, Result};
 use crate::steps::{KeyedState, ShardColumns};
 
 /// Numbers the rows of each key from 0.
 pub(super) struct Rows {
-    next: Vec<i64>,
+    next: PerKey<i64>,
 }
 
 impl Rows {
     pub(super) fn new() -> Self {
-        Self { next: Vec::new() }
+        Self {
+            next: PerKey::new(0),
+        }
     }
 }
 
 impl KeyedState for Rows {
     fn advance(&mut self, _: &Batch, _: &[u32], keys: &[u32]) -> Result<ShardColumns> {
-        cover(&mut self.next, keys, 0);
+        self.next.cover(keys);
         let numbers = keys.iter().enumerate().map(|(at, &key)| {
-            fetch_ahead(&self.next, keys, at);
-            let next = &mut self.next[key as usize];
+            self.next.fetch_ahead(keys, at);
+            let next = &mut self.next[key];
             *next += 1;
             *next - 1
         });
@@ -35,7 +38,7 @@ impl KeyedState for Rows {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.next.capacity() * size_of::<i64>()
+        self.next.memory_bytes()
     }
 }
 
@@ -44,7 +47,7 @@ impl KeyedState for Rows {
 pub(super) struct Sessions {
     clock: Clock,
     gap_ticks: u64,
-    current: Vec<i64>,
+    current: PerKey<i64>,
 }
 
 impl Sessions {
@@ -54,19 +57,19 @@ impl Sessions {
             // Of whole ticks, those beyond the gap are those beyond its whole part.
             gap_ticks: clock.whole_ticks(gap_nanoseconds),
             clock,
-            current: Vec::new(),
+            current: PerKey::new(0),
         }
     }
 }
 
 impl KeyedState for Sessions {
     fn advance(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns> {
-        cover(&mut self.current, keys, 0);
+        self.current.cover(keys);
         self.clock.read(batch, rows, keys);
         let mut numbers = Vec::with_capacity(rows.len());
         for (at, &key) in keys.iter().enumerate() {
-            fetch_ahead(&self.current, keys, at);
-            let current = &mut self.current[key as usize];
+            self.current.fetch_ahead(keys, at);
+            let current = &mut self.current[key];
             numbers.push(match self.clock.since(rows, at, key)? {
                 Since::Never => None,
                 Since::Start => Some(*current),
@@ -85,6 +88,6 @@ impl KeyedState for Sessions {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.clock.memory_bytes() + self.current.capacity() * size_of::<i64>()
+        self.clock.memory_bytes() + self.current.memory_bytes()
     }
 }

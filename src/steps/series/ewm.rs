@@ -11,8 +11,9 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use super::Plan;
 use super::clock::{Clock, Since};
-use super::{Plan, cover, fetch_ahead};
+use super::per_key::PerKey;
 use crate::base::{Batch, Decay, Ewm, Result, Series, Weighted};
 use crate::steps::rolling::gather_numbers;
 use crate::steps::{KeyedState, ShardColumns};
@@ -169,7 +170,7 @@ struct State<W> {
     clock: Option<Clock>,
     /// Half-lives in a tick.
     half_lives: f64,
-    states: Vec<W>,
+    states: PerKey<W>,
     numbers: Vec<f64>,
 }
 
@@ -204,7 +205,7 @@ impl<W: Weights> State<W> {
             shape,
             clock,
             half_lives,
-            states: Vec::new(),
+            states: PerKey::new(W::EMPTY),
             numbers: Vec::new(),
         }
     }
@@ -232,7 +233,7 @@ impl<W: Weights> KeyedState for State<W> {
         if let Some(clock) = &mut self.clock {
             clock.read(batch, rows, keys);
         }
-        cover(&mut self.states, keys, W::EMPTY);
+        self.states.cover(keys);
         let plan = Arc::clone(&self.plan);
         let outputs: Vec<&Ewm> = plan.specs.iter().map(|spec| ewm(&spec.series)).collect();
         let mut columns = vec![vec![f64::NAN; rows.len()]; outputs.len()];
@@ -247,13 +248,13 @@ impl<W: Weights> KeyedState for State<W> {
             ..
         } = self.shape;
         for (at, &key) in keys.iter().enumerate() {
-            fetch_ahead(&self.states, keys, at);
+            self.states.fetch_ahead(keys, at);
             let Some(factor) = self.factor(rows, at, key)? else {
                 continue;
             };
             let number = self.numbers[at];
             let is_value = number.is_finite();
-            let state = &mut self.states[key as usize];
+            let state = &mut self.states[key];
             if state.samples() == 0 {
                 if is_value {
                     *state = W::begin(number);
@@ -280,6 +281,6 @@ impl<W: Weights> KeyedState for State<W> {
 
     fn memory_bytes(&self) -> usize {
         let clock = self.clock.as_ref().map_or(0, Clock::memory_bytes);
-        clock + self.states.capacity() * size_of::<W>() + self.numbers.capacity() * size_of::<f64>()
+        clock + self.states.memory_bytes() + self.numbers.capacity() * size_of::<f64>()
     }
 }

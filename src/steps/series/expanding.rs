@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
+use super::Plan;
 use super::halves::Halves;
+use super::per_key::PerKey;
 use super::spread::Spread;
 use super::totals::Totals;
-use super::{Plan, cover, fetch_ahead, keys_len};
 use crate::base::{Batch, Expanding, Function, Result, Series};
 use crate::steps::rolling::gather_numbers;
 use crate::steps::{KeyedState, ShardColumns};
@@ -64,16 +65,16 @@ impl Kernel for Sums {
 
 /// Standard deviations and variances.
 struct Spreads {
-    spreads: Vec<Spread>,
+    spreads: PerKey<Spread>,
     functions: Vec<Function>,
 }
 
 impl Kernel for Spreads {
     fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) {
-        cover(&mut self.spreads, rows.keys, Spread::default());
+        self.spreads.cover(rows.keys);
         for (at, (&key, &number)) in rows.keys.iter().zip(rows.numbers).enumerate() {
-            fetch_ahead(&self.spreads, rows.keys, at);
-            let spread = &mut self.spreads[key as usize];
+            self.spreads.fetch_ahead(rows.keys, at);
+            let spread = &mut self.spreads[key];
             let samples = rows.samples[at];
             if number.is_finite() {
                 spread.add(number, samples);
@@ -89,22 +90,22 @@ impl Kernel for Spreads {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.spreads.capacity() * size_of::<Spread>()
+        self.spreads.memory_bytes()
     }
 }
 
 /// One value of each key: which one, `keeps` says of the one that is held and the one that comes.
 struct One<F> {
-    values: Vec<f64>,
+    values: PerKey<f64>,
     keeps: F,
 }
 
 impl<F: Fn(f64, f64) -> bool + Send> Kernel for One<F> {
     fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) {
-        cover(&mut self.values, rows.keys, f64::NAN);
+        self.values.cover(rows.keys);
         for (at, (&key, &number)) in rows.keys.iter().zip(rows.numbers).enumerate() {
-            fetch_ahead(&self.values, rows.keys, at);
-            let value = &mut self.values[key as usize];
+            self.values.fetch_ahead(rows.keys, at);
+            let value = &mut self.values[key];
             if number.is_finite() && (value.is_nan() || !(self.keeps)(*value, number)) {
                 *value = number;
             }
@@ -113,24 +114,23 @@ impl<F: Fn(f64, f64) -> bool + Send> Kernel for One<F> {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.values.capacity() * size_of::<f64>()
+        self.values.memory_bytes()
     }
 }
 
 /// Values, infinite ones among them; null where there are too few rows.
-#[derive(Default)]
 struct Counts {
     /// Rows and values of each key.
-    counts: Vec<(u64, u64)>,
+    counts: PerKey<(u64, u64)>,
     rows_min: Vec<u32>,
 }
 
 impl Kernel for Counts {
     fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) {
-        cover(&mut self.counts, rows.keys, (0, 0));
+        self.counts.cover(rows.keys);
         for (at, (&key, &number)) in rows.keys.iter().zip(rows.numbers).enumerate() {
-            fetch_ahead(&self.counts, rows.keys, at);
-            let (count, values) = &mut self.counts[key as usize];
+            self.counts.fetch_ahead(rows.keys, at);
+            let (count, values) = &mut self.counts[key];
             *count += 1;
             *values += u64::from(!number.is_nan());
             for (results, &rows_min) in results.iter_mut().zip(&self.rows_min) {
@@ -143,25 +143,22 @@ impl Kernel for Counts {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.counts.capacity() * size_of::<(u64, u64)>()
+        self.counts.memory_bytes()
     }
 }
 
 /// One quantile, for which all values are held.
 struct Quantile {
     level: f64,
-    halves: Vec<Halves>,
+    halves: PerKey<Halves>,
     heap_bytes: usize,
 }
 
 impl Kernel for Quantile {
     fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) {
-        if self.halves.len() < keys_len(rows.keys) {
-            self.halves
-                .resize_with(keys_len(rows.keys), Halves::default);
-        }
+        self.halves.cover(rows.keys);
         for (&key, &number) in rows.keys.iter().zip(rows.numbers) {
-            let halves = &mut self.halves[key as usize];
+            let halves = &mut self.halves[key];
             if number.is_finite() {
                 let before = halves.heap_bytes();
                 halves.add(number, self.level);
@@ -175,7 +172,7 @@ impl Kernel for Quantile {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.halves.capacity() * size_of::<Halves>() + self.heap_bytes
+        self.halves.memory_bytes() + self.heap_bytes
     }
 }
 
@@ -190,7 +187,7 @@ pub(super) struct State {
     plan: Arc<Plan>,
     tasks: Vec<Task>,
     /// Finite numbers of each key so far.
-    counts: Vec<u64>,
+    counts: PerKey<u64>,
     samples: Vec<u64>,
     numbers: Vec<f64>,
 }
@@ -222,7 +219,7 @@ impl State {
         Self {
             plan,
             tasks,
-            counts: Vec::new(),
+            counts: PerKey::new(0),
             samples: Vec::new(),
             numbers: Vec::new(),
         }
@@ -243,7 +240,7 @@ fn family(function: Function) -> Function {
 fn kernel(members: &[(usize, Expanding)]) -> Box<dyn Kernel> {
     let functions = || members.iter().map(|(_, member)| member.function).collect();
     fn one(keeps: impl Fn(f64, f64) -> bool + Send + 'static) -> Box<dyn Kernel> {
-        let values = Vec::new();
+        let values = PerKey::new(f64::NAN);
         Box::new(One { values, keeps })
     }
     match family(members[0].1.function) {
@@ -252,7 +249,7 @@ fn kernel(members: &[(usize, Expanding)]) -> Box<dyn Kernel> {
             functions: functions(),
         }),
         Function::Var | Function::Std => Box::new(Spreads {
-            spreads: Vec::new(),
+            spreads: PerKey::new(Spread::default()),
             functions: functions(),
         }),
         Function::Min => one(|held, next| held <= next),
@@ -260,7 +257,7 @@ fn kernel(members: &[(usize, Expanding)]) -> Box<dyn Kernel> {
         Function::First => one(|_, _| true),
         Function::Last => one(|_, _| false),
         Function::Count => Box::new(Counts {
-            counts: Vec::new(),
+            counts: PerKey::new((0, 0)),
             rows_min: members
                 .iter()
                 .map(|(_, member)| member.min_samples)
@@ -274,7 +271,7 @@ fn kernel(members: &[(usize, Expanding)]) -> Box<dyn Kernel> {
 fn quantile(level: f64) -> Box<dyn Kernel> {
     Box::new(Quantile {
         level,
-        halves: Vec::new(),
+        halves: PerKey::new(Halves::default()),
         heap_bytes: 0,
     })
 }
@@ -282,11 +279,11 @@ fn quantile(level: f64) -> Box<dyn Kernel> {
 impl KeyedState for State {
     fn advance(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns> {
         gather_numbers(batch.column(self.plan.slot), rows, &mut self.numbers);
-        cover(&mut self.counts, keys, 0);
+        self.counts.cover(keys);
         self.samples.clear();
         self.samples
             .extend(keys.iter().zip(&self.numbers).map(|(&key, number)| {
-                let count = &mut self.counts[key as usize];
+                let count = &mut self.counts[key];
                 *count += u64::from(number.is_finite());
                 *count
             }));
@@ -320,7 +317,8 @@ impl KeyedState for State {
     fn memory_bytes(&self) -> usize {
         let kernels = self.tasks.iter().map(|task| task.kernel.memory_bytes());
         kernels.sum::<usize>()
-            + (self.counts.capacity() + self.samples.capacity()) * size_of::<u64>()
+            + self.counts.memory_bytes()
+            + self.samples.capacity() * size_of::<u64>()
             + self.numbers.capacity() * size_of::<f64>()
     }
 }

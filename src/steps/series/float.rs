@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
+use super::Plan;
+use super::per_key::PerKey;
 use super::totals::Totals;
-use super::{Plan, cover, fetch_ahead};
 use crate::base::{Batch, Result, Running};
 use crate::steps::rolling::gather_numbers;
 use crate::steps::{KeyedState, ShardColumns};
@@ -43,27 +44,26 @@ impl Fold for Totals {
 }
 
 /// The product of each key's values.
-#[derive(Default)]
-struct Products(Vec<f64>);
+struct Products(PerKey<f64>);
 
 impl Fold for Products {
     fn cover(&mut self, keys: &[u32]) {
-        cover(&mut self.0, keys, 1.0);
+        self.0.cover(keys);
     }
 
     #[inline(always)]
     fn fetch_ahead(&self, keys: &[u32], at: usize) {
-        fetch_ahead(&self.0, keys, at);
+        self.0.fetch_ahead(keys, at);
     }
 
     #[inline(always)]
     fn add(&mut self, key: u32, value: f64) -> f64 {
-        self.0[key as usize] *= value;
-        self.0[key as usize]
+        self.0[key] *= value;
+        self.0[key]
     }
 
     fn memory_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<f64>()
+        self.0.memory_bytes()
     }
 }
 
@@ -79,7 +79,7 @@ pub(super) fn state(plan: Arc<Plan>, running: Running) -> Box<dyn KeyedState> {
     match running {
         Running::Product => Box::new(State {
             plan,
-            fold: Products::default(),
+            fold: Products(PerKey::new(1.0)),
             numbers: Vec::new(),
         }),
         _ => Box::new(State {

@@ -4,7 +4,7 @@
 //! cells of the one before, so a key with few rows holds few cells however far back is looked.
 //! Invariant: a ring holds the key's last cells, as many as there were, up to the length asked for.
 
-use super::{cover, fetch_ahead};
+use super::per_key::PerKey;
 
 /// What remembers the cells of each key.
 pub(super) trait Past<C: Copy>: Send {
@@ -25,33 +25,35 @@ pub(super) trait Past<C: Copy>: Send {
 
 /// The last cell of each key only.
 pub(super) struct Previous<C> {
-    cells: Vec<Option<C>>,
+    cells: PerKey<Option<C>>,
 }
 
-impl<C> Previous<C> {
+impl<C: Copy> Previous<C> {
     pub(super) fn new() -> Self {
-        Self { cells: Vec::new() }
+        Self {
+            cells: PerKey::new(None),
+        }
     }
 }
 
 impl<C: Copy + Send> Past<C> for Previous<C> {
     fn cover(&mut self, keys: &[u32]) {
-        cover(&mut self.cells, keys, None);
+        self.cells.cover(keys);
     }
 
     #[inline(always)]
     fn fetch_ahead(&self, keys: &[u32], at: usize) {
-        fetch_ahead(&self.cells, keys, at);
+        self.cells.fetch_ahead(keys, at);
     }
 
     #[inline(always)]
     fn get(&self, key: u32, _: u32) -> Option<C> {
-        self.cells[key as usize]
+        self.cells[key]
     }
 
     #[inline(always)]
     fn push(&mut self, key: u32, cell: Option<C>) -> Option<C> {
-        std::mem::replace(&mut self.cells[key as usize], cell)
+        std::mem::replace(&mut self.cells[key], cell)
     }
 
     fn for_each(&mut self, visit: &mut dyn FnMut(&mut C)) {
@@ -59,14 +61,14 @@ impl<C: Copy + Send> Past<C> for Previous<C> {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.cells.capacity() * size_of::<Option<C>>()
+        self.cells.memory_bytes()
     }
 }
 
 /// The last cells of each key, as many as `length`.
 pub(super) struct History<C> {
     length: u32,
-    rings: Vec<Ring>,
+    rings: PerKey<Ring>,
     classes: Vec<Class<C>>,
 }
 
@@ -112,7 +114,7 @@ impl<C: Copy + Default + Send> History<C> {
         }
         Self {
             length,
-            rings: Vec::new(),
+            rings: PerKey::new(Ring::default()),
             classes,
         }
     }
@@ -120,7 +122,7 @@ impl<C: Copy + Default + Send> History<C> {
     /// Moves a key's cells, which fill their ring, to one of the next class.
     #[cold]
     fn grow(&mut self, key: u32) {
-        let ring = self.rings[key as usize];
+        let ring = self.rings[key];
         let cells: Vec<Option<C>> = (1..=ring.held)
             .rev()
             .map(|back| self.get(key, back))
@@ -132,7 +134,7 @@ impl<C: Copy + Default + Send> History<C> {
         for (place, cell) in cells.into_iter().enumerate() {
             next.set(index, place as u32, cell);
         }
-        self.rings[key as usize] = Ring {
+        self.rings[key] = Ring {
             index,
             latest: ring.held - 1,
             held: ring.held,
@@ -174,21 +176,17 @@ impl<C: Copy + Default> Class<C> {
 
 impl<C: Copy + Default + Send> Past<C> for History<C> {
     fn cover(&mut self, keys: &[u32]) {
-        let covered = self.rings.len();
-        cover(&mut self.rings, keys, Ring::default());
-        for ring in &mut self.rings[covered..] {
-            ring.index = self.classes[0].allocate();
-        }
+        self.rings.cover(keys);
     }
 
     #[inline(always)]
     fn fetch_ahead(&self, keys: &[u32], at: usize) {
-        fetch_ahead(&self.rings, keys, at);
+        self.rings.fetch_ahead(keys, at);
     }
 
     #[inline(always)]
     fn get(&self, key: u32, back: u32) -> Option<C> {
-        let ring = self.rings[key as usize];
+        let ring = self.rings[key];
         if back > ring.held {
             return None;
         }
@@ -203,16 +201,19 @@ impl<C: Copy + Default + Send> Past<C> for History<C> {
 
     #[inline(always)]
     fn push(&mut self, key: u32, cell: Option<C>) -> Option<C> {
-        let mut ring = self.rings[key as usize];
+        let mut ring = self.rings[key];
         let mut capacity = self.classes[ring.class as usize].capacity;
         if ring.held == capacity && capacity < self.length {
             self.grow(key);
-            ring = self.rings[key as usize];
+            ring = self.rings[key];
             capacity = self.classes[ring.class as usize].capacity;
         }
         let class = &mut self.classes[ring.class as usize];
         let next = match ring.held {
-            0 => 0,
+            0 => {
+                ring.index = class.allocate();
+                0
+            }
             _ if ring.latest + 1 == capacity => 0,
             _ => ring.latest + 1,
         };
@@ -225,12 +226,12 @@ impl<C: Copy + Default + Send> Past<C> for History<C> {
         };
         class.set(ring.index, next, cell);
         ring.latest = next;
-        self.rings[key as usize] = ring;
+        self.rings[key] = ring;
         forgotten
     }
 
     fn for_each(&mut self, visit: &mut dyn FnMut(&mut C)) {
-        for ring in &self.rings {
+        for ring in self.rings.iter_mut() {
             let class = &mut self.classes[ring.class as usize];
             // Until it is full, a ring is filled from its first place on.
             for place in 0..ring.held {
@@ -248,7 +249,7 @@ impl<C: Copy + Default + Send> Past<C> for History<C> {
                 + class.is_value.capacity()
                 + class.free.capacity() * 4
         });
-        classes.sum::<usize>() + self.rings.capacity() * size_of::<Ring>()
+        classes.sum::<usize>() + self.rings.memory_bytes()
     }
 }
 

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, new_null_array};
 use arrow::compute::interleave;
 
+use super::Plan;
 use super::history::{History, Past};
-use super::{Plan, cover};
+use super::per_key::PerKey;
 use crate::base::{Batch, ErrorKind, Result};
 use crate::steps::impute::{CellTable, FixedTable, TextTable};
 use crate::steps::{KeyedState, ShardColumns};
@@ -59,26 +60,26 @@ fn of_table<C: CellTable>(
 struct Ends {
     periods: u32,
     /// For each key its rows of the batch that are still to come; 0 between batches.
-    left: Vec<u32>,
+    left: PerKey<u32>,
 }
 
 impl Ends {
     fn new(periods: u32) -> Self {
         Self {
             periods,
-            left: Vec::new(),
+            left: PerKey::new(0),
         }
     }
 
     /// Looks at the keys of a batch.
     fn begin(&mut self, keys: &[u32]) {
-        cover(&mut self.left, keys, 0);
-        keys.iter().for_each(|&key| self.left[key as usize] += 1);
+        self.left.cover(keys);
+        keys.iter().for_each(|&key| self.left[key] += 1);
     }
 
     /// Whether the next row, which is of `key`, has fewer than the periods behind it.
     fn is_open(&mut self, key: u32) -> bool {
-        let left = &mut self.left[key as usize];
+        let left = &mut self.left[key];
         *left -= 1;
         *left < self.periods
     }
@@ -150,9 +151,7 @@ impl<C: CellTable> KeyedState for Fit<C> {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.noted.memory_bytes()
-            + self.past.memory_bytes()
-            + self.ends.left.capacity() * size_of::<u32>()
+        self.noted.memory_bytes() + self.past.memory_bytes() + self.ends.left.memory_bytes()
     }
 }
 
@@ -233,6 +232,6 @@ impl<C: CellTable> KeyedState for Lead<C> {
 
     fn memory_bytes(&self) -> usize {
         // What was noted is counted with what its fit left.
-        self.past.memory_bytes() + self.ends.left.capacity() * size_of::<u32>()
+        self.past.memory_bytes() + self.ends.left.memory_bytes()
     }
 }

@@ -31,6 +31,7 @@ mod halves;
 mod history;
 mod lead;
 pub mod naive;
+mod per_key;
 mod rank;
 mod running;
 mod shift;
@@ -50,7 +51,7 @@ use arrow::datatypes::Int64Type;
 pub use types::output_type;
 
 use crate::base::{
-    Batch, DataType, Error, ErrorKind, Flaws, Order, Result, Running, Schema, Series, prefetch,
+    Batch, DataType, Error, ErrorKind, Flaws, Order, Result, Running, Schema, Series,
 };
 use crate::steps::rolling::Time;
 use crate::steps::{
@@ -263,26 +264,4 @@ fn typed(mut columns: Vec<ArrayRef>, overflows: &[u32], rows: usize) -> ShardCol
         columns.push(Arc::new(Int64Array::from(counts)));
     }
     ShardColumns::Typed(columns)
-}
-
-/// The number of entries that a table indexed by `keys` needs.
-fn keys_len(keys: &[u32]) -> usize {
-    keys.iter().max().map_or(0, |&key| key as usize + 1)
-}
-
-/// Adds entries like `empty` until the table covers all of `keys`.
-fn cover<S: Clone>(states: &mut Vec<S>, keys: &[u32], empty: S) {
-    let len = keys_len(keys);
-    if len > states.len() {
-        states.resize(len, empty);
-    }
-}
-
-/// Asks for the entry of a key that comes soon after the `at`th.
-#[inline(always)]
-fn fetch_ahead<S>(states: &[S], keys: &[u32], at: usize) {
-    const AHEAD: usize = 12;
-    if let Some(&key) = keys.get(at + AHEAD) {
-        prefetch(states, key as usize);
-    }
 }

@@ -78,7 +78,10 @@ impl<T: Cell> KeyedState for Fit<T> {
             keys: of_value,
             counts,
         } = &mut self.values;
-        super::cover(counts, keys, 0);
+        let keys_len = keys.iter().max().map_or(0, |&key| key as usize + 1);
+        if keys_len > counts.len() {
+            counts.resize(keys_len, 0);
+        }
         for (&row, &key) in rows.iter().zip(keys) {
             let is_value = nulls.is_none_or(|nulls| nulls.is_valid(row as usize));
             if let Some(value) = cells[row as usize].key().filter(|_| is_value) {

@@ -11,8 +11,9 @@ use arrow::array::{Array, ArrayRef, BooleanBufferBuilder, StringBuilder};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::i256;
 
+use super::per_key::PerKey;
 use super::texts::{TextArena, TextRef};
-use super::{Plan, cover, fetch_ahead, typed};
+use super::{Plan, typed};
 use crate::base::{Batch, DataType, Result, Running};
 use crate::steps::fit::TextColumn;
 use crate::steps::fit::cells::Cell;
@@ -121,7 +122,7 @@ fn extreme<const LARGEST: bool>(plan: Arc<Plan>) -> Box<dyn KeyedState> {
         T => fixed::<Extreme<T, LARGEST>>(plan),
         text => Box::new(TextExtreme::<LARGEST> {
             plan,
-            best: Vec::new(),
+            best: PerKey::new(None),
             arena: TextArena::default(),
         })
     )
@@ -130,14 +131,14 @@ fn extreme<const LARGEST: bool>(plan: Arc<Plan>) -> Box<dyn KeyedState> {
 fn fixed<F: Fold + 'static>(plan: Arc<Plan>) -> Box<dyn KeyedState> {
     Box::new(Fixed::<F> {
         plan,
-        states: Vec::new(),
+        states: PerKey::new(F::State::default()),
     })
 }
 
 /// The state of one shard over a fixed-width column.
 struct Fixed<F: Fold> {
     plan: Arc<Plan>,
-    states: Vec<F::State>,
+    states: PerKey<F::State>,
 }
 
 impl<F: Fold> KeyedState for Fixed<F> {
@@ -145,17 +146,17 @@ impl<F: Fold> KeyedState for Fixed<F> {
         let array = batch.column(self.plan.slot);
         let cells = F::Cell::read(array);
         let nulls = array.nulls();
-        cover(&mut self.states, keys, F::State::default());
+        self.states.cover(keys);
         let mut results = Vec::with_capacity(rows.len());
         let mut valid = BooleanBufferBuilder::new(rows.len());
         let mut overflows = Vec::new();
         for (at, (&row, &key)) in rows.iter().zip(keys).enumerate() {
-            fetch_ahead(&self.states, keys, at);
+            self.states.fetch_ahead(keys, at);
             let cell = cells[row as usize];
             let is_null = nulls.is_some_and(|nulls| nulls.is_null(row as usize));
             let mut result = None;
             if !is_null && cell.key().is_some() {
-                result = F::add(&mut self.states[key as usize], cell);
+                result = F::add(&mut self.states[key], cell);
                 if result.is_none() {
                     self.plan.check_overflow(row)?;
                     overflows.push(at as u32);
@@ -171,14 +172,14 @@ impl<F: Fold> KeyedState for Fixed<F> {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.states.capacity() * size_of::<F::State>()
+        self.states.memory_bytes()
     }
 }
 
 /// The state of one shard over a text column; texts are ordered by their bytes.
 struct TextExtreme<const LARGEST: bool> {
     plan: Arc<Plan>,
-    best: Vec<Option<TextRef>>,
+    best: PerKey<Option<TextRef>>,
     arena: TextArena,
 }
 
@@ -187,7 +188,7 @@ impl<const LARGEST: bool> KeyedState for TextExtreme<LARGEST> {
         let array = batch.column(self.plan.slot);
         let column = TextColumn::of(array);
         let nulls = array.nulls();
-        cover(&mut self.best, keys, None);
+        self.best.cover(keys);
         let mut results = StringBuilder::new();
         for (&row, &key) in rows.iter().zip(keys) {
             if nulls.is_some_and(|nulls| nulls.is_null(row as usize)) {
@@ -195,7 +196,7 @@ impl<const LARGEST: bool> KeyedState for TextExtreme<LARGEST> {
                 continue;
             }
             let text = column.get(row as usize);
-            let best = &mut self.best[key as usize];
+            let best = &mut self.best[key];
             let beats = best.is_none_or(|best| match LARGEST {
                 true => text > self.arena.get(best),
                 false => text < self.arena.get(best),
@@ -215,7 +216,7 @@ impl<const LARGEST: bool> KeyedState for TextExtreme<LARGEST> {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.best.capacity() * size_of::<Option<TextRef>>() + self.arena.memory_bytes()
+        self.best.memory_bytes() + self.arena.memory_bytes()
     }
 }
 

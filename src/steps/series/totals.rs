@@ -6,13 +6,13 @@
 
 use std::collections::HashMap;
 
-use super::cover;
+use super::per_key::PerKey;
 use crate::steps::rolling::{ExactSum, exact_mean, two_sum};
 
 /// The sums of all keys.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Totals {
-    pairs: Vec<Pair>,
+    pairs: PerKey<Pair>,
     /// Of the keys whose digits exceed a pair.
     exact: HashMap<u32, ExactSum>,
 }
@@ -30,20 +30,29 @@ pub(super) enum Total<'a> {
     Exact(&'a mut ExactSum),
 }
 
+impl Default for Totals {
+    fn default() -> Self {
+        Self {
+            pairs: PerKey::new(Pair::default()),
+            exact: HashMap::new(),
+        }
+    }
+}
+
 impl Totals {
     pub(super) fn cover(&mut self, keys: &[u32]) {
-        cover(&mut self.pairs, keys, Pair::default());
+        self.pairs.cover(keys);
     }
 
     #[inline(always)]
     pub(super) fn fetch_ahead(&self, keys: &[u32], at: usize) {
-        super::fetch_ahead(&self.pairs, keys, at);
+        self.pairs.fetch_ahead(keys, at);
     }
 
     /// Adds `value`, which is not NaN, to the sum of `key`.
     #[inline(always)]
     pub(super) fn add(&mut self, key: u32, value: f64) -> Total<'_> {
-        let pair = &mut self.pairs[key as usize];
+        let pair = &mut self.pairs[key];
         let (sum, error) = two_sum(pair.high, value);
         let (rest, lost) = two_sum(pair.low, error);
         // Not-a-number, from infinities and exact sums, equals nothing.
@@ -59,7 +68,7 @@ impl Totals {
 
     #[cold]
     fn add_exactly(&mut self, key: u32, value: f64) -> Total<'_> {
-        let pair = &mut self.pairs[key as usize];
+        let pair = &mut self.pairs[key];
         if !value.is_finite() || !pair.high.is_finite() {
             self.exact.remove(&key);
             *pair = Pair {
@@ -86,7 +95,7 @@ impl Totals {
 
     /// The sum of `key`.
     pub(super) fn total(&mut self, key: u32) -> Total<'_> {
-        let Pair { high, low } = self.pairs[key as usize];
+        let Pair { high, low } = self.pairs[key];
         if low.is_nan()
             && let Some(exact) = self.exact.get_mut(&key)
         {
@@ -97,8 +106,7 @@ impl Totals {
 
     /// Memory held, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.pairs.capacity() * size_of::<Pair>()
-            + self.exact.capacity() * (size_of::<(u32, ExactSum)>() + 1)
+        self.pairs.memory_bytes() + self.exact.capacity() * (size_of::<(u32, ExactSum)>() + 1)
     }
 }
 
