@@ -109,6 +109,35 @@ fn tables_are_of_the_rows_that_leave_the_last_step() {
 }
 
 #[test]
+fn first_and_last_follow_the_order_of_a_sort() {
+    let home = Home::new();
+    let toml = "\
+        [[step]]\n\
+        sort = ['-amount']\n\
+        [[step]]\n\
+        drop = ['shop', 'amount']\n\
+        [[aggregate]]\n\
+        name = 'order'\n\
+        by = 'shop'\n\
+        measures = { first = 'first(id)', last = 'last(id)', low = 'min(amount / 2)' }\n";
+    for flags in [
+        "-t 1 --chunk-rows 2",
+        "-t 3 --chunk-rows 1 --mode overwrite",
+    ] {
+        run(&home, toml, flags);
+        assert_eq!(
+            lines(&table(&home, "order")),
+            [
+                "shop first last low",
+                "north 6 3 -2.0",
+                "south 7 2 500.0",
+                "- 5 5 125.0"
+            ]
+        );
+    }
+}
+
+#[test]
 fn times_fall_into_buckets() {
     let home = Home::new();
     let toml = "\

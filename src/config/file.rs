@@ -280,6 +280,26 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_knows_every_key_of_the_tables() {
+        let schema = super::super::schema();
+        let steps = [&steps::KINDS[..], &series::KINDS, &fitted::KINDS].concat();
+        for (table, mut keys) in [
+            ("step", steps),
+            ("check", [&expect::KINDS[..], &expect::SETTINGS].concat()),
+            ("aggregate", aggregates::KEYS.to_vec()),
+            ("join", joins::KEYS.to_vec()),
+        ] {
+            let known = schema["$defs"][table]["properties"].as_object().unwrap();
+            let mut known: Vec<String> = known.keys().map(|key| key.replace('_', "-")).collect();
+            known.sort();
+            known.dedup();
+            keys.sort_unstable();
+            let keys: Vec<String> = keys.iter().map(|key| key.replace('_', "-")).collect();
+            assert_eq!(known, keys, "{table}");
+        }
+    }
+
+    #[test]
     fn steps_keep_the_order_they_are_written_in() {
         let text = r#"
             input = ["a.csv"]

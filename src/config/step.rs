@@ -3,6 +3,7 @@
 //! or is made of what the user wrote.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::dedup::DedupSpec;
 use super::fitted::FittedStep;
@@ -79,6 +80,15 @@ pub enum StepSpec {
 }
 
 impl StepSpec {
+    /// Whether it is a window over one of the columns `known`: neighbouring windows over those share
+    /// rings.
+    pub fn rolls_over(&self, known: &[Arc<str>]) -> bool {
+        match self {
+            Self::Rolling { column, .. } => known.iter().any(|name| **name == **column),
+            _ => false,
+        }
+    }
+
     /// A step over single rows that a flag, or a call that stands for it, asks for.
     pub(super) fn row(step: RowStep) -> Self {
         let place = match &step {

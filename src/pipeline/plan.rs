@@ -133,18 +133,11 @@ impl Plan {
                     plan.add_step(Arc::new(step), Some(slot));
                 }
                 StepSpec::Rolling { .. } => {
-                    // Neighbouring rolling columns share rings, so they become one step.
-                    let known = plan.names.clone();
                     let mut group = vec![spec];
-                    let joins = |next: &&StepSpec| match next {
-                        StepSpec::Rolling { column, .. } => {
-                            known.iter().any(|name| **name == **column)
-                        }
-                        _ => false,
-                    };
-                    while let Some(next) = specs.next_if(joins) {
-                        group.push(next);
-                    }
+                    let known = plan.names.clone();
+                    group.extend(std::iter::from_fn(|| {
+                        specs.next_if(|next| next.rolls_over(&known))
+                    }));
                     plan.add_rolling(config, &group, time)?;
                 }
                 StepSpec::Dedup { dedup, .. } => plan.add_dedup(dedup, &request),
@@ -162,15 +155,21 @@ impl Plan {
             }
         }
         plan.put_in_order(config.order, time)?;
-        if config.keep_filtered && plan.steps.iter().any(|step| step.moves_rows()) {
-            let message = "what filters drop is kept in file order, which a sort or --order changes; \
-                           leave out one of the two";
-            return Err(Error::usage("--keep-filtered", message));
-        }
+        plan.check_filtered(config.keep_filtered)?;
         plan.add_checks(config, request)?;
         plan.add_aggregates(&config.aggregates, request.expressions)?;
         plan.find_live();
         Ok(plan)
+    }
+
+    /// Refuses to keep what filters drop where that is not in file order.
+    fn check_filtered(&self, is_kept: bool) -> Result<()> {
+        if is_kept && self.steps.iter().any(|step| step.moves_rows()) {
+            let message = "what filters drop is kept in file order, which a sort or --order changes; \
+                           leave out one of the two";
+            return Err(Error::usage("--keep-filtered", message));
+        }
+        Ok(())
     }
 
     fn add_step(&mut self, step: Arc<dyn Step>, fills: Option<usize>) {

@@ -103,18 +103,23 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
         stages: outcome.latency.summary(),
         threads: config.threads,
         workers: WorkersReceipt::new(outcome.busy, outcome.waiting),
-        memory: MemoryReceipt {
-            limit_bytes: budget.limit_bytes() as u64,
-            peak_rss_bytes: peak_rss_bytes(),
-            budget_bytes: budget.terms().iter().map(|(_, bytes)| bytes).sum(),
-            budget: budget
-                .terms()
-                .into_iter()
-                .map(|(name, bytes)| BudgetTerm { name, bytes })
-                .collect(),
-        },
+        memory: memory(budget),
         throughput: Throughput::new(input_bytes, totals.read, seconds),
         started: outcome.started,
+    }
+}
+
+/// Where the memory went.
+fn memory(budget: &Budget) -> MemoryReceipt {
+    let terms = budget.terms().into_iter();
+    let terms: Vec<BudgetTerm> = terms
+        .map(|(name, bytes)| BudgetTerm { name, bytes })
+        .collect();
+    MemoryReceipt {
+        limit_bytes: budget.limit_bytes() as u64,
+        peak_rss_bytes: peak_rss_bytes(),
+        budget_bytes: terms.iter().map(|term| term.bytes).sum(),
+        budget: terms,
     }
 }
 

@@ -166,8 +166,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     };
     let receipt = receipt::receipt(outcome);
     if has.rejects {
-        let kept = refeed::kept(config, &table, &run.formats, &run.sources, &counters);
-        kept.write(&staging.refeed_path())?;
+        run.keep_rejects(&table, &counters, &staging)?;
     }
     run.check_interrupted()?;
     receipt.write(&staging.receipt_path())?;
@@ -245,6 +244,12 @@ pub(super) fn check_sources(sources: &[Arc<Source>]) -> Result<()> {
 }
 
 impl Run<'_> {
+    /// Keeps what it takes to feed the rejects in again.
+    fn keep_rejects(&self, table: &Table, counters: &Counters, staging: &Staging) -> Result<()> {
+        let kept = refeed::kept(self.config, table, &self.formats, &self.sources, counters);
+        kept.write(&staging.refeed_path())
+    }
+
     fn check_interrupted(&self) -> Result<()> {
         check(&self.interrupted)
     }

@@ -5,7 +5,7 @@ use super::node::Node;
 use crate::base::Result;
 use crate::config::aggregate::{AggregateSpec, BySpec, MeasureSpec, PivotSpec};
 
-const KEYS: [&str; 6] = ["name", "by", "measures", "pivot", "out", "format"];
+pub(super) const KEYS: [&str; 6] = ["name", "by", "measures", "pivot", "out", "format"];
 
 /// All of them, in order.
 pub(super) fn read_all(tables: &Node<'_>) -> Result<Vec<AggregateSpec>> {

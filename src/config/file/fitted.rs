@@ -226,20 +226,3 @@ fn one_hot(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
     };
     push(entry, steps, spec.map(FittedStep::OneHot))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::schema::schema;
-
-    #[test]
-    fn editors_know_every_key() {
-        let schema = schema();
-        for key in KINDS {
-            assert!(
-                schema["$defs"]["step"]["properties"][key].is_object(),
-                "{key}"
-            );
-        }
-    }
-}

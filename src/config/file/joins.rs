@@ -9,6 +9,21 @@ use crate::config::nulls::NullValues;
 use crate::config::step::StepSpec;
 use crate::config::{choice, columns};
 
+/// What a join may say.
+pub(super) const KEYS: [&str; 11] = [
+    "with",
+    "on",
+    "how",
+    "select",
+    "rename",
+    "prefix",
+    "duplicates",
+    "asof",
+    "delimiter",
+    "dtype",
+    "null-values",
+];
+
 /// `{ with = "customers.csv", on = "customer_id", … }`, what the flag takes, or a list of them.
 pub(super) fn read(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
     for item in entry.items()? {
@@ -23,19 +38,6 @@ pub(super) fn read(entry: &Node<'_>, steps: &mut Vec<StepSpec>) -> Result<()> {
 }
 
 fn table(entry: &Node<'_>) -> Result<JoinSpec> {
-    const KEYS: [&str; 11] = [
-        "with",
-        "on",
-        "how",
-        "select",
-        "rename",
-        "prefix",
-        "duplicates",
-        "asof",
-        "delimiter",
-        "dtype",
-        "null-values",
-    ];
     let mut join = JoinSpec::default();
     for field in entry.entries()? {
         match field.key().replace('_', "-").as_str() {

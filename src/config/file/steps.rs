@@ -12,7 +12,7 @@ use crate::config::row::{CutSpec, RowStep, parse_derive};
 use crate::config::step::{StepSpec, parse_impute, parse_rolling};
 
 /// What a step may be.
-const KINDS: [&str; 14] = [
+pub(super) const KINDS: [&str; 14] = [
     "filter", "dedup", "derive", "impute", "rolling", "select", "drop", "rename", "cast", "cut",
     "clip", "fill", "join", "sort",
 ];

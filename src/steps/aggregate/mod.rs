@@ -1,10 +1,10 @@
 //! Rows -> tables of measures over groups of them, beside the lake.
 //!
 //! An [`Aggregate`] is a step with a key of its own that changes no row. Each shard keeps what its
-//! measures need in columns by group ([`accumulator`]); the shards' groups are merged in the order of
-//! their keys by [`TableRows`], which hands over the finished table piece by piece. Nulls and NaN are
-//! no values; a null key is a group like any other, and comes last. No result depends on how rows
-//! were cut into batches, spread over shards or spilled; sums are exact until they are rounded once.
+//! measures need in columns by group; the shards' groups are merged in the order of their keys by
+//! [`TableRows`], which hands over the finished table piece by piece. Nulls and NaN are no values; a
+//! null key is a group like any other, and comes last. No result depends on how rows were cut into
+//! batches, spread over shards or spilled; sums are exact until they are rounded once.
 
 mod accumulator;
 mod bucket;
