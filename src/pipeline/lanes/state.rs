@@ -290,3 +290,160 @@ impl LaneState {
         Ok(end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use arrow::array::{ArrayRef, StringArray};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::base::KeepRow;
+    use crate::steps::dedup::Dedup;
+    use crate::steps::key::KeySpec;
+    use crate::steps::{Fitted, KeyedStep, Prepared, Step};
+
+    const SHARDS: usize = 2;
+
+    /// Texts in batches of `chunk` rows.
+    fn batches(texts: &[String], chunk: usize) -> Vec<Batch> {
+        let batches = texts.chunks(chunk).enumerate().map(|(seq, texts)| {
+            let column: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+            Batch {
+                seq: seq as u64,
+                source: 0,
+                rows: texts.len(),
+                records: None,
+                columns: vec![Some(column)],
+            }
+        });
+        batches.collect()
+    }
+
+    fn lanes(step: &dyn KeyedStep, has_table: bool) -> Vec<LaneState> {
+        let lanes = (0..SHARDS).map(|shard| {
+            let table = has_table.then(KeyTable::default);
+            LaneState::new(table, vec![step.state(shard)])
+        });
+        lanes.collect()
+    }
+
+    fn keyed(step: &Dedup, fitted: Option<&Fitted>) -> Arc<dyn KeyedStep> {
+        match step.prepare(fitted).expect("prepared") {
+            Prepared::Keyed(keyed) | Prepared::FitKeyed(keyed) => keyed,
+            _ => unreachable!("it works by key"),
+        }
+    }
+
+    /// Has each lane work on its rows of each batch.
+    fn pass(
+        lanes: &mut [LaneState],
+        batches: &[Batch],
+        mut work: impl FnMut(&mut LaneState, &LaneRows<'_>) -> Vec<ShardColumns>,
+    ) -> Vec<Vec<u32>> {
+        let spec = KeySpec::new(vec![0], SHARDS);
+        let gone = batches.iter().map(|batch| {
+            let keys = &Keys::new(&spec, batch);
+            let mut gone: Vec<u32> = Vec::new();
+            for (shard, lane) in lanes.iter_mut().enumerate() {
+                let rows = LaneRows { batch, keys, shard };
+                for columns in work(lane, &rows) {
+                    if let ShardColumns::Dropped(rows) = columns {
+                        gone.extend(rows);
+                    }
+                }
+            }
+            gone.sort_unstable();
+            gone
+        });
+        gone.collect()
+    }
+
+    /// The rows that go where the last one of each key stays, found in lanes of this share.
+    fn gone(batches: &[Batch], bytes_max: usize) -> (Vec<Vec<u32>>, u64) {
+        let budget = Budget::new(1 << 40, 1, Some(0), 1, 0).expect("much room");
+        let share = Share {
+            bytes_max,
+            space: Arc::new(TempSpace::new(&std::env::temp_dir(), None)),
+        };
+        let step = Dedup::new("dedup".to_owned(), vec![0], KeepRow::Last);
+        let mut fitting = lanes(&*keyed(&step, None), true);
+        pass(&mut fitting, batches, |lane, rows| {
+            let spilt = lane.advance_spilling(rows, &share, &budget);
+            spilt.expect("there is room");
+            assert!(lane.own_bytes() <= bytes_max, "{}", lane.own_bytes());
+            Vec::new()
+        });
+        let ends = fitting.into_iter().map(|lane| {
+            let end = lane.end_spilling(&share, &budget, &mut || Ok(()));
+            end.expect("what was spilled is read back")
+        });
+        let ends: Vec<LaneEnd> = ends.collect();
+        let spilled = ends.iter().map(|end| end.spilled_bytes[0]).sum();
+        let learnt = { ends.into_iter() }.flat_map(|end| end.learnt.into_iter().flatten());
+        let learnt: Vec<Learnt> = learnt.collect();
+        let learnt_bytes = learnt.iter().map(|learnt| learnt.bytes).sum::<usize>();
+        assert_eq!(budget.state_bytes(), learnt_bytes, "nothing else is left");
+
+        let fitted = Fitted::Shards(learnt.into_iter().map(|learnt| learnt.value).collect());
+        let mut removing = lanes(&*keyed(&step, Some(&fitted)), false);
+        let gone = pass(&mut removing, batches, |lane, rows| {
+            let columns = lane.advance_without_ids(rows, &budget);
+            columns.expect("it holds nothing")
+        });
+        (gone, spilled)
+    }
+
+    proptest! {
+        #[test]
+        fn a_share_of_any_size_gives_the_same(
+            texts in prop::collection::vec("[ab]{0,4}|a{300}", 1..150),
+            chunk in 1..50_usize,
+            bytes_max in 0..3000_usize,
+        ) {
+            let batches = batches(&texts, chunk);
+            let mut last: HashMap<&str, usize> = HashMap::new();
+            for (row, text) in texts.iter().enumerate() {
+                last.insert(text, row);
+            }
+            let mut expected = vec![Vec::new(); batches.len()];
+            for (row, text) in texts.iter().enumerate() {
+                if last[text.as_str()] != row {
+                    expected[row / chunk].push((row % chunk) as u32);
+                }
+            }
+            prop_assert_eq!(gone(&batches, usize::MAX), (expected.clone(), 0));
+            let (found, spilled) = gone(&batches, bytes_max);
+            prop_assert_eq!(found, expected);
+            prop_assert!(spilled > 0 || bytes_max > 200);
+        }
+    }
+
+    #[test]
+    fn a_lane_that_must_not_spill_says_that_it_has_outgrown_its_share() {
+        let budget = Budget::new(1 << 40, 1, Some(0), 1, 0).expect("much room");
+        let step = Dedup::new("dedup".to_owned(), vec![0], KeepRow::First);
+        let texts: Vec<String> = (0..1000).map(|row| format!("text {}", row / 2)).collect();
+        let batches = batches(&texts, 100);
+        for (bytes_max, is_enough) in [(usize::MAX, true), (1 << 20, true), (4096, false)] {
+            let mut states = lanes(&*keyed(&step, None), true);
+            let mut is_outgrown = false;
+            let gone = pass(&mut states, &batches, |lane, rows| {
+                match lane.advance(rows, bytes_max, &budget) {
+                    Ok(columns) => columns,
+                    Err(Stuck::Outgrown) => {
+                        is_outgrown = true;
+                        Vec::new()
+                    }
+                    Err(Stuck::Failed(error)) => panic!("{error}"),
+                }
+            });
+            assert_eq!(is_outgrown, !is_enough, "{bytes_max}");
+            if is_enough {
+                let expected: Vec<u32> = (0..100).filter(|row| row % 2 == 1).collect();
+                assert!(gone.into_iter().all(|gone| gone == expected));
+            }
+        }
+    }
+}
