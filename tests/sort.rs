@@ -250,7 +250,7 @@ fn steps_of_every_kind_go_on_behind_a_sort() {
             time = 'at'
             {sort}
             [[step]]
-            dedup = {{ by = ['shop', 'amount'], keep = 'last' }}
+            dedup = {{ by = ['amount', 'at'], keep = 'last' }}
             [[step]]
             dedup = {{ by = ['id'] }}
             [[step]]

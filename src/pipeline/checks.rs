@@ -93,9 +93,9 @@ impl Check {
         let records: Vec<usize> = rows.map(|row| travel.batch.record(row)).collect();
         let whence = travel.whence().expect("rows that fail were read somewhere");
         let mut rejected = Vec::with_capacity(records.len());
-        whence.records(&records, &mut |position, raw, source| {
+        whence.records(&records, &mut |position, raw, moved| {
             let reject = Reject::new(Reason::CheckFailed, None, 0, raw);
-            rejected.push(Rejected::by_check(position, reject, &self.label, source));
+            rejected.push(Rejected::by_check(position, reject, &self.label, moved));
         });
         travel.tally.reject(rejected.into_iter());
         let kept = BooleanArray::new(!failing.values(), None);

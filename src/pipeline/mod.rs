@@ -5,6 +5,9 @@
 //! columns to encode, keyed lanes to run, chunks to decode. Chunks are admitted in file order
 //! against the `budget`; their permits travel with them until the encoded bytes have left.
 //!
+//! A sort cuts a run into segments: the passes before it end with its rows packed and sorted, in memory
+//! or as runs in temporary files, and the passes behind it read them merged in place of the sources.
+//!
 //! # Scaling
 //! Chunks are decoded, lanes run and columns encoded by any worker. Only three things are done by
 //! one worker at a time, and each of them while the others go on: cutting the source into chunks

@@ -85,12 +85,12 @@ pub(crate) struct Moved {
     places: Arc<Places>,
 }
 
-/// Sees where a record was read, its raw bytes, and its source unless it is that of the batch.
-pub(crate) type See<'s> = &'s mut dyn FnMut(Position, &[u8], Option<u32>);
+/// Sees where a record was read, and its raw bytes; of one that has been moved its source, and its
+/// index among the records of the batch.
+pub(crate) type See<'s> = &'s mut dyn FnMut(Position, &[u8], Option<(u32, usize)>);
 
 impl Whence {
-    /// Shows `see` the positions and the raw bytes of the batch's records `records`, which ascend,
-    /// and the source of each unless it is that of the batch; of typed rows there are no bytes.
+    /// Shows `see` the batch's records `records`, which ascend; of typed rows there are no bytes.
     pub(crate) fn records(&self, records: &[usize], see: See<'_>) {
         match self {
             Self::Chunk(place) => {
@@ -103,7 +103,9 @@ impl Whence {
                     let chunk = moved.places.of(origin.chunk);
                     let (place, further) = chunk.near(origin.record);
                     let found = place.records(&[further]).into_iter();
-                    found.for_each(|(position, raw)| see(position, raw, Some(chunk.source)));
+                    found.for_each(|(position, raw)| {
+                        see(position, raw, Some((chunk.source, record)))
+                    });
                 }
             }
         }
@@ -251,8 +253,8 @@ mod tests {
         assert!(origins.changes(&batch).is_empty());
         assert_eq!(origins.whence().position_of(0).line, Some(12));
         let mut seen = Vec::new();
-        let see = &mut |position: Position, _: &[u8], source| seen.push((position.line, source));
+        let see = &mut |position: Position, _: &[u8], moved| seen.push((position.line, moved));
         origins.whence().records(&[2, 4], see);
-        assert_eq!(seen, [(Some(9), Some(0)), (Some(6), Some(1))]);
+        assert_eq!(seen, [(Some(9), Some((0, 2))), (Some(6), Some((1, 4)))]);
     }
 }

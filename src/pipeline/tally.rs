@@ -21,8 +21,8 @@ pub(crate) struct Rejected {
     reject: Reject,
     /// What the check is called that the row fails.
     check: Option<Arc<str>>,
-    /// The source it was read from, if not that of the chunk.
-    source: Option<u32>,
+    /// Of a row that has been moved, the source, and its place among the rows of its batch.
+    moved: Option<(u32, usize)>,
 }
 
 /// What happened to the rows of one chunk so far.
@@ -111,11 +111,13 @@ impl Tally {
         Some((first.position.clone(), first.what(schema)))
     }
 
-    /// Adds rows that are rejected after all, in file order.
+    /// Adds rows that are rejected after all, in file order, or in theirs if they have been moved.
     pub(crate) fn reject(&mut self, rejected: impl Iterator<Item = Rejected>) {
         self.rejects.extend(rejected);
-        self.rejects
-            .sort_by_key(|rejected| rejected.position.byte_offset);
+        self.rejects.sort_by_key(|rejected| match rejected.moved {
+            None => (false, rejected.position.byte_offset),
+            Some((_, place)) => (true, place as u64),
+        });
     }
 
     /// The first reject, as the error that it is where none are allowed.
@@ -135,20 +137,21 @@ impl Rejected {
             position,
             reject,
             check: None,
-            source: None,
+            moved: None,
         }
     }
 
-    /// A row that fails the check called `check`; its source, if not that of its batch.
+    /// A row that fails the check called `check`; if it has been moved, its source and its place among
+    /// the rows of its batch.
     pub(crate) fn by_check(
         position: Position,
         reject: Reject,
         check: &Arc<str>,
-        source: Option<u32>,
+        moved: Option<(u32, usize)>,
     ) -> Self {
         Self {
             check: Some(Arc::clone(check)),
-            source,
+            moved,
             ..Self::new(position, reject)
         }
     }
@@ -262,7 +265,7 @@ impl Totals {
             self.counters.sources[tally.source as usize].count_repair(record.kind);
         }
         for rejected in &tally.rejects {
-            let source = rejected.source.unwrap_or(tally.source) as usize;
+            let source = rejected.moved.map_or(tally.source, |(source, _)| source) as usize;
             let is_record = rejected.reject.slot.is_none();
             self.counters.sources[source].rejected += u64::from(is_record);
             self.keep(source, rejected)?;
@@ -270,8 +273,8 @@ impl Totals {
         self.list(&tally.repaired)?;
         self.checks.add(tally.found);
         self.gates.check_numbers(tally.source as usize)?;
-        let elsewhere = tally.rejects.iter().filter_map(|rejected| rejected.source);
-        for source in elsewhere {
+        let elsewhere = tally.rejects.iter().filter_map(|rejected| rejected.moved);
+        for (source, _) in elsewhere {
             self.gates.check_numbers(source as usize)?;
         }
         Ok(())
