@@ -30,7 +30,7 @@ use super::gate::Gates;
 use super::infer::Table;
 use super::lanes::{Lanes, Share};
 use super::layout::Layout;
-use super::open::{self, Room, check, pool};
+use super::open::{self, Room, check};
 use super::origins::Places;
 use super::passed::PassedOver;
 use super::plan::{self, Plan};
