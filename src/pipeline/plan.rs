@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::side::Sides;
 use super::stages::Steps;
-use crate::base::{Column, Error, Origin, Result, Schema};
+use crate::base::{Column, Error, Method, Origin, Result, Schema};
 use crate::config::{Config, StepSpec};
 use crate::decode::{NullTokens, check_format};
 use crate::report::JoinedTable;
@@ -126,11 +126,7 @@ impl Plan {
             }
             match spec {
                 StepSpec::Impute { column, method } => {
-                    let slot = plan.slot(column);
-                    let column = plan.column(slot);
-                    let keyed = !plan.key.is_empty();
-                    let step = Impute::new(&column, slot, method, keyed, request.fit_bytes_max)?;
-                    plan.add_step(Arc::new(step), Some(slot));
+                    plan.add_impute(column, method, request.fit_bytes_max)?;
                 }
                 StepSpec::Rolling { .. } => {
                     let mut group = vec![spec];
@@ -175,6 +171,14 @@ impl Plan {
     fn add_step(&mut self, step: Arc<dyn Step>, fills: Option<usize>) {
         self.steps.push(step);
         self.fills.push(fills);
+    }
+
+    fn add_impute(&mut self, column: &str, method: &Method, fit_bytes_max: usize) -> Result<()> {
+        let slot = self.slot(column);
+        let column = self.column(slot);
+        let step = Impute::new(&column, slot, method, !self.key.is_empty(), fit_bytes_max)?;
+        self.add_step(Arc::new(step), Some(slot));
+        Ok(())
     }
 
     fn add_rolling(
