@@ -241,11 +241,11 @@ mod tests {
     fn every_flag_has_its_key() {
         let value = |name: &str| match name {
             "header" | "no-header" | "no-sniff" | "skip-space" | "strict" | "json" | "quiet"
-            | "verbose" => "true",
+            | "verbose" | "keep-filtered" => "true",
             "dtype" => "{ a = 'int64' }",
             "rename" => "['a=b']",
             "sample" => "0.5",
-            "filter" => "'a > 0'",
+            "filter" | "check" => "'a > 0'",
             "dedup" => "'a:last'",
             "join" => "'a.csv:id'",
             "derive" => "{ b = 'a + 1' }",

@@ -104,7 +104,7 @@ impl Whence {
                     let (place, further) = chunk.near(origin.record);
                     let found = place.records(&[further]).into_iter();
                     found.for_each(|(position, raw)| {
-                        see(position, raw, Some((chunk.source, record)))
+                        see(position, raw, Some((chunk.source, record)));
                     });
                 }
             }

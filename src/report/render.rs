@@ -6,7 +6,7 @@
 use super::receipt::{ColumnReceipt, InputReceipt, Receipt, StepReceipt};
 use super::{AggregateReceipt, CheckReceipt, StageSummary, printable, units};
 
-const COLUMNS_MAX: usize = 24;
+const COLUMNS_MAX: usize = 20;
 const LINES_MAX: usize = 8;
 const NAME_CHARS_MAX: usize = 32;
 const STAGES_MAX: usize = 4;
@@ -444,6 +444,7 @@ mod tests {
 chunketl 0.1.0  a\\u{1b}.csv (5.0 GiB) in 12.3 s
 10,000,000 read = 9,812,001 written + 150,000 filtered + 37,990 duplicates + 9 rejected  all rows accounted for
 1.0 GiB in 1 part
+12 filtered rows kept in _filtered
 
 column    type     nulls  nulled   filled  why
 amount    int64  120,000       1  120,001  inferred from 8,192 sampled cells
@@ -457,6 +458,9 @@ steps
 
 tables
   region: 5 groups of 1,000,000 rows in _aggregates/region.parquet, 2.0 KiB spilled on the way
+
+checks
+  amount >= 0: failed, a warning; 12 of 9,812,001 rows (0.000 %) fail; first a\\u{1b}.csv:5 (byte 99)
 
 restarts
   amount widened
@@ -498,7 +502,7 @@ decode   6.5 s   25 %   5 ms   9 ms  12 ms
         receipt.stages = vec![receipt.stages[0].clone(); 50];
         let page = receipt.render(false);
         assert!(
-            page.contains("… and 476 more, all in the JSON receipt"),
+            page.contains("… and 480 more, all in the JSON receipt"),
             "{page}"
         );
         assert!(page.contains("  … and 42 more\n"), "{page}");

@@ -397,7 +397,7 @@ fn has_second_row(grid: &Grid<'_>, first: usize) -> bool {
 }
 
 /// Whether the record `at` holds the units of the columns: `(kg)`, `[m/s]`, `%`; or units without
-/// brackets in all columns, above nothing but values.
+/// brackets, above nothing but values, in all columns or some of them such as no word looks like.
 fn has_units(grid: &Grid<'_>, at: usize) -> bool {
     if at + 1 >= grid.records.len() || grid.records[at].fields != grid.width {
         return false;
@@ -417,19 +417,24 @@ fn has_units(grid: &Grid<'_>, at: usize) -> bool {
     let above_value = |(cell, kind): (&&[u8], &Option<Kind>)| {
         is_unit(cell.trim_ascii()) && kind.is_some_and(Kind::is_value)
     };
+    if is_bracketed {
+        return all_units && pairs.any(above_value);
+    }
+    let is_no_word = |cell: &&[u8]| cell.contains(&b'/') || cell.starts_with("°".as_bytes());
     let everywhere = filled.len() == cells.len() && cells.len() > 1;
+    let is_empty = |cell: &[u8]| matches!(cell.trim_ascii(), b"" | b"-");
     all_units
-        && match is_bracketed {
-            true => pairs.any(above_value),
-            false => everywhere && pairs.all(above_value),
-        }
+        && (everywhere || filled.iter().any(is_no_word))
+        && pairs.all(|pair| is_empty(pair.0) || above_value(pair))
 }
 
 /// Whether `cell` is a unit: `(…)` or `[…]` without digits in front, or one of a few.
 fn is_unit(cell: &[u8]) -> bool {
-    const UNITS: [&str; 24] = [
+    const UNITS: [&str; 48] = [
         "%", "°", "°C", "°F", "C", "K", "m", "cm", "mm", "km", "s", "ms", "min", "h", "g", "kg",
-        "mg", "l", "ml", "V", "A", "W", "hPa", "m/s",
+        "mg", "l", "ml", "V", "A", "W", "hPa", "m/s", "mm/s", "km/h", "m/s²", "1/min", "l/min",
+        "m³/h", "kg/h", "g/l", "mg/l", "µg/m³", "W/m²", "kWh", "kW", "Pa", "kPa", "bar", "mbar",
+        "Hz", "kHz", "rpm", "mV", "mA", "µm", "ppm",
     ];
     const BYTES_MAX: usize = 24;
     let within = |open: u8, close: u8| cell.first() == Some(&open) && cell.last() == Some(&close);

@@ -244,8 +244,13 @@ fn units_and_groups_of_columns_are_no_records() {
     let text = "t,v,w\ns,m/s,kg\n0,0.5,1\n1,1.5,2\n";
     let units = parts(text, &sniffed(text)).0;
     assert_eq!(units, [(What::Units, "s,m/s,kg\n")]);
+    let text = "at;place;t;v;state\n;;°C;mm/s;\n1;a;20,5;0,1;run\n2;b;21,0;0,2;run\n";
+    let units = parts(text, &sniffed(text)).0;
+    assert_eq!(units, [(What::Units, ";;°C;mm/s;\n")]);
     for data in [
         "t,v,w\ns,m/s,kg\n0,0.5,x\n1,1.5,y\n",
+        "t,v,w\n,m/s,kg\n0,0.5,x\n1,1.5,y\n",
+        "t,v,w\n,m,\n0,1,2\n1,2,3\n",
         "name,size\nm,3\ns,4\nl,5\n",
     ] {
         assert_eq!(sniffed(data).skipped, [], "{data}");
