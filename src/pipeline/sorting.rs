@@ -38,7 +38,7 @@ impl SortSizes {
         const MIB: usize = 1 << 20;
         Self {
             run_rows_max: layout.chunk_rows.saturating_mul(CHUNKS),
-            run_bytes_max: (free_bytes / 6).clamp(MIB, 512 * MIB),
+            run_bytes_max: (free_bytes / 6).clamp(MIB, 128 * MIB),
             merging: Sizes {
                 merge_bytes_max: (free_bytes / 8).clamp(MIB, 64 * MIB),
                 ..Sizes::default()
