@@ -2,9 +2,9 @@
 //! several.
 //!
 //! Whole keys are compared: null equals null, −0 equals 0 and NaN equals NaN. Rows that stay keep
-//! their order. Where the first row stays and memory holds all keys, one pass does ([`first`]). In
-//! all other cases a pass finds out which rows go, a bit for each row ([`fit`]), and the next ones
-//! remove those ([`gone`]).
+//! their order. Where the first row stays and memory holds all keys, one pass does (`first`). In
+//! all other cases a pass finds out which rows go, a bit for each row (`fit`), and the next ones
+//! remove those (`gone`).
 
 mod bits;
 mod first;
