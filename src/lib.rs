@@ -4,13 +4,14 @@
 //! The belt, one module per room, in the order the data passes them:
 //!
 //! ```text
-//!  files ─▶ input ─▶ csv ─▶ decode ─▶ steps (filter · derive · impute · rolling) ─▶ output ─▶ lake
-//!           Chunk    Fields   Batch             Batch ─▶ Batch                      Parts
+//!  files ─▶ input ─▶ csv ─▶ decode ─▶ steps (filter · dedup · join · derive · impute · rolling …) ─▶ output ─▶ lake
+//!           Chunk    Fields   Batch     Batch ─▶ Batch                                              Parts
 //! ```
 //!
 //! What does not fit into memory goes through `spill`, which stands beside `base`, below the rooms.
 //!
-//! Steps may make tables of their own beside the lake. Files of CSV go this way; the typed rows of a Parquet file go from `input` straight to `decode`.
+//! Steps may make tables of their own beside the lake. Files of CSV go this way; the typed rows of a
+//! Parquet file go from `input` straight to `decode`.
 
 pub mod base;
 pub mod config;
