@@ -2,6 +2,7 @@
 //! its way and leaves nothing behind.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -135,5 +136,66 @@ fn a_lake_that_must_stay_the_directory_it_is() {
             "{:?}",
             files.keys()
         );
+    }
+}
+
+/// Rows whose keys and order take more memory than there is.
+const SPILLING: &str = "-i in.csv -o lake --mode overwrite --memory-limit 48MiB --temp-dir temp -t 2 \
+                        --dedup key:last --sort key";
+
+/// The keys of the first rows come again at the end.
+fn prepare_to_spill(home: &Home) {
+    const ROWS: u64 = 300_000;
+    let mut text = String::from("key,text\n");
+    for row in 0..ROWS {
+        let key = row.wrapping_mul(2_654_435_761) % (ROWS - 1000);
+        writeln!(text, "{key},text {row}").expect("memory has room");
+    }
+    home.write("in.csv", text);
+    home.write("small.csv", "key,text\n1,a\n");
+    std::fs::create_dir(home.path().join("temp")).expect("a directory");
+    home.receipt("-i small.csv -o lake");
+}
+
+#[test]
+fn a_run_that_has_spilled() {
+    let whole = Home::new();
+    prepare_to_spill(&whole);
+    let started = Instant::now();
+    let receipt = whole.receipt(SPILLING);
+    let length = started.elapsed();
+    let spilled = |step: usize| receipt.steps[step].spilled_bytes;
+    assert!(spilled(0) > 0 && spilled(1) > 0, "{:?}", receipt.steps);
+    let expected = lake::results(&whole.lake());
+    for share in [0.2, 0.4, 0.6, 0.8] {
+        let home = Home::new();
+        prepare_to_spill(&home);
+        let before = lake::files(&home.lake());
+        let mut command = home.command(SPILLING);
+        let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("the binary starts");
+        sleep(length.mul_f64(share));
+        // It may have ended already.
+        let _ = child.kill();
+        let published = child.wait().expect("it ends").success();
+        assert!(published || lake::files(&home.lake()) == before, "{share}");
+        assert_eq!(names(&home.path().join("temp")), [""; 0], "{share}");
+        home.receipt(SPILLING);
+        assert!(lake::results(&home.lake()) == expected, "{share}");
+        assert_eq!(home.names(), ["in.csv", "lake", "small.csv", "temp"]);
+    }
+}
+
+#[test]
+fn a_run_that_finds_no_room_to_spill() {
+    for limit in ["--max-temp-size 100k", "--max-temp-size 2MB"] {
+        let home = Home::new();
+        prepare_to_spill(&home);
+        let before = lake::files(&home.lake());
+        let said = home.fails(&format!("{SPILLING} {limit}"), 4);
+        assert!(said.contains("--max-temp-size"), "{said}");
+        assert!(lake::files(&home.lake()) == before, "{limit}");
+        assert_eq!(names(&home.path().join("temp")), [""; 0]);
+        assert_eq!(home.names(), ["in.csv", "lake", "small.csv", "temp"]);
     }
 }
