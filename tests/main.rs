@@ -6,6 +6,7 @@ mod program;
 mod rolling;
 
 mod aggregate;
+mod any_order;
 mod belt;
 mod checks;
 mod cli;
