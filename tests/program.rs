@@ -9,6 +9,8 @@ use std::process::{Command, Output, Stdio};
 use chunketl::Receipt;
 use tempfile::TempDir;
 
+use crate::lake::{self, Table};
+
 /// A temporary directory, and the lake `lake` in it.
 pub(crate) struct Home(TempDir);
 
@@ -60,6 +62,28 @@ impl Home {
         let output = self.run(&format!("{line} --json"));
         assert!(output.status.success(), "{line}: {}", message(&output));
         serde_json::from_slice(&output.stdout).expect("the receipt is JSON")
+    }
+
+    /// Runs `run.toml` with each of `cuts`, the rows of a chunk and the number of threads; the rows of
+    /// the lake must not depend on them, and `same` holds of the receipts.
+    pub(crate) fn however_cut(
+        &self,
+        cuts: [(u32, u32); 3],
+        same: impl Fn(&Receipt, &Receipt),
+    ) -> (Receipt, Table) {
+        let mut answers = cuts.into_iter().map(|(chunk_rows, threads)| {
+            let receipt = self.receipt(&format!(
+                "--config run.toml -o lake --mode overwrite --chunk-rows {chunk_rows} -t {threads}"
+            ));
+            assert_eq!(receipt.totals.accounted(), receipt.totals.rows_read);
+            (receipt, lake::read(&self.lake()))
+        });
+        let (receipt, table) = answers.next().expect("there are cuts");
+        for (other, rows) in answers {
+            same(&other, &receipt);
+            assert_eq!(rows, table);
+        }
+        (receipt, table)
     }
 
     /// Runs `line`, which must end with exit code `code`; returns what it says.
