@@ -318,3 +318,40 @@ fn the_builder_has_them_all() {
     let wrong = Builder::new().input("in.csv").out("lake").scale("a", "x");
     assert!(wrong.build().is_err());
 }
+
+#[test]
+fn an_unknown_category_ends_a_strict_run() {
+    for (step, expected) in [
+        (
+            "ordinal = { size = ['small', 'medium', 'large'] }",
+            ["in.csv:6", "ordinal size", "column `size`", "`huge`"],
+        ),
+        (
+            "one_hot = { column = 'shop', categories = ['south', 'north'] }",
+            ["in.csv:6", "one_hot shop", "column `shop`", "`west`"],
+        ),
+        (
+            "ordinal = { id = ['1', '2', '4', '5'] }",
+            ["in.csv:4", "ordinal id", "column `id`", "`3`"],
+        ),
+    ] {
+        let home = Home::new();
+        home.write("in.csv", SHOPS);
+        home.write("run.toml", format!("input = 'in.csv'\n[[step]]\n{step}\n"));
+        let message = home.fails("--config run.toml -o lake --strict --chunk-rows 2", 1);
+        for part in expected {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+        assert!(!home.lake().exists());
+        let receipt = home.receipt("--config run.toml -o lake");
+        assert_eq!(receipt.steps[0].unknown_categories, 1, "{step}");
+    }
+    // What is learnt is known.
+    let home = Home::new();
+    home.write("in.csv", SHOPS);
+    home.write(
+        "run.toml",
+        "input = 'in.csv'\n[[step]]\nordinal = { size = 'learnt' }\none_hot = 'shop'\n",
+    );
+    home.receipt("--config run.toml -o lake --strict");
+}

@@ -62,6 +62,7 @@ impl Plan {
             column: self.column(input),
             input,
             fit_bytes_max: request.fit_bytes_max,
+            strict: request.expressions.strict,
         };
         let added = match step {
             FittedStep::OneHot(spec) => self.add_one_hot(spec, site, request),

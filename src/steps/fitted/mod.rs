@@ -17,16 +17,22 @@ mod scale;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::util::display::array_value_to_string;
+
 pub use one_hot::{LearnCategories, OneHot};
 pub use ordinal::Ordinal;
 pub use outliers::ClipOutliers;
 pub use qcut::{Qcut, Quantiles};
 pub use scale::Scale;
 
-use crate::base::{Column, DataType};
-use crate::steps::Categories;
+use self::codes::UNKNOWN;
+use crate::base::{Column, DataType, ErrorKind, Flaws, Result};
 use crate::steps::fit::FitColumn;
 use crate::steps::impute::parse_value;
+use crate::steps::{Categories, Effect};
 
 /// What a step over one column is made for.
 #[derive(Debug, Clone)]
@@ -41,9 +47,56 @@ pub struct Site {
     pub input: usize,
     /// The most that the fit may hold, in bytes.
     pub fit_bytes_max: usize,
+    /// Whether a cell that is none of the categories that are named ends the run.
+    pub strict: bool,
+}
+
+/// What becomes of cells that are none of the categories that are named.
+#[derive(Debug, Clone)]
+struct Strangers {
+    label: String,
+    column: Arc<str>,
+    strict: bool,
+}
+
+impl Strangers {
+    /// Counts them among the cells of `array`, which have these `codes`, or ends the run at the first.
+    fn count(&self, codes: &[i32], array: &ArrayRef) -> Result<Effect> {
+        let strangers = (0..codes.len()).filter(|&row| codes[row] == UNKNOWN);
+        if let Some(row) = strangers.clone().next().filter(|_| self.strict) {
+            let value = array_value_to_string(array, row).unwrap_or_default();
+            return Err(ErrorKind::Row {
+                row,
+                position: None,
+                message: format!(
+                    "{}: column `{}`: `{}` is none of the categories that are named; name it too, or \
+                     make it one of them before; nothing was published (--strict)",
+                    self.label.escape_debug(),
+                    self.column.escape_debug(),
+                    value.escape_debug()
+                ),
+            }
+            .into());
+        }
+        Ok(Effect {
+            flaws: Flaws {
+                unknown_categories: strangers.count() as u64,
+                ..Flaws::default()
+            },
+            ..Effect::default()
+        })
+    }
 }
 
 impl Site {
+    fn strangers(&self) -> Strangers {
+        Strangers {
+            label: self.label.clone(),
+            column: Arc::clone(&self.column.name),
+            strict: self.strict,
+        }
+    }
+
     fn fit_column(&self) -> FitColumn {
         FitColumn {
             slot: self.input,
@@ -53,7 +106,7 @@ impl Site {
     }
 
     /// Refuses a column that does not hold numbers.
-    fn wants_numbers(&self) -> Result<(), String> {
+    fn wants_numbers(&self) -> std::result::Result<(), String> {
         match &self.column.data_type {
             data_type if data_type.is_numeric() => Ok(()),
             data_type => Err(format!("needs numbers; the column is {data_type}")),
@@ -61,7 +114,7 @@ impl Site {
     }
 
     /// Refuses a column whose values are no categories.
-    fn wants_categories(&self) -> Result<(), String> {
+    fn wants_categories(&self) -> std::result::Result<(), String> {
         match &self.column.data_type {
             DataType::Utf8
             | DataType::Categorical
@@ -79,10 +132,10 @@ impl Site {
     ///
     /// # Errors
     /// The first that is no value of the column.
-    pub fn categories(&self, names: &[String]) -> Result<Categories, String> {
+    pub fn categories(&self, names: &[String]) -> std::result::Result<Categories, String> {
         let values = names.iter().map(|name| parse_value(name, &self.column));
         Ok(Categories {
-            values: values.collect::<Result<_, _>>()?,
+            values: values.collect::<std::result::Result<_, _>>()?,
             names: names.to_vec(),
         })
     }

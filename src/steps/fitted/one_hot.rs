@@ -1,15 +1,16 @@
 //! Categories -> a column of flags for each of them, as `pandas.get_dummies` has it.
 //!
-//! Keeps: a row has one flag at most. What is none of the categories has none, and is counted.
+//! Keeps: a row has one flag at most. What is none of the categories has none, and is counted, or
+//! ends the run where it is strict.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 
-use super::Site;
-use super::codes::{Codes, NULL, UNKNOWN, codes};
-use crate::base::{Batch, Flaws, NullCategory, Result};
+use super::codes::{Codes, NULL, codes};
+use super::{Site, Strangers};
+use crate::base::{Batch, NullCategory, Result};
 use crate::steps::fit::categories_fit;
 use crate::steps::{Categories, Effect, Fitted, LocalStep, Prepared, Step};
 
@@ -64,6 +65,7 @@ impl Step for OneHot {
             codes: codes(&self.categories, &self.site.column.data_type),
             categories: self.categories.names.len() as i32,
             null: self.null,
+            strangers: self.site.strangers(),
         })))
     }
 }
@@ -74,6 +76,7 @@ struct Flag {
     codes: Arc<dyn Codes>,
     categories: i32,
     null: NullCategory,
+    strangers: Strangers,
 }
 
 impl LocalStep for Flag {
@@ -84,7 +87,7 @@ impl LocalStep for Flag {
             NullCategory::Null => array.nulls().cloned(),
             NullCategory::False | NullCategory::Column => None,
         };
-        let unknown = codes.iter().filter(|code| **code == UNKNOWN).count();
+        let effect = self.strangers.count(&codes, array)?;
         let of_null = (self.null == NullCategory::Column).then_some(NULL);
         let wanted = (0..self.categories).chain(of_null);
         for (wanted, &output) in wanted.zip(&self.outputs) {
@@ -92,13 +95,7 @@ impl LocalStep for Flag {
             let flags: ArrayRef = Arc::new(BooleanArray::new(flags, nulls.clone()));
             batch.columns[output] = Some(flags);
         }
-        Ok(Effect {
-            flaws: Flaws {
-                unknown_categories: unknown as u64,
-                ..Flaws::default()
-            },
-            ..Effect::default()
-        })
+        Ok(effect)
     }
 }
 

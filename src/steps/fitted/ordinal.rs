@@ -1,16 +1,17 @@
 //! Categories -> whole numbers from 0, in their order.
 //!
 //! Without a given order they are sorted: texts by their bytes, all else by value. Null stays null;
-//! what is none of the given categories becomes null and is counted.
+//! what is none of the given categories becomes null and is counted, or ends the run where it is
+//! strict.
 
 use std::sync::Arc;
 
 use arrow::array::Int64Array;
 use arrow::buffer::NullBuffer;
 
-use super::Site;
-use super::codes::{Codes, NULL, UNKNOWN, codes};
-use crate::base::{Batch, Flaws, Result};
+use super::codes::{Codes, NULL, codes};
+use super::{Site, Strangers};
+use crate::base::{Batch, Result};
 use crate::steps::fit::categories_fit;
 use crate::steps::{Categories, Effect, Fitted, LocalStep, Prepared, Step};
 
@@ -70,6 +71,7 @@ impl Step for Ordinal {
             input: self.site.input,
             output: self.output,
             codes: codes(order, data_type),
+            strangers: self.site.strangers(),
         })))
     }
 }
@@ -78,23 +80,18 @@ struct Number {
     input: usize,
     output: usize,
     codes: Arc<dyn Codes>,
+    strangers: Strangers,
 }
 
 impl LocalStep for Number {
     fn apply(&self, batch: &mut Batch) -> Result<Effect> {
         let codes = self.codes.of(batch.column(self.input));
-        let unknown = codes.iter().filter(|code| **code == UNKNOWN).count();
+        let effect = self.strangers.count(&codes, batch.column(self.input))?;
         let is_known = codes.iter().map(|code| *code > NULL);
         let nulls = NullBuffer::from_iter(is_known);
         let numbers: Vec<i64> = codes.iter().map(|&code| i64::from(code.max(0))).collect();
         let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);
         batch.columns[self.output] = Some(Arc::new(Int64Array::new(numbers.into(), nulls)));
-        Ok(Effect {
-            flaws: Flaws {
-                unknown_categories: unknown as u64,
-                ..Flaws::default()
-            },
-            ..Effect::default()
-        })
+        Ok(effect)
     }
 }

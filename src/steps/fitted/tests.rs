@@ -23,6 +23,7 @@ fn site(data_type: DataType) -> Site {
         },
         input: 0,
         fit_bytes_max: 1 << 20,
+        strict: false,
     }
 }
 
