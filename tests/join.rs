@@ -1,6 +1,7 @@
 //! Joins with a small table through the whole program: what is found, what is refused, what the
 //! receipt and the plan say, and that neither threads nor chunks change any of it.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use chunketl::Receipt;
@@ -577,4 +578,68 @@ fn joins_equal_those_of_pandas_and_duckdb() {
             assert_eq!(format!("row,value\n{}", found.concat()), expected, "{name}");
         }
     }
+}
+
+#[test]
+fn joins_with_the_same_table_by_the_same_key_share_it() {
+    let home = Home::new();
+    let mut customers = String::from("customer,name,segment,town\n");
+    for customer in 0..20_000 {
+        writeln!(
+            customers,
+            "{customer},name {customer},{},town {customer}",
+            customer % 7
+        )
+        .expect("room");
+    }
+    home.write("customers.csv", customers);
+    home.write("in.csv", "id,customer,other\n1,5,6\n2,77777,8\n3,9,\n");
+    let held = |steps: &str| {
+        home.write("run.toml", format!("input = 'in.csv'\n{steps}"));
+        let receipt = home.receipt("--config run.toml -o lake --mode overwrite");
+        let tables = { receipt.memory.budget.iter() }.filter(|term| term.name == "tables of joins");
+        (
+            tables.map(|term| term.bytes).sum::<u64>(),
+            lake::read(&home.lake()),
+        )
+    };
+    let by = "with = 'customers.csv', on = { customer = 'customer' }";
+    let by_other = "with = 'customers.csv', on = { other = 'customer' }";
+    let (one, _) = held(&step(&format!("{by}, select = ['name', 'segment']")));
+    assert!(one > 100_000, "{one}");
+    let (shared, table) = held(&format!(
+        "{}{}{}",
+        step(&format!("{by}, how = 'semi'")),
+        step(&format!("{by}, select = ['segment']")),
+        step(&format!(
+            "{by_other}, select = ['name', 'segment'], prefix = 'other_'"
+        )),
+    ));
+    assert_eq!(shared, one, "it is held once");
+    assert_eq!(
+        table.names,
+        [
+            "id",
+            "customer",
+            "other",
+            "segment",
+            "other_name",
+            "other_segment"
+        ]
+    );
+    assert_eq!(texts(&table, "id"), ["1", "3"]);
+    assert_eq!(texts(&table, "segment"), ["5", "2"]);
+    assert_eq!(texts(&table, "other_name"), ["name 6", "-"]);
+    assert_eq!(texts(&table, "other_segment"), ["6", "-"]);
+    // Another key, or another way with keys that stand twice, is another table.
+    let (two, table) = held(&format!(
+        "{}{}",
+        step(&format!("{by}, select = ['name', 'segment']")),
+        step(
+            "with = 'customers.csv', on = { customer = 'segment' }, duplicates = 'last', \
+              select = ['town']"
+        ),
+    ));
+    assert!(two > one, "{two}");
+    assert_eq!(texts(&table, "town"), ["town 19997", "-", "-"]);
 }

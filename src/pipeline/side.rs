@@ -1,7 +1,10 @@
 //! The tables that joins look rows up in: opened and understood like any input, and read whole.
 //!
 //! Invariants: a table is read once in a run, unless the type of a key changes that it is compared
-//! with; none of its rows is left out, since one that cannot be read ends the run.
+//! with, however many joins look rows up in it by the same key; none of its rows is left out, since one
+//! that cannot be read ends the run.
+
+mod read;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -10,32 +13,29 @@ use std::sync::atomic::AtomicBool;
 
 use super::dialect::Formats;
 use super::infer::{self, Looking, Table as Columns};
-use super::open::{self, Room, check, pool};
+use super::open::{self, Room, pool};
 use super::plan;
 use super::receipt;
 use super::refeed::Adapted;
 use super::run::check_sources;
-use super::tally::Tally;
-use super::travel::Place;
-use super::worker::Worker;
 use crate::base::{
-    Batch, Column, DataType, Dialect, Error, ErrorKind, Known, Origin, Progress as When, Result,
-    Schema, SchemaDrift,
+    Column, DataType, Dialect, Duplicates, Error, ErrorKind, Known, Progress as When, Result,
+    SchemaDrift,
 };
-use crate::config::{Config, Infer, JoinSpec, StepSpec};
+use crate::config::{AsofSpec, Config, Infer, JoinSpec, StepSpec};
 use crate::decode::NullTokens;
-use crate::input::{Chunk, Chunks, Holds, Source, SplitLimits};
+use crate::input::Source;
 use crate::report::{self, JoinedTable, Progress};
 use crate::steps::join::{Keyed, Table, Twice};
+use read::{Places, Reading};
 
-/// Records of a table that are read at a time.
-const CHUNK_ROWS: usize = 16_384;
-/// And their bytes.
-const CHUNK_BYTES: usize = 1 << 20;
-
-/// The tables of a run's joins, in the order of its steps.
+/// The tables of a run's joins.
 #[derive(Default)]
-pub(crate) struct Sides(Vec<Side>);
+pub(crate) struct Sides {
+    sides: Vec<Side>,
+    /// The table of each join, in the order of the steps.
+    of_join: Vec<usize>,
+}
 
 /// A table that a join looks rows up in.
 pub(crate) struct Side {
@@ -49,8 +49,14 @@ pub(crate) struct Side {
     columns: Columns,
     limit_bytes: usize,
     interrupted: Arc<AtomicBool>,
+    /// The first join that looks rows up in it.
+    join: JoinSpec,
+    /// What becomes of keys that stand twice; `None` as long as that makes no difference.
+    duplicates: Option<Duplicates>,
+    /// The columns that all joins together add.
+    added: Vec<usize>,
     /// What was read of it, and for what.
-    loaded: RefCell<Option<(Wanted, Arc<Table>)>>,
+    loaded: RefCell<Vec<(Wanted, Arc<Table>)>>,
 }
 
 /// What a join needs of a table.
@@ -74,25 +80,36 @@ impl Sides {
         let room = Room::new(&adapted.config, None);
         let config = adapted.config.to_mut();
         let mut steps = std::mem::take(&mut config.steps);
-        let sides = steps.iter_mut().filter_map(|step| match step {
-            StepSpec::Join { join, place } => {
-                Some(Side::open(config, join, place, &room, interrupted))
-            }
+        let mut opened = Self::default();
+        let joins = steps.iter_mut().filter_map(|step| match step {
+            StepSpec::Join { join, place } => Some((join, place)),
             _ => None,
         });
-        let sides = sides.collect::<Result<_>>();
+        for (join, place) in joins {
+            let known = opened.sides.iter().position(|side| side.serves(join));
+            let index = match known {
+                Some(known) => known,
+                None => {
+                    let side = Side::open(config, join, place, &room, interrupted)?;
+                    opened.sides.push(side);
+                    opened.sides.len() - 1
+                }
+            };
+            opened.sides[index].admit(join, place)?;
+            opened.of_join.push(index);
+        }
         config.steps = steps;
-        Ok(Self(sides?))
+        Ok(opened)
     }
 
     /// The table of the join that is the `index`-th of all.
     pub(crate) fn get(&self, index: usize) -> &Side {
-        &self.0[index]
+        &self.sides[self.of_join[index]]
     }
 
     /// `inputs`, and the files of all tables, which no run may write over either.
     pub(crate) fn beside(&self, inputs: &[PathBuf]) -> Vec<PathBuf> {
-        let sides = self.0.iter().flat_map(|side| &side.sources);
+        let sides = self.sides.iter().flat_map(|side| &side.sources);
         let sides = sides.map(|source| source.path().to_path_buf());
         inputs.iter().cloned().chain(sides).collect()
     }
@@ -100,10 +117,10 @@ impl Sides {
     /// What the tables that were read take, in bytes, and which takes most.
     pub(crate) fn held(&self) -> (usize, String) {
         let bytes = |side: &&Side| side.memory_bytes();
-        let largest = self.0.iter().max_by_key(bytes);
+        let largest = self.sides.iter().max_by_key(bytes);
         let path = largest.map(|side| side.path().to_owned());
         (
-            self.0.iter().map(Side::memory_bytes).sum(),
+            self.sides.iter().map(Side::memory_bytes).sum(),
             path.unwrap_or_default(),
         )
     }
@@ -156,10 +173,19 @@ fn at(place: &str, path: &str, error: Error) -> Error {
     }
 }
 
+/// What becomes of keys that stand twice in the table of `join`; `None` where it does not matter which
+/// of their rows is found.
+fn matters(join: &JoinSpec) -> Option<Duplicates> {
+    match join.duplicates {
+        None | Some(Duplicates::All) if !join.how.adds_columns() => None,
+        duplicates => Some(duplicates.unwrap_or_default()),
+    }
+}
+
 impl Side {
     fn open(
         config: &Config,
-        join: &mut JoinSpec,
+        join: &JoinSpec,
         place: &str,
         room: &Room,
         interrupted: &Arc<AtomicBool>,
@@ -176,8 +202,6 @@ impl Side {
         check_sources(&sources)?;
         let formats = formats.map_err(at)?;
         plan::check_formats(&config).map_err(at)?;
-        let settled = join.settle(&formats.columns.header);
-        settled.map_err(|message| Error::usage(place, message))?;
         let nulls = plan::null_tokens(&config, &formats.columns.names);
         let looking = Looking {
             from: Infer::Full,
@@ -203,9 +227,63 @@ impl Side {
             columns,
             limit_bytes: room.limit_bytes,
             interrupted: Arc::clone(interrupted),
+            join: join.clone(),
+            duplicates: matters(join),
+            added: Vec::new(),
             loaded: RefCell::default(),
             config,
         })
+    }
+
+    /// Whether `join` finds what it wants in this table: it is read alike, and by the same key.
+    fn serves(&self, join: &JoinSpec) -> bool {
+        let known = &self.join;
+        let is_read_alike = known.with == join.with
+            && known.delimiter == join.delimiter
+            && known.dtypes == join.dtypes
+            && known.null_values == join.null_values;
+        let times = |join: &JoinSpec| {
+            let asof = join.asof.clone();
+            asof.map(|asof| AsofSpec {
+                // What the time is called here makes no difference there.
+                time: String::new(),
+                ..asof
+            })
+        };
+        let keys = |join: &JoinSpec| -> Vec<String> {
+            join.on.iter().map(|(_, there)| there.clone()).collect()
+        };
+        let has_its_rows = match (self.duplicates, matters(join)) {
+            (Some(known), Some(wanted)) => known == wanted,
+            // All rows of a key are too many where one is wanted.
+            (Some(all), None) | (None, Some(all)) => all != Duplicates::All,
+            (None, None) => true,
+        };
+        is_read_alike && times(known) == times(join) && keys(known) == keys(join) && has_its_rows
+    }
+
+    /// Settles which columns `join`, asked for at `place`, adds of this table.
+    fn admit(&mut self, join: &mut JoinSpec, place: &str) -> Result<()> {
+        let settled = join.settle(&self.formats.columns.header);
+        settled.map_err(|message| Error::usage(place, message))?;
+        self.duplicates = self.duplicates.or(matters(join));
+        for (column, _) in &join.added {
+            let slot = self.slot(column);
+            if !self.added.contains(&slot) {
+                self.added.push(slot);
+            }
+        }
+        Ok(())
+    }
+
+    /// What becomes of keys that stand twice.
+    pub(crate) fn duplicates(&self) -> Duplicates {
+        self.duplicates.unwrap_or(Duplicates::First)
+    }
+
+    /// The slots of the columns that all joins together add.
+    pub(crate) fn added(&self) -> &[usize] {
+        &self.added
     }
 
     /// The path as the user wrote it.
@@ -235,7 +313,7 @@ impl Side {
     /// What receipts tell of the table, if it was read.
     pub(crate) fn told(&self) -> Option<JoinedTable> {
         let loaded = self.loaded.borrow();
-        let (_, table) = loaded.as_ref()?;
+        let (_, table) = loaded.last()?;
         let files = self.sources.iter().zip(&self.formats.sources);
         Some(JoinedTable {
             path: self.path().to_owned(),
@@ -249,17 +327,17 @@ impl Side {
 
     fn memory_bytes(&self) -> usize {
         let loaded = self.loaded.borrow();
-        loaded.as_ref().map_or(0, |(_, table)| table.memory_bytes())
+        loaded.iter().map(|(_, table)| table.memory_bytes()).sum()
     }
 
     /// The table, with what is `wanted` of it.
     pub(crate) fn load(&self, wanted: &Wanted) -> Result<Arc<Table>> {
-        if let Some((known, table)) = &*self.loaded.borrow()
-            && known == wanted
-        {
+        let mut loaded = self.loaded.borrow_mut();
+        // Those that no step of the plan being made has taken are of no use any more.
+        loaded.retain(|(known, table)| known == wanted || Arc::strong_count(table) > 1);
+        if let Some((_, table)) = loaded.iter().find(|(known, _)| known == wanted) {
             return Ok(Arc::clone(table));
         }
-        self.loaded.take();
         let room = self.room_bytes();
         let read = Reading::new(self, wanted)?.read(room)?;
         let held = read.held_bytes;
@@ -267,7 +345,7 @@ impl Side {
         let table = Table::new(read.batches, &wanted.keyed, &wanted.added, &mut asked)?;
         let table = table.map_err(|twice| self.stand_twice(&read.places, &twice))?;
         let table = Arc::new(table);
-        *self.loaded.borrow_mut() = Some((wanted.clone(), Arc::clone(&table)));
+        loaded.push((wanted.clone(), Arc::clone(&table)));
         Ok(table)
     }
 
@@ -319,166 +397,4 @@ impl Side {
 
 fn printable(path: &Path) -> String {
     report::printable(&path.display().to_string()).into_owned()
-}
-
-/// Where the rows of a table are from.
-struct Places(Vec<(usize, Place)>);
-
-impl Places {
-    /// The position of row `row` of the table.
-    fn of(&self, row: usize) -> crate::base::Position {
-        let behind = self.0.partition_point(|(first, _)| *first <= row);
-        let (first, place) = &self.0[behind - 1];
-        // Every record is a row: the others have ended the run.
-        place.position_of(row - first)
-    }
-}
-
-/// A table that was read.
-struct Read {
-    batches: Vec<Batch>,
-    places: Places,
-    held_bytes: usize,
-}
-
-/// A table on its way from its sources.
-struct Reading<'a> {
-    side: &'a Side,
-    schema: Arc<Schema>,
-    needed: Vec<bool>,
-}
-
-impl<'a> Reading<'a> {
-    fn new(side: &'a Side, wanted: &Wanted) -> Result<Self> {
-        let mut columns = side.columns.columns.clone();
-        for (slot, data_type) in &wanted.types {
-            let column = &mut columns[*slot];
-            column.data_type.clone_from(data_type);
-            column.origin = Origin::Declared;
-            column.format = column.format.take().filter(|_| !data_type.is_text());
-        }
-        let mut needed = vec![false; columns.len()];
-        let Keyed { keys, time, .. } = &wanted.keyed;
-        let slots = keys.iter().chain(time.iter().map(|(slot, _)| slot));
-        for &slot in slots.chain(&wanted.added) {
-            needed[slot] = true;
-        }
-        let reading = Self {
-            side,
-            schema: Arc::new(Schema { columns }),
-            needed,
-        };
-        reading.check_cells()?;
-        Ok(reading)
-    }
-
-    /// Fails if a column that is needed is no column of cells.
-    fn check_cells(&self) -> Result<()> {
-        let side = self.side;
-        for (index, source) in side.sources.iter().enumerate() {
-            let Some(columnar) = source.columnar() else {
-                continue;
-            };
-            let fields = side.formats.places(index).fields.iter().zip(&self.needed);
-            for field in fields.filter_map(|(field, needed)| field.filter(|_| *needed)) {
-                let column = &columnar.columns()[field];
-                if let Holds::Other(what) = &column.holds {
-                    let message = format!(
-                        "column `{}` of {} is {what}, which no column of the lake can hold; name \
-                         the others in select",
-                        column.name,
-                        printable(source.path())
-                    );
-                    return Err(Error::usage(&side.place, message));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads all of it into `room_bytes`.
-    fn read(&self, room_bytes: usize) -> Result<Read> {
-        let Side {
-            config,
-            sources,
-            formats,
-            ..
-        } = self.side;
-        let page_bytes_max = (self.side.limit_bytes / 8).max(8 << 20);
-        let most = (config.record_bytes_max, page_bytes_max);
-        let readers = Arc::new(formats.readers(&self.schema, &self.needed, &self.side.nulls));
-        let mut worker = Worker::new(&readers, config.repair, most);
-        let records = formats.records(sources);
-        let splitters: Vec<_> = records.iter().map(|r| r.splitter.clone()).collect();
-        let limits = SplitLimits {
-            records_max: CHUNK_ROWS,
-            bytes_max: CHUNK_BYTES,
-            record_bytes_max: config.record_bytes_max,
-        };
-        let total: u64 = sources.iter().map(|source| source.length()).sum();
-        let (mut batches, mut places) = (Vec::new(), Vec::new());
-        let (mut rows, mut held_bytes, mut passed_bytes) = (0, 0, 0);
-        for chunk in Chunks::new(records, limits) {
-            check(&self.side.interrupted)?;
-            let splitter = splitters[chunk.source_index as usize].as_ref();
-            places.push((rows, Place::of(&chunk, splitter)));
-            let batch = self.batch(&chunk, &mut worker)?;
-            rows += batch.rows;
-            held_bytes += batch.memory_bytes();
-            passed_bytes += chunk.length as u64;
-            if held_bytes > room_bytes {
-                let whole =
-                    held_bytes as u128 * u128::from(total) / u128::from(passed_bytes.max(1));
-                self.side
-                    .fits(whole.max(held_bytes as u128) as usize, room_bytes)?;
-            }
-            batches.push(batch);
-        }
-        check_sources(sources)?;
-        if batches.is_empty() {
-            batches.push(self.nothing());
-        }
-        Ok(Read {
-            batches,
-            places: Places(places),
-            held_bytes,
-        })
-    }
-
-    /// The rows of `chunk`, all of which can be read.
-    fn batch(&self, chunk: &Chunk, worker: &mut Worker) -> Result<Batch> {
-        const RIGHT: &str = "a table that is joined must be right: mend it, or say in the join how \
-                             it is read (dtype, null_values, delimiter)";
-        let mut decoded = worker.decode(chunk)?;
-        if let Some(behind) = worker.behind() {
-            return Err(Error::from(ErrorKind::Data {
-                position: chunk.position(behind),
-                message: format!("a field behind the last column is not empty; {RIGHT}"),
-            }));
-        }
-        let tally = Tally::of(chunk, &mut decoded, 0);
-        match tally.first_bad(&self.schema) {
-            None => Ok(decoded.batch),
-            Some((position, what)) => Err(Error::from(ErrorKind::Data {
-                position,
-                message: format!("{what}; {RIGHT}"),
-            })),
-        }
-    }
-
-    /// The batch of a table without rows.
-    fn nothing(&self) -> Batch {
-        let columns = self.schema.columns.iter().zip(&self.needed);
-        let columns = columns.map(|(column, needed)| {
-            let data_type = column.data_type.to_arrow();
-            needed.then(|| arrow::array::new_empty_array(&data_type))
-        });
-        Batch {
-            seq: 0,
-            source: 0,
-            rows: 0,
-            records: None,
-            columns: columns.collect(),
-        }
-    }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::Plan;
-use crate::base::{Column, DataType, Duplicates, Error, Origin, Result};
+use crate::base::{Column, DataType, Error, Origin, Result};
 use crate::config::{AsofSpec, JoinSpec};
 use crate::pipeline::side::{Side, Wanted};
 use crate::report::JoinedTable;
@@ -28,13 +28,15 @@ impl Plan {
         let wanted = wanted.map_err(|message| Error::usage(place, message))?;
         let table = side.load(&wanted)?;
         let label = join.to_string();
-        let types = wanted.added.iter().map(|slot| {
-            let read = wanted.types.iter().find(|(known, _)| known == slot);
-            read.map_or(&side.column(*slot).data_type, |(_, data_type)| data_type)
+        let outputs = join.added.iter().map(|(column, name)| {
+            let slot = side.slot(column);
+            let read = wanted.types.iter().find(|(known, _)| *known == slot);
+            let data_type = read.map_or(&side.column(slot).data_type, |(_, data_type)| data_type);
+            let of_table = wanted.added.iter().position(|added| *added == slot);
+            let of_table = of_table.expect("the table has what any of its joins adds");
+            let slot = self.add_column(name, data_type.clone(), label.clone());
+            (of_table, slot)
         });
-        let added = join.added.iter().zip(types);
-        let outputs = added
-            .map(|((_, name), data_type)| self.add_column(name, data_type.clone(), label.clone()));
         let outputs = outputs.collect();
         let step = Join::new(Lookup {
             label,
@@ -64,13 +66,9 @@ impl Plan {
             keyed: Keyed {
                 keys: join.on.iter().map(|(_, there)| slot(there)).collect(),
                 time: None,
-                duplicates: match join.duplicates {
-                    // Where no column is added, it does not matter which of them is found.
-                    None | Some(Duplicates::All) if !join.how.adds_columns() => Duplicates::First,
-                    duplicates => duplicates.unwrap_or_default(),
-                },
+                duplicates: side.duplicates(),
             },
-            added: join.added.iter().map(|(column, _)| slot(column)).collect(),
+            added: side.added().to_vec(),
         };
         for (&here, &there) in keys.iter().zip(&wanted.keyed.keys) {
             let (here, there_column) = (self.column(here), side.column(there));

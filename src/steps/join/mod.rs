@@ -47,8 +47,8 @@ pub struct Lookup {
     pub time: Option<usize>,
     /// Which rows stay.
     pub how: JoinHow,
-    /// The slots that the table's columns go to, in their order.
-    pub outputs: Vec<usize>,
+    /// Which of the table's columns are added, and the slots that they go to.
+    pub outputs: Vec<(usize, usize)>,
     /// What a batch may take once there are more rows in it, in bytes.
     pub batch_bytes_max: usize,
 }
@@ -71,7 +71,7 @@ impl Step for Join {
     }
 
     fn writes(&self) -> Vec<usize> {
-        self.0.outputs.clone()
+        self.0.outputs.iter().map(|(_, slot)| *slot).collect()
     }
 
     fn drops_rows(&self) -> bool {
@@ -115,10 +115,12 @@ impl LocalStep for Lookup {
             return Ok(effect);
         }
         let rows = indices(found.rows);
-        for (column, &slot) in self.table.columns.iter().zip(&self.outputs) {
-            let cells = take(column, &rows, None).map_err(|source| ErrorKind::Encode {
-                action: ACTION,
-                source: source.into(),
+        for &(column, slot) in &self.outputs {
+            let cells = take(&self.table.columns[column], &rows, None).map_err(|source| {
+                ErrorKind::Encode {
+                    action: ACTION,
+                    source: source.into(),
+                }
             })?;
             batch.columns[slot] = Some(cells);
         }

@@ -109,7 +109,9 @@ fn run(main: &[Row], side: &[Row], case: &Case) -> Vec<(i64, Option<i64>)> {
         keys,
         time: case.asof.map(|_| time),
         how: case.how,
-        outputs: (0..added.len()).map(|index| time + 3 + index).collect(),
+        outputs: (0..added.len())
+            .map(|index| (index, time + 3 + index))
+            .collect(),
     };
     let (mut found, mut start) = (Vec::new(), 0);
     for mut batch in batches(main, case.form, case.most) {
@@ -280,7 +282,7 @@ fn without_keys_time_alone_decides() {
         keys: Vec::new(),
         time: Some(1),
         how: JoinHow::Left,
-        outputs: vec![4],
+        outputs: vec![(0, 4)],
     };
     let main = [
         (None, Some(-1)),
@@ -348,7 +350,7 @@ fn rows_that_become_too_many_are_told() {
         keys: vec![0],
         time: None,
         how: JoinHow::Left,
-        outputs: vec![4],
+        outputs: vec![(0, 4)],
         batch_bytes_max: 1 << 20,
     };
     let batch = |rows: usize| {
