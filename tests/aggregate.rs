@@ -491,3 +491,34 @@ fn tables_equal_those_of_pandas_and_duckdb() {
         }
     }
 }
+
+#[test]
+fn an_expression_that_rows_are_to_be_grouped_by_is_sent_to_derive() {
+    let home = Home::new();
+    home.write("in.csv", "at,amount,price (EUR)\n2024-01-01,1,2\n");
+    for by in ["year(at)", "amount * 2", "at::date", "amount > 5"] {
+        home.write(
+            "run.toml",
+            format!(
+                "input = 'in.csv'\n[[aggregate]]\nname = 't'\nby = ['{by}']\n\
+                 measures = {{ n = 'count()' }}\n"
+            ),
+        );
+        let told = home.fails("--config run.toml -o lake", 2);
+        assert!(
+            told.contains(&format!("derive = {{ group = \"{by}\" }}")),
+            "{told}"
+        );
+        assert!(told.contains("run.toml"), "{told}");
+    }
+    home.write(
+        "run.toml",
+        "input = 'in.csv'\n[[step]]\nderive = { group = 'year(at)' }\n[[aggregate]]\nname = 't'\n\
+         by = ['group', 'price (EUR)']\nmeasures = { n = 'count()' }\n",
+    );
+    home.receipt("--config run.toml -o lake");
+    let text = fs::read_to_string(home.path().join("run.toml")).expect("it was written");
+    home.write("run.toml", text.replace("price (EUR)", "amuont"));
+    let told = home.fails("--config run.toml -o lake --mode overwrite", 2);
+    assert!(told.contains("did you mean `amount`"), "{told}");
+}

@@ -198,6 +198,10 @@ fn an_expression_that_is_wrong_is_pointed_at() {
         ),
         ("sum(amount) > 1", "`sum` is over many rows"),
         ("region > 1", "int64 and utf8 have no type in common"),
+        (
+            "region = 7",
+            "CAST one of them, or write '7', which is a text",
+        ),
         ("amount > 'x'", "`x` is no float64"),
         ("day > '2024-13-01'", "`2024-13-01` is no date"),
         ("upper(amount) = 'X'", "upper takes a text, not float64"),
@@ -222,6 +226,10 @@ fn an_expression_that_is_wrong_is_pointed_at() {
         ("year(region) = 1", "takes a date or timestamp, not utf8"),
         ("region = \"north\"", "(a text stands in single quotes)"),
         ("amount > 1 amount", "is an operator missing before it?"),
+        (
+            "amount > 1 && region = 'x'",
+            "`&&` is no operator here; write AND\n  amount > 1 && region = 'x'\n             ^",
+        ),
         ("(SELECT 1) = 1", "is not understood"),
         (
             "region\n  = regoin",

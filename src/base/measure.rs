@@ -91,11 +91,16 @@ impl FromStr for Measured {
                 .flat_map(|(names, _)| names.iter().copied());
             return Err(names::unknown("function", &name, known));
         };
-        let arguments = arguments(rest).ok_or_else(|| {
-            format!(
+        let arguments = arguments(rest).map_err(|behind| match behind {
+            None => format!("`{text}` lacks a closing bracket; write {spelling}"),
+            Some(behind) if has_prefix(behind, "filter") => format!(
+                "`{text}` has a filter, which no measure takes; let its rows alone have a value: \
+                 {name}(CASE WHEN … THEN … END)"
+            ),
+            Some(_) => format!(
                 "`{text}` is more than one function; write {spelling} here, and what is done with \
                  several columns inside its brackets"
-            )
+            ),
         })?;
         let spelled = || format!("`{text}` is not how it is written: {spelling}");
         let (argument, share) = match &arguments[..] {
@@ -112,11 +117,27 @@ impl FromStr for Measured {
         let (measure, argument) = match (names[0], argument) {
             ("count", None) => (Measure::Rows, None),
             ("count", Some(argument)) if argument == "*" => (Measure::Rows, None),
+            ("count", Some(argument)) if has_prefix(&argument, DISTINCT) => {
+                let of = argument[DISTINCT.len()..].trim();
+                (Measure::Distinct, Some(of.to_owned()))
+            }
             (_, None) => return Err(spelled()),
             (name, argument) => (with_argument(name, share), argument),
         };
         Ok(Self { measure, argument })
     }
+}
+
+/// What makes `count` that of different values, as in SQL.
+const DISTINCT: &str = "distinct";
+
+/// Whether `text` begins with the word `word`, in whatever case.
+fn has_prefix(text: &str, word: &str) -> bool {
+    let (begins, behind) = match (text.get(..word.len()), text.get(word.len()..)) {
+        (Some(first), Some(behind)) => (first.eq_ignore_ascii_case(word), behind),
+        _ => return false,
+    };
+    begins && behind.starts_with([' ', '('])
 }
 
 fn with_argument(name: &str, share: f64) -> Measure {
@@ -148,9 +169,12 @@ fn parse_share(text: &str) -> Result<f64, String> {
     }
 }
 
-/// What stands between the brackets that `text` begins with, split at its commas; `None` unless
-/// they close at its end. Brackets, and commas in them or in quotes, belong to what is around them.
-fn arguments(text: &str) -> Option<Vec<&str>> {
+/// What stands between the brackets that `text` begins with, split at its commas. Brackets, and commas
+/// in them or in quotes, belong to what is around them.
+///
+/// # Errors
+/// What stands behind them, if they do not close at the end; nothing if they do not close at all.
+fn arguments(text: &str) -> Result<Vec<&str>, Option<&str>> {
     let (mut depth, mut quote) = (0_usize, None);
     let (mut arguments, mut start) = (Vec::new(), 1);
     for (at, c) in text.char_indices() {
@@ -163,10 +187,11 @@ fn arguments(text: &str) -> Option<Vec<&str>> {
             (None, '\'' | '"') => quote = Some(c),
             (None, '(' | '[') => depth += 1,
             (None, ')' | ']') => {
-                depth = depth.checked_sub(1)?;
+                depth -= 1;
                 if depth == 0 {
-                    if at + 1 < text.len() {
-                        return None;
+                    let behind = text[at + 1..].trim();
+                    if !behind.is_empty() {
+                        return Err(Some(behind));
                     }
                     arguments.push(text[start..at].trim());
                 }
@@ -179,12 +204,12 @@ fn arguments(text: &str) -> Option<Vec<&str>> {
         }
     }
     if depth > 0 {
-        return None;
+        return Err(None);
     }
     if arguments == [""] {
         arguments.clear();
     }
-    Some(arguments)
+    Ok(arguments)
 }
 
 impl fmt::Display for Measured {
@@ -253,6 +278,9 @@ mod tests {
         let parsed = |text: &str| text.parse::<Measured>().unwrap().to_string();
         assert_eq!(parsed(" AVG( x ) "), "mean(x)");
         assert_eq!(parsed("count(*)"), "count()");
+        assert_eq!(parsed("count(DISTINCT x)"), "nunique(x)");
+        assert_eq!(parsed("Count(distinct(a + b))"), "nunique((a + b))");
+        assert_eq!(parsed("count(distinct_x)"), "count(distinct_x)");
         assert_eq!(parsed("quantile(x, 0.5)"), "median(x)");
     }
 
@@ -267,7 +295,9 @@ mod tests {
             ("quantile(x)", "quantile(COLUMN, 0.95)"),
             ("quantile(x, 95)", "`95` is no share"),
             ("sum(a) / count()", "more than one function"),
-            ("sum(a", "more than one function"),
+            ("sum(a", "lacks a closing bracket; write sum(COLUMN)"),
+            ("sum(a))", "more than one function"),
+            ("sum(a) FILTER (WHERE b)", "sum(CASE WHEN … THEN … END)"),
         ] {
             let message = text.parse::<Measured>().unwrap_err();
             assert!(message.contains(expected), "{text}: {message}");

@@ -64,7 +64,8 @@ impl BySpec {
     /// `COLUMN` or `COLUMN:BUCKET`, such as `timestamp:1h`.
     pub(super) fn parse(text: &str, place: &str) -> Result<Self, String> {
         match text.rsplit_once(':') {
-            Some((column, bucket)) if !column.is_empty() => {
+            // Two colons are a cast, which is no column.
+            Some((column, bucket)) if !column.is_empty() && !column.ends_with(':') => {
                 Self::new(column, Some(bucket), None, place)
             }
             _ => Self::new(text, None, None, place),

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::slice;
 
 use super::columns::{choose_columns, left_out};
-use super::{Config, JoinSpec, RowStep, SeriesStep, StepSpec};
+use super::{BySpec, Config, JoinSpec, RowStep, SeriesStep, StepSpec};
 use crate::base::{Error, Result};
 
 /// Checks every column that `config` names against the input's columns, `header`, of which some may
@@ -92,9 +92,23 @@ pub fn check_learnt(config: &Config, header: &[String], learnt: &[Vec<String>]) 
     }
     columns.bring_back();
     for by in config.aggregates.iter().flat_map(|aggregate| &aggregate.by) {
-        columns.find(&by.column, || by.place.clone())?;
+        columns.group(by)?;
     }
     Ok(())
+}
+
+/// Whether `text`, which is no column, looks like an expression.
+fn looks_computed(text: &str) -> bool {
+    text.contains(['(', '+', '*', '/', '%', '<', '>', '=', '|']) || text.contains("::")
+}
+
+/// Says how rows are grouped by what the expression `text` gives.
+fn computed(text: &str) -> String {
+    format!(
+        "rows are grouped by columns, and there is none called `{0}`; make one of the expression in a \
+         step before, and group by that: derive = {{ group = \"{0}\" }}",
+        text.escape_debug()
+    )
 }
 
 /// The columns that there are, from step to step.
@@ -122,6 +136,15 @@ impl<'a> Columns<'a> {
         let unknown = || crate::base::unknown("column", column, self.columns.iter().copied());
         let message = why.unwrap_or_else(unknown);
         Err(Error::usage(option(), message))
+    }
+
+    /// Finds a column that rows are grouped by.
+    fn group(&self, by: &BySpec) -> Result<()> {
+        let found = self.find(&by.column, || by.place.clone());
+        found.map_err(|error| match looks_computed(&by.column) {
+            true => Error::usage(&*by.place, computed(&by.column)),
+            false => error,
+        })
     }
 
     fn add(&mut self, name: &'a str) {

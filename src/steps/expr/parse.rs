@@ -48,6 +48,10 @@ fn refusal(text: &str, error: &ParserError) -> String {
         ParserError::RecursionLimitExceeded => return "nested too deep".to_owned(),
     };
     let message = message.replace("found: EOF", "found: the end");
+    let message = match message.strip_prefix("No infix parser for token Overlap") {
+        Some(place) => format!("`&&` is no operator here; write AND{place}"),
+        None => message,
+    };
     let Some((what, place)) = message.rsplit_once(" at Line: ") else {
         return match message.ends_with("found: the end") {
             true => point(text, end_of(text), &message),

@@ -36,8 +36,14 @@ impl Binder<'_> {
                     Some(both) => both,
                     None if fits_later => continue,
                     None => {
+                        let types = [&node.data_type, &data_type];
+                        let number = nodes.iter().find_map(|(node, _)| literal::number_of(node));
+                        let or = match number.filter(|_| types.contains(&&Type::Text)) {
+                            Some(number) => format!(", or write '{number}', which is a text"),
+                            None => String::new(),
+                        };
                         let message = format!(
-                            "{} and {data_type} have no type in common; CAST one of them",
+                            "{} and {data_type} have no type in common; CAST one of them{or}",
                             node.data_type
                         );
                         return self.refuse(*place, &message);

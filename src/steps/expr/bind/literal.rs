@@ -149,6 +149,16 @@ pub(super) fn text_of(node: &Node) -> Option<&str> {
     }
 }
 
+/// The number that `node` is, as it was written, if it is one.
+pub(super) fn number_of(node: &Node) -> Option<&str> {
+    match &node.kind {
+        Kind::Literal {
+            text: Some(text), ..
+        } if node.data_type != Type::Text => Some(text),
+        _ => None,
+    }
+}
+
 /// The whole number that `node` is, if it is one.
 pub(super) fn integer_of(node: &Node) -> Option<i64> {
     match &node.kind {
