@@ -1,10 +1,11 @@
 //! Steps along the rows of each key through the whole program: against what pandas made of them
 //! (`expected/series.py`), and what the plan, the receipt and errors say.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::lake::{self, Table};
-use crate::program::Home;
+use crate::program::{Home, names};
 
 /// Relative error that two right ways of summing up may differ by.
 const TOLERANCE: f64 = 1e-9;
@@ -276,7 +277,7 @@ fn the_plan_tells_what_is_fitted_and_what_shares_its_memory() {
         [
             "lag a_lag_1=a, lag a_lag_7=a, diff a_diff_1=a: by key, in file order",
             "diff b_diff_1=b: by key, in file order",
-            "rank a_rank=a: fitted by key, then by key",
+            "rank a_rank=a: fitted by key, then by key; keys that memory has no room for are spilled",
             "cumcount n: by key, in file order",
         ]
     );
@@ -345,5 +346,60 @@ fn calls_make_the_same_columns() {
     ] {
         let error = builder.input("in.csv").out("lake").build().unwrap_err();
         assert_eq!(error.exit_code(), 2, "{error}");
+    }
+}
+
+/// Rows of one key that has half of them and of many others, far more than memory has room for.
+fn write_many(home: &Home) {
+    let mut text = String::from("key,text,value\n");
+    for row in 0..240_000_u64 {
+        let drawn = row.wrapping_mul(2_654_435_761) % 100_003;
+        let key = if drawn % 2 == 0 { 0 } else { drawn };
+        let value = match drawn % 11 {
+            0 => String::new(),
+            _ => format!("{}.5", drawn * 7 % 5_003),
+        };
+        writeln!(text, "{key},text {},{value}", row % 20_011).expect("memory has room");
+    }
+    home.write("in.csv", text);
+    std::fs::create_dir(home.path().join("temp")).expect("a directory");
+}
+
+#[test]
+fn what_memory_has_no_room_for_is_spilled() {
+    let home = Home::new();
+    write_many(&home);
+    let steps = "[[step]]\nrank = [{ column = 'value', name = 'place' }, \
+                 { column = 'value', method = 'first', descending = true, pct = true, name = 'share' }]\n\
+                 [[step]]\nlead = [{ column = 'text', periods = 3 }, 'value']\n\
+                 [[step]]\nexpanding = { column = 'value', functions = ['median', 'mean', 'q90', 'count'] }\n";
+    for key in ["", "key = 'key'\n"] {
+        home.write("p.toml", format!("input = 'in.csv'\n{key}{steps}"));
+        let run = |settings: &str| {
+            let receipt = home.receipt(&format!(
+                "--config p.toml -o lake --mode overwrite --temp-dir temp --max-rejects 0 \
+                 --row-group-rows 20000 {settings}"
+            ));
+            assert_eq!(names(&home.path().join("temp")), [""; 0]);
+            (lake::results(&home.lake()), receipt)
+        };
+        let (expected, receipt) = run("--memory-limit 2GiB -t 1");
+        assert!(receipt.steps.iter().all(|step| step.spilled_bytes == 0));
+        assert_eq!(receipt.restarts.len(), 0);
+        for settings in [
+            "-t 1 --memory-limit 40MiB",
+            "-t 2 --memory-limit 48MiB --chunk-rows 3000",
+        ] {
+            let (found, receipt) = run(settings);
+            assert!(found == expected, "{key}{settings}");
+            for step in &receipt.steps {
+                if key.is_empty() && step.label.starts_with("lead") {
+                    // Of a single key, few rows look into the next chunk.
+                    continue;
+                }
+                assert!(step.spilled_bytes > 100_000, "{key}{settings}: {step:?}");
+            }
+            assert!(!receipt.restarts.is_empty(), "{key}{settings}");
+        }
     }
 }

@@ -22,6 +22,8 @@ const PROGRAM_BYTES: usize = 8 * MIB;
 const RESERVE_BYTES_MIN: usize = 5 * MIB;
 /// The least share of a lane: below it, it would do nothing but write.
 const LANE_BYTES_MIN: usize = 64 << 10;
+/// The largest share of a lane: ids of its keys, and places of its rows, have 32 bits.
+const LANE_BYTES_MAX: usize = 32 << 30;
 /// Code and tables that the program touches only once the belt runs.
 const PROGRAM_GROWTH_BYTES: usize = 5 * MIB;
 
@@ -190,11 +192,12 @@ impl Budget {
     }
 
     /// The share of the memory that one of `lanes` lanes may take for its keys where they need not
-    /// all be held, in bytes. Together these take half of what the limit leaves for state.
+    /// all be held, in bytes. Together these take half of what the limit leaves for state beside
+    /// what has been learnt.
     pub(crate) fn lane_share(&self, lanes: usize) -> usize {
-        let taken = self.fixed_bytes() + self.working_bytes;
+        let taken = self.fixed_bytes() + self.working_bytes + self.state_bytes();
         let share = self.limit_bytes.saturating_sub(taken) / 2 / lanes.max(1);
-        share.max(LANE_BYTES_MIN)
+        share.clamp(LANE_BYTES_MIN, LANE_BYTES_MAX)
     }
 
     /// State per key and what is learnt for fills, in bytes.

@@ -54,6 +54,7 @@ impl Lanes {
     /// The lanes of `stage`. With a key, one lane per shard runs all steps; without one there is a
     /// single group of rows and each step has a lane of its own.
     pub(crate) fn new(stage: Stage, shards: usize, share: Share) -> Self {
+        let count = stage.lanes(shards);
         let (steps, new_keys) = (stage.keyed, stage.new_keys);
         let key_use = stage.key_use.expect("lanes are made for keyed work");
         let keyless = stage.key.is_empty();
@@ -62,7 +63,6 @@ impl Lanes {
             KeyUse::Spilt => true,
             KeyUse::Unused => false,
         };
-        let count = if keyless { steps.len() } else { shards };
         let lanes = (0..count).map(|index| {
             let (shard, own) = if keyless {
                 (0, vec![index])
@@ -132,8 +132,8 @@ impl Lanes {
             Err(Stuck::Failed(error)) => {
                 Err(CalledOff::Failed(self.locate(error, &waiting.travel)))
             }
-            Err(Stuck::Outgrown) => {
-                let Work { step, work } = &self.steps[0];
+            Err(Stuck::Outgrown(at)) => {
+                let Work { step, work } = &self.steps[self.lanes[lane].steps[at]];
                 Err(CalledOff::Outgrown(*step, work.label.clone()))
             }
         };
@@ -236,8 +236,7 @@ impl Lanes {
             }
         };
         for (steps, end) in ends {
-            let learnt = end.learnt.into_iter().zip(end.spilled_bytes);
-            for (index, (learnt, spilled_bytes)) in steps.into_iter().zip(learnt) {
+            for (index, (learnt, spilled_bytes)) in steps.into_iter().zip(end) {
                 left[index].shards.extend(learnt.map(|learnt| learnt.value));
                 left[index].spilled_bytes += spilled_bytes;
             }

@@ -128,7 +128,7 @@ fn how(prepared: &Prepared, is_asked: bool, step: &dyn Step) -> &'static str {
         _ if is_asked => "fitted, then planned anew with its columns, row by row",
         Prepared::Fit(_) => "fitted, then row by row",
         Prepared::FitKeyed(keyed) => match keyed.key_use() {
-            KeyUse::Spilt => {
+            KeyUse::Spilt | KeyUse::Bounded => {
                 "fitted by key, then by key; keys that memory has no room for are spilled"
             }
             _ => "fitted by key, then by key",

@@ -263,8 +263,8 @@ impl Run<'_> {
             CalledOff::Outgrown(step, label) => {
                 self.outgrown.insert(step);
                 Ok(format!(
-                    "the keys of `{}` take more memory than it has a share in; one more pass finds \
-                     out what it does; starting over",
+                    "what `{}` holds of keys takes more memory than it has a share in; starting \
+                     over with room for it in temporary files",
                     label.escape_debug()
                 ))
             }
@@ -400,7 +400,8 @@ impl Run<'_> {
             let bounded = [Some(KeyUse::Bounded), Some(KeyUse::Spilt)];
             bounded.contains(&stage.key_use)
         };
-        let lanes = pass.stages.iter().filter(bounded).count() * self.shards;
+        let bounded = pass.stages.iter().filter(bounded);
+        let lanes = bounded.map(|stage| stage.lanes(self.shards)).sum();
         let share = Share {
             bytes_max: budget.lane_share(lanes),
             space: Arc::clone(&self.space),

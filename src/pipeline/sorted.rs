@@ -66,7 +66,7 @@ impl Sorted {
 
     /// Bytes written to temporary files.
     pub(crate) fn spilled(&self) -> u64 {
-        self.runs.as_ref().map_or(0, Runs::spilled)
+        self.runs.as_ref().map_or(0, |runs| runs.spilled().bytes())
     }
 
     /// Reads them from the first on, in portions as large as `sizes` has chunks; as progress goes,

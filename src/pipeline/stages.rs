@@ -59,6 +59,17 @@ pub(crate) struct Stage {
     pub(crate) new_keys: bool,
 }
 
+impl Stage {
+    /// The lanes of its keyed work: without a key there is a single group of rows, and each step has
+    /// a lane of its own.
+    pub(crate) fn lanes(&self, shards: usize) -> usize {
+        match self.key.is_empty() {
+            true => self.keyed.len(),
+            false => shards,
+        }
+    }
+}
+
 /// One forward pass over the input.
 pub(crate) struct PassPlan {
     /// Per slot, whether the pass decodes it (input columns only).

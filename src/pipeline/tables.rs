@@ -78,7 +78,7 @@ impl<'c> Tables<'c> {
                 rows: rows_written,
                 groups: rows.groups(),
                 rows_seen: rows.rows_seen(),
-                spilled_bytes: left.spilled_bytes + rows.spilled_bytes(),
+                spilled_bytes: left.spilled_bytes,
             })
         });
         written.collect()

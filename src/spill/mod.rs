@@ -13,5 +13,5 @@ mod space;
 mod tree;
 
 pub use merge::Merge;
-pub use runs::{Run, RunWriter, Runs, Sizes};
+pub use runs::{Run, RunWriter, Runs, Sizes, Spilled};
 pub use space::{TempFile, TempSpace};

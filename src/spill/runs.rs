@@ -4,6 +4,7 @@
 //! a run is written by one thread, several runs by as many side by side.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::block::{self, Block};
 use super::merge::Merge;
@@ -37,8 +38,22 @@ pub struct Runs {
     file: Arc<TempFile>,
     space: Arc<TempSpace>,
     runs: Vec<Arc<Run>>,
-    /// Packed bytes of all that was written.
-    spilled_bytes: u64,
+    spilled: Spilled,
+}
+
+/// What has been written to some runs and to all beside them, rounds of merging included.
+#[derive(Debug, Clone, Default)]
+pub struct Spilled(Arc<AtomicU64>);
+
+impl Spilled {
+    /// It, packed, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
 }
 
 /// A run that has been written.
@@ -81,7 +96,7 @@ impl Runs {
             file: Arc::new(space.file()?),
             space: Arc::clone(space),
             runs: Vec::new(),
-            spilled_bytes: 0,
+            spilled: Spilled::default(),
         })
     }
 
@@ -97,7 +112,16 @@ impl Runs {
             block_bytes: (self.sizes.block_bytes / parts).max(BLOCK_BYTES_MIN),
             merge_bytes_max: self.sizes.merge_bytes_max / parts,
         };
-        Self::sized(&self.space, sizes)
+        let beside = Self::sized(&self.space, sizes)?;
+        Ok(Self {
+            spilled: self.spilled.clone(),
+            ..beside
+        })
+    }
+
+    /// The most that merging them takes, in bytes, but for two blocks that are larger.
+    pub fn merge_bytes_max(&self) -> usize {
+        self.sizes.merge_bytes_max
     }
 
     /// Writes `entries`, whose keys ascend, as the next run.
@@ -123,7 +147,7 @@ impl Runs {
 
     /// Adds `run` behind the runs that are there.
     pub fn add(&mut self, run: Run) {
-        self.spilled_bytes += run.packed_bytes();
+        self.spilled.add(run.packed_bytes());
         if run.entries > 0 {
             self.runs.push(Arc::new(run));
         }
@@ -144,9 +168,9 @@ impl Runs {
         self.runs.iter().map(|run| run.entries).sum()
     }
 
-    /// Bytes written to temporary files so far, merging in rounds included.
-    pub fn spilled(&self) -> u64 {
-        self.spilled_bytes
+    /// What is written to temporary files, now and later.
+    pub fn spilled(&self) -> Spilled {
+        self.spilled.clone()
     }
 
     /// Memory held to find the blocks again, in bytes.
@@ -181,7 +205,7 @@ impl Runs {
                 at = 0;
             }
             let longer = self.merged(at..at + count, go_on)?;
-            self.spilled_bytes += longer.packed_bytes();
+            self.spilled.add(longer.packed_bytes());
             self.runs.splice(at..at + count, [Arc::new(longer)]);
             at += 1;
         }
@@ -342,7 +366,7 @@ mod tests {
             let runs = sorted.len();
             prop_assert_eq!(&all(sorted.merge().unwrap()).unwrap(), &expected);
             prop_assert_eq!(sorted.len(), runs, "the second time there is nothing to prepare");
-            prop_assert!(sorted.spilled() >= space.taken());
+            prop_assert!(sorted.spilled().bytes() >= space.taken());
             drop(sorted);
             prop_assert_eq!(space.taken(), 0);
         }
@@ -375,6 +399,26 @@ mod tests {
         assert!(largest < 4 << 10, "{largest} bytes");
         let stopped = Runs::merge_while(&mut runs, &mut || Ok(()));
         assert!(stopped.is_ok(), "nothing is left to be merged before");
+    }
+
+    #[test]
+    fn all_rounds_and_all_that_is_beside_count_as_spilled() {
+        let mut runs = Runs::sized(&space(None), tiny(200)).unwrap();
+        let spilled = runs.spilled();
+        for run in 0..30_u8 {
+            let keys = [[run, 0], [run, 1]];
+            runs.write(keys.iter().map(|key| (&key[..], &b"payload"[..])))
+                .unwrap();
+        }
+        let written = spilled.bytes();
+        assert!(written > 30 * 10);
+        runs.merge().unwrap();
+        let merged = spilled.bytes();
+        assert!(merged >= 2 * written, "{merged} of {written}");
+        let mut beside = runs.beside(2).unwrap();
+        beside.write([(&b"k"[..], &b"p"[..])]).unwrap();
+        assert!(spilled.bytes() > merged);
+        assert_eq!(spilled.bytes(), beside.spilled().bytes());
     }
 
     #[test]

@@ -70,10 +70,15 @@ fn land_dense(
                 values
             }
         };
-        batch.columns[*slot] = Some(match data_type {
-            DataType::Int64 => whole(&values),
-            _ => floats(values),
-        });
+        batch.columns[*slot] = Some(numbers(values, data_type));
+    }
+}
+
+/// An array of numbers, of whole ones if `data_type` says so; NaN stands for null.
+pub(crate) fn numbers(values: Vec<f64>, data_type: &DataType) -> ArrayRef {
+    match data_type {
+        DataType::Int64 => whole(&values),
+        _ => floats(values),
     }
 }
 

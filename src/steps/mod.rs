@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray};
 
-pub(crate) use landing::{floats, land};
+pub(crate) use landing::{floats, land, numbers};
 
 use crate::base::{Batch, Comparison, DataType, Flaws, Result, Value};
 use crate::spill::Runs;
@@ -229,8 +229,9 @@ pub trait KeyedStep: Send + Sync {
 pub enum KeyUse {
     /// A table of all keys, in memory; past the run's limit the run ends.
     Held,
-    /// A table of all keys, in memory; past the lane's share of it the run starts over, and is told
-    /// that this step is to be planned for more keys.
+    /// A table of all keys, in memory; where that, and what the states hold, takes more than the lane's
+    /// share of it, the run starts over, and is told that the step which holds most is to be planned
+    /// for more.
     Bounded,
     /// A table of keys that starts anew when the lane's share of the memory is used up: what the
     /// states hold of each key is written out then ([`KeyedState::spill`]) and put together at the
@@ -249,14 +250,18 @@ pub trait KeyedState: Send {
     fn finish(self: Box<Self>) -> Option<Arc<dyn Any + Send + Sync>> {
         None
     }
-    /// Writes what is held of each of `keys` as one run of `runs`, and forgets it: from the next row
-    /// on ids start from 0 again. The entries have the bytes of the keys; what they carry besides is
-    /// the step's own. Asked of the states of a step of [`KeyUse::Spilt`] only.
+    /// Writes what is held of each of `keys` as one run of `runs`, or of runs beside these, and
+    /// forgets it: from the next row on ids start from 0 again. What the entries are is the step's
+    /// own. Asked of the states of a step of [`KeyUse::Spilt`] only.
     ///
     /// # Errors
     /// What keeps the run from being written.
     fn spill(&mut self, _keys: &SortedKeys, _runs: &mut Runs) -> Result<()> {
         unreachable!("only the states of steps that spill are asked to")
+    }
+    /// Whether it is to be spilled at the end in any case: it works on what is written only.
+    fn is_for_runs(&self) -> bool {
+        false
     }
     /// What was learnt, after the last batch, where the step is one of [`KeyUse::Spilt`]: from the
     /// state and the `keys` that it knows the ids of, or from what it has written. `go_on` is to be

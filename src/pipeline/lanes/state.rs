@@ -8,9 +8,14 @@ use std::sync::Arc;
 use super::super::budget::Budget;
 use super::super::keys::Keys;
 use crate::base::{Batch, Error, ErrorKind, Result};
-use crate::spill::{Runs, Sizes, TempSpace};
+use crate::spill::{Runs, Sizes, Spilled, TempSpace};
 use crate::steps::key::KeyTable;
 use crate::steps::{KeyedState, LaneKeys, Learnt, ShardColumns};
+
+/// A lane that spills takes as many rows at a time as there are these in its share, so that what its
+/// steps hold of them is a fraction of it.
+const SHARE_OF_ROW_BYTES: usize = 256;
+const ROWS_MIN: usize = 256;
 
 /// What the lanes hold, as errors call it.
 const STATE: &str = "state per key (key tables, rings, gaps)";
@@ -23,6 +28,11 @@ pub(crate) struct Share {
 }
 
 impl Share {
+    /// Rows of a batch to be taken at a time.
+    fn rows_max(&self) -> usize {
+        (self.bytes_max / SHARE_OF_ROW_BYTES).max(ROWS_MIN)
+    }
+
     /// Merging takes no more than holding the keys did.
     fn sizes(&self) -> Sizes {
         const BLOCK_BYTES_MIN: usize = 4 << 10;
@@ -53,20 +63,16 @@ pub(super) struct LaneRows<'a> {
     pub(super) shard: usize,
 }
 
-/// What a lane comes to at the end of a pass.
-#[derive(Default)]
-pub(super) struct LaneEnd {
-    /// For each step what it leaves behind.
-    pub(super) learnt: Vec<Option<Learnt>>,
-    /// For each step the bytes that it has written to temporary files.
-    pub(super) spilled_bytes: Vec<u64>,
-}
+/// What a lane comes to at the end of a pass: for each step what it leaves behind, and the bytes that
+/// it has written to temporary files.
+pub(super) type LaneEnd = Vec<(Option<Learnt>, u64)>;
 
 /// Why a lane cannot go on.
 pub(super) enum Stuck {
     Failed(Error),
-    /// Its keys take more than its share.
-    Outgrown,
+    /// Its keys, and what its steps hold of them, take more than its share; most of that is held by
+    /// the step of this index.
+    Outgrown(usize),
 }
 
 impl From<Error> for Stuck {
@@ -141,16 +147,24 @@ impl LaneState {
         let grant = &mut |bytes| room.grant(bytes);
         let looked_up = rows.keys.of_shard(rows.shard, self.table.as_mut(), grant);
         if room.is_refused {
-            return Err(Stuck::Outgrown);
+            return Err(self.outgrown());
         }
         let (of_shard, ids) = looked_up?;
         let granted_bytes = room.granted_bytes;
         let columns = self.run(rows.batch, of_shard, ids)?;
-        self.count(granted_bytes, budget)?;
-        match self.bytes > bytes_max {
-            true => Err(Stuck::Outgrown),
-            false => Ok(columns),
+        let counted = self.count(granted_bytes, budget);
+        if self.bytes > bytes_max {
+            // That there is no room for it at all is no other matter.
+            return Err(self.outgrown());
         }
+        counted?;
+        Ok(columns)
+    }
+
+    fn outgrown(&self) -> Stuck {
+        let sizes = self.steps.iter().map(|step| step.memory_bytes());
+        let first_largest = sizes.enumerate().rev().max_by_key(|(_, bytes)| *bytes);
+        Stuck::Outgrown(first_largest.map_or(0, |(step, _)| step))
     }
 
     /// Runs the steps, which have no outputs, on `rows`; what is held of keys is written out
@@ -165,16 +179,19 @@ impl LaneState {
         let mut ids = Vec::new();
         while !left.is_empty() {
             ids.clear();
+            let next = &left[..left.len().min(share.rows_max())];
             let (is_full, granted_bytes) =
-                self.look_up(rows.keys, left, share, budget, &mut ids)?;
+                self.look_up(rows.keys, next, share, budget, &mut ids)?;
             let (now, later) = left.split_at(ids.len());
             self.run(rows.batch, now, &ids)?;
-            self.count(granted_bytes, budget)?;
+            let counted = self.count(granted_bytes, budget);
             left = later;
             if is_full || self.own_bytes() > share.bytes_max {
                 self.spill(share)?;
                 self.count(0, budget)?;
                 self.lasting_bytes = self.bytes;
+            } else {
+                counted?;
             }
         }
         Ok(())
@@ -241,16 +258,14 @@ impl LaneState {
 
     /// Ends the pass; the budget counts what the steps for which `fits` says so have learnt.
     pub(super) fn end(self, fits: impl Fn(usize) -> bool, budget: &Budget) -> LaneEnd {
-        let mut end = LaneEnd::default();
+        let mut end = LaneEnd::new();
         let mut learnt_bytes = 0;
         for (index, step) in self.steps.into_iter().enumerate() {
             let bytes = step.memory_bytes();
             if fits(index) {
                 learnt_bytes += bytes;
             }
-            end.learnt
-                .push(step.finish().map(|value| Learnt { value, bytes }));
-            end.spilled_bytes.push(0);
+            end.push((step.finish().map(|value| Learnt { value, bytes }), 0));
         }
         // Shrinking cannot exceed a limit that held before.
         let _ = budget.state_changed("", self.bytes, learnt_bytes.min(self.bytes));
@@ -264,13 +279,13 @@ impl LaneState {
         budget: &Budget,
         go_on: &mut dyn FnMut() -> Result<()>,
     ) -> Result<LaneEnd> {
-        if !self.runs.is_empty() {
+        if !self.runs.is_empty() || self.steps.iter().any(|step| step.is_for_runs()) {
             // What has been written in part is put together from what is written only.
             self.spill(share)?;
         }
         let table = self.table.take().unwrap_or_default();
         let held = Arc::new(table.into_sorted());
-        let mut end = LaneEnd::default();
+        let mut end = LaneEnd::new();
         let mut runs = self.runs.into_iter();
         let mut learnt_bytes = 0;
         for step in self.steps {
@@ -278,13 +293,14 @@ impl LaneState {
                 Some(runs) => LaneKeys::Spilt(runs),
                 None => LaneKeys::Held(Arc::clone(&held)),
             };
-            end.spilled_bytes.push(match &keys {
+            let spilled = match &keys {
                 LaneKeys::Spilt(runs) => runs.spilled(),
-                LaneKeys::Held(_) => 0,
-            });
+                LaneKeys::Held(_) => Spilled::default(),
+            };
             let learnt = step.end(keys, go_on)?;
             learnt_bytes += learnt.as_ref().map_or(0, |learnt| learnt.bytes);
-            end.learnt.push(learnt);
+            // Merging may have written more.
+            end.push((learnt, spilled.bytes()));
         }
         budget.state_changed(STATE, self.bytes, learnt_bytes)?;
         Ok(end)
@@ -380,8 +396,8 @@ mod tests {
             end.expect("what was spilled is read back")
         });
         let ends: Vec<LaneEnd> = ends.collect();
-        let spilled = ends.iter().map(|end| end.spilled_bytes[0]).sum();
-        let learnt = { ends.into_iter() }.flat_map(|end| end.learnt.into_iter().flatten());
+        let spilled = ends.iter().map(|end| end[0].1).sum();
+        let learnt = { ends.into_iter() }.flat_map(|end| end.into_iter().filter_map(|end| end.0));
         let learnt: Vec<Learnt> = learnt.collect();
         let learnt_bytes = learnt.iter().map(|learnt| learnt.bytes).sum::<usize>();
         assert_eq!(budget.state_bytes(), learnt_bytes, "nothing else is left");
@@ -421,6 +437,29 @@ mod tests {
     }
 
     #[test]
+    fn what_merging_writes_counts_as_spilled_too() {
+        let budget = Budget::new(1 << 40, 1, Some(0), 1, 0).expect("much room");
+        let share = Share {
+            bytes_max: 0,
+            space: Arc::new(TempSpace::new(&std::env::temp_dir(), None)),
+        };
+        let texts: Vec<String> = (0..200).map(|row| format!("text {row}")).collect();
+        let step = Dedup::new("dedup".to_owned(), vec![0], KeepRow::Last);
+        let mut fitting = lanes(&*keyed(&step, None), true);
+        pass(&mut fitting, &batches(&texts, 10), |lane, rows| {
+            let spilt = lane.advance_spilling(rows, &share, &budget);
+            spilt.expect("there is room");
+            Vec::new()
+        });
+        for lane in fitting {
+            let written = lane.runs[0].spilled().bytes();
+            let end = lane.end_spilling(&share, &budget, &mut || Ok(()));
+            let (_, spilled) = end.expect("what was spilled is read back").remove(0);
+            assert!(written > 0 && spilled > written, "{spilled} of {written}");
+        }
+    }
+
+    #[test]
     fn a_lane_that_must_not_spill_says_that_it_has_outgrown_its_share() {
         let budget = Budget::new(1 << 40, 1, Some(0), 1, 0).expect("much room");
         let step = Dedup::new("dedup".to_owned(), vec![0], KeepRow::First);
@@ -432,7 +471,8 @@ mod tests {
             let gone = pass(&mut states, &batches, |lane, rows| {
                 match lane.advance(rows, bytes_max, &budget) {
                     Ok(columns) => columns,
-                    Err(Stuck::Outgrown) => {
+                    Err(Stuck::Outgrown(step)) => {
+                        assert_eq!(step, 0, "there is no other");
                         is_outgrown = true;
                         Vec::new()
                     }

@@ -52,10 +52,11 @@ impl Plan {
         let conduct = Conduct {
             order: config.order,
             strict: config.strict,
-            fit_bytes_max: request.fit_bytes_max,
         };
         let along = Along::new(specs, input, time, conduct, &before, labels.join(", "));
-        self.add_step(Arc::new(along.map_err(usage)?), None);
+        let is_outgrown = request.outgrown.contains(&self.steps.len());
+        let along = along.map_err(usage)?.outgrown(is_outgrown);
+        self.add_step(Arc::new(along), None);
         Ok(())
     }
 }

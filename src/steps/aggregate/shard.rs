@@ -36,8 +36,8 @@ pub(super) enum Groups {
         /// How many of them were handed over.
         at: usize,
     },
-    /// All of them in temporary files, with so many bytes of values.
-    Written(Pieces, u64),
+    /// All of them in temporary files.
+    Written(Pieces),
 }
 
 impl Groups {
@@ -63,8 +63,7 @@ impl Groups {
         mut values: SpilledValues,
         go_on: &mut dyn FnMut() -> Result<()>,
     ) -> Result<Self> {
-        let pieces = Pieces::new(runs, &mut values, go_on)?;
-        Ok(Self::Written(pieces, values.bytes()))
+        Pieces::new(runs, &mut values, go_on).map(Self::Written)
     }
 }
 
@@ -76,20 +75,12 @@ pub(super) struct Piece {
 }
 
 impl Shard {
-    /// Bytes of values that went to temporary files.
-    pub(super) fn spilled_bytes(&self) -> u64 {
-        match &self.groups {
-            Groups::Held { .. } => 0,
-            Groups::Written(_, bytes) => *bytes,
-        }
-    }
-
     pub(super) fn memory_bytes(&self) -> usize {
         match &self.groups {
             Groups::Held { keys, kept, .. } => {
                 keys.memory_bytes() + kept.iter().map(|kept| kept.memory_bytes()).sum::<usize>()
             }
-            Groups::Written(pieces, _) => pieces.memory_bytes(),
+            Groups::Written(pieces) => pieces.memory_bytes(),
         }
     }
 
@@ -112,7 +103,7 @@ impl Shard {
                 groups.iter().for_each(|group| those.push(keys.key(*group)));
                 piece(&self.layout, those, kept, groups).map(Some)
             }
-            Groups::Written(pieces, _) => {
+            Groups::Written(pieces) => {
                 let (keys, kept) = pieces.next(&self.layout)?;
                 if keys.len() == 0 {
                     return Ok(None);

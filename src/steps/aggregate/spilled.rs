@@ -29,11 +29,6 @@ impl SpilledValues {
         })
     }
 
-    /// Bytes written to temporary files.
-    pub(super) fn bytes(&self) -> u64 {
-        self.runs.iter().flatten().map(Runs::spilled).sum()
-    }
-
     pub(super) fn memory_bytes(&self) -> usize {
         self.runs.iter().flatten().map(Runs::memory_bytes).sum()
     }

@@ -24,7 +24,6 @@ pub struct TableRows {
     pivot: Option<Pivot>,
     schema: Schema,
     rows_seen: u64,
-    spilled_bytes: u64,
     groups_found: u64,
 }
 
@@ -67,7 +66,6 @@ impl TableRows {
             format: None,
             origin: Origin::Derived,
         });
-        let spilled_bytes = shards.iter().map(Shard::spilled_bytes).sum();
         let pieces = shards
             .iter_mut()
             .map(|shard| Ok(shard.next()?.map(|piece| (piece, 0))));
@@ -79,7 +77,6 @@ impl TableRows {
             groups: Groups { shards, pieces },
             pivot,
             rows_seen,
-            spilled_bytes,
             groups_found: 0,
         })
     }
@@ -92,11 +89,6 @@ impl TableRows {
     /// Rows that the table was made of.
     pub fn rows_seen(&self) -> u64 {
         self.rows_seen
-    }
-
-    /// Bytes of values that went to temporary files on the way.
-    pub fn spilled_bytes(&self) -> u64 {
-        self.spilled_bytes
     }
 
     /// Groups that were handed over.

@@ -108,7 +108,7 @@ impl Pass {
                 None => LaneKeys::Held(Arc::new(keys)),
                 Some(mut runs) => {
                     state.spill(&keys, &mut runs).expect("written");
-                    spilled += runs.spilled();
+                    spilled += runs.spilled().bytes();
                     LaneKeys::Spilt(runs)
                 }
             };

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::hash::Hash;
+use std::ops::Not;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray};
@@ -47,7 +48,9 @@ pub(in crate::steps) trait Cell:
 }
 
 /// An order key, with the arithmetic that a radix search needs.
-pub(in crate::steps) trait Key: Copy + Ord + Hash + Send + Sync + 'static {
+pub(in crate::steps) trait Key:
+    Copy + Ord + Hash + Not<Output = Self> + Send + Sync + 'static
+{
     /// The smallest key.
     const MIN: Self;
     /// The largest key.
@@ -60,6 +63,8 @@ pub(in crate::steps) trait Key: Copy + Ord + Hash + Send + Sync + 'static {
     fn bucket(self, shift: u32) -> usize;
     /// The first and last key of a bucket of width `2^shift` above `low`.
     fn bucket_range(low: Self, bucket: usize, shift: u32) -> (Self, Self);
+    /// Appends its bytes to `bytes`; they have the order of the keys.
+    fn put(self, bytes: &mut Vec<u8>);
 }
 
 macro_rules! key {
@@ -83,6 +88,10 @@ macro_rules! key {
             fn bucket_range(low: Self, bucket: usize, shift: u32) -> (Self, Self) {
                 let first = low + ((bucket as $type) << shift);
                 (first, first.saturating_add(((1 as $type) << shift) - 1))
+            }
+
+            fn put(self, bytes: &mut Vec<u8>) {
+                bytes.extend_from_slice(&self.to_be_bytes());
             }
         }
     };

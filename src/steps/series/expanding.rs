@@ -1,17 +1,23 @@
 //! Functions over all rows of a key so far: a shard's numbers in, one column per result out.
 //!
-//! The functions are told apart once per batch: each goes over the rows in a loop of its own.
+//! The functions are told apart once per batch: each goes over the rows in a loop of its own. Where
+//! memory has no room for all values, which quantiles are made of, rows are replayed key by key
+//! (`replay`), and of the values of one key the latest are held and those about the quantile.
 //! Invariant: infinities are missing, but for a count; a row whose own value is missing gets the
 //! result of the rows before it.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::Plan;
 use super::halves::Halves;
 use super::per_key::PerKey;
+use super::piles::Written;
 use super::spread::Spread;
 use super::totals::Totals;
 use crate::base::{Batch, Expanding, Function, Result, Series};
+use crate::spill::Runs;
 use crate::steps::rolling::gather_numbers;
 use crate::steps::{KeyedState, ShardColumns};
 
@@ -27,7 +33,7 @@ struct Rows<'a> {
 /// What computes some functions for all keys.
 trait Kernel: Send {
     /// Replaces `results`, of which there is one per function, by those of each row.
-    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]);
+    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) -> Result<()>;
     /// Memory held, in bytes; constant time.
     fn memory_bytes(&self) -> usize;
 }
@@ -39,7 +45,7 @@ struct Sums {
 }
 
 impl Kernel for Sums {
-    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) {
+    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) -> Result<()> {
         self.totals.cover(rows.keys);
         for (at, (&key, &number)) in rows.keys.iter().zip(rows.numbers).enumerate() {
             self.totals.fetch_ahead(rows.keys, at);
@@ -56,6 +62,7 @@ impl Kernel for Sums {
                 });
             }
         }
+        Ok(())
     }
 
     fn memory_bytes(&self) -> usize {
@@ -70,7 +77,7 @@ struct Spreads {
 }
 
 impl Kernel for Spreads {
-    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) {
+    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) -> Result<()> {
         self.spreads.cover(rows.keys);
         for (at, (&key, &number)) in rows.keys.iter().zip(rows.numbers).enumerate() {
             self.spreads.fetch_ahead(rows.keys, at);
@@ -87,6 +94,7 @@ impl Kernel for Spreads {
                 });
             }
         }
+        Ok(())
     }
 
     fn memory_bytes(&self) -> usize {
@@ -101,7 +109,7 @@ struct One<F> {
 }
 
 impl<F: Fn(f64, f64) -> bool + Send> Kernel for One<F> {
-    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) {
+    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) -> Result<()> {
         self.values.cover(rows.keys);
         for (at, (&key, &number)) in rows.keys.iter().zip(rows.numbers).enumerate() {
             self.values.fetch_ahead(rows.keys, at);
@@ -111,6 +119,7 @@ impl<F: Fn(f64, f64) -> bool + Send> Kernel for One<F> {
             }
             results.iter_mut().for_each(|results| results.push(*value));
         }
+        Ok(())
     }
 
     fn memory_bytes(&self) -> usize {
@@ -126,7 +135,7 @@ struct Counts {
 }
 
 impl Kernel for Counts {
-    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) {
+    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) -> Result<()> {
         self.counts.cover(rows.keys);
         for (at, (&key, &number)) in rows.keys.iter().zip(rows.numbers).enumerate() {
             self.counts.fetch_ahead(rows.keys, at);
@@ -140,6 +149,7 @@ impl Kernel for Counts {
                 });
             }
         }
+        Ok(())
     }
 
     fn memory_bytes(&self) -> usize {
@@ -150,25 +160,31 @@ impl Kernel for Counts {
 /// One quantile, for which all values are held.
 struct Quantile {
     level: f64,
-    halves: PerKey<Halves>,
+    halves: PerKey<Halves<BinaryHeap<Reverse<u64>>>>,
     heap_bytes: usize,
 }
 
+fn heap_bytes(halves: &Halves<BinaryHeap<Reverse<u64>>>) -> usize {
+    let heaps = halves.piles().into_iter();
+    heaps.map(|heap| heap.capacity() * size_of::<u64>()).sum()
+}
+
 impl Kernel for Quantile {
-    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) {
+    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) -> Result<()> {
         self.halves.cover(rows.keys);
         for (&key, &number) in rows.keys.iter().zip(rows.numbers) {
             let halves = &mut self.halves[key];
             if number.is_finite() {
-                let before = halves.heap_bytes();
-                halves.add(number, self.level);
-                self.heap_bytes = self.heap_bytes - before + halves.heap_bytes();
+                let before = heap_bytes(halves);
+                halves.add(number, self.level)?;
+                self.heap_bytes = self.heap_bytes - before + heap_bytes(halves);
             }
             let quantile = halves.quantile(self.level);
             results
                 .iter_mut()
                 .for_each(|results| results.push(quantile));
         }
+        Ok(())
     }
 
     fn memory_bytes(&self) -> usize {
@@ -176,8 +192,41 @@ impl Kernel for Quantile {
     }
 }
 
+/// One quantile of keys that come one after the other; of their values, memory holds a part.
+struct SpillingQuantile {
+    level: f64,
+    key: u32,
+    halves: Halves<Written>,
+}
+
+impl Kernel for SpillingQuantile {
+    fn advance(&mut self, rows: &Rows<'_>, results: &mut [Vec<f64>]) -> Result<()> {
+        for (&key, &number) in rows.keys.iter().zip(rows.numbers) {
+            if key != self.key {
+                self.key = key;
+                self.halves.clear();
+            }
+            if number.is_finite() {
+                self.halves.add(number, self.level)?;
+            }
+            let quantile = self.halves.quantile(self.level);
+            results
+                .iter_mut()
+                .for_each(|results| results.push(quantile));
+        }
+        Ok(())
+    }
+
+    fn memory_bytes(&self) -> usize {
+        let piles = self.halves.piles().into_iter();
+        piles.map(Written::memory_bytes).sum()
+    }
+}
+
 /// A kernel, and the results that it computes.
 struct Task {
+    /// The function that stands for those of the kernel.
+    function: Function,
     kernel: Box<dyn Kernel>,
     outputs: Vec<usize>,
 }
@@ -199,7 +248,32 @@ fn expanding(series: &Series) -> &Expanding {
     }
 }
 
+/// Whether all values of a key are held for `function`.
+pub(super) fn holds_values(function: Function) -> bool {
+    matches!(family(function), Function::Quantile(_))
+}
+
 impl State {
+    /// For keys that come one after the other, of whose values memory holds a part: the others go
+    /// beside `rows`, whose memory they share.
+    pub(super) fn spilling(plan: Arc<Plan>, rows: &Runs) -> Result<Self> {
+        let mut state = Self::new(plan);
+        let levels = state.tasks.iter().map(|task| task.function);
+        let piles = 2 * levels.filter(|function| holds_values(*function)).count();
+        let held_max = rows.merge_bytes_max() / piles.max(1) / size_of::<u64>();
+        for task in &mut state.tasks {
+            if let Function::Quantile(level) = task.function {
+                let pile = || Written::beside(rows, piles, held_max);
+                task.kernel = Box::new(SpillingQuantile {
+                    level,
+                    key: 0,
+                    halves: Halves::new(pile()?, pile()?),
+                });
+            }
+        }
+        Ok(state)
+    }
+
     pub(super) fn new(plan: Arc<Plan>) -> Self {
         let mut left: Vec<(usize, Expanding)> = { plan.specs.iter() }
             .map(|spec| *expanding(&spec.series))
@@ -212,6 +286,7 @@ impl State {
             };
             let members: Vec<_> = left.extract_if(.., same).collect();
             tasks.push(Task {
+                function: family(first.function),
                 outputs: members.iter().map(|(output, _)| *output).collect(),
                 kernel: kernel(&members),
             });
@@ -293,9 +368,12 @@ impl KeyedState for State {
             samples: &self.samples,
         };
         let mut columns = vec![Vec::new(); self.plan.specs.len()];
-        for Task { kernel, outputs } in &mut self.tasks {
+        for task in &mut self.tasks {
+            let Task {
+                kernel, outputs, ..
+            } = task;
             let mut results = vec![Vec::with_capacity(keys.len()); outputs.len()];
-            kernel.advance(&rows, &mut results);
+            kernel.advance(&rows, &mut results)?;
             for (&output, mut results) in outputs.iter().zip(results) {
                 let Expanding {
                     function,

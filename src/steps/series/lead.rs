@@ -3,7 +3,8 @@
 //! the last pass takes them in that order.
 //!
 //! Held per noted row: one fixed-width cell and a bit, or 4 bytes for a text, each distinct text
-//! once. Invariant: both passes see the same batches, so that they mean the same rows.
+//! once. Where memory has no room for them, rows are replayed key by key instead (`replay`).
+//! Invariant: both passes see the same batches, so that they mean the same rows.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -142,7 +143,6 @@ impl<C: CellTable> KeyedState for Fit<C> {
         self.noted.before.push(entries);
         self.noted.cells.extend_to(entries);
         self.noted.cells.set_from(array, &found);
-        self.plan.check_fit(self.memory_bytes())?;
         Ok(ShardColumns::None)
     }
 

@@ -16,7 +16,9 @@
 //! - Of sessions and half-lives of time: a row with a null time gets null ([`Skipped`] counts them),
 //!   and under [`Order::Trust`] a late row counts as if it came at the latest time of its key.
 //!
-//! NaN is missing, but for `lag` and `lead`, which only move cells. Invariant: a result depends on
+//! NaN is missing, but for `lag` and `lead`, which only move cells. What grows with the rows (ranks,
+//! cells behind, quantiles so far) goes to temporary files where memory has no room for it; what
+//! grows with the keys only ends the run there, as all state per key does. Invariant: a result depends on
 //! the rows of its key, and on nothing else: not on chunks, shards or threads.
 //!
 //! [`Skipped`]: crate::steps::rolling::Skipped
@@ -24,15 +26,19 @@
 mod change;
 mod clock;
 mod count;
+mod entry;
 mod ewm;
 mod expanding;
 mod float;
 mod halves;
 mod history;
+mod in_order;
 mod lead;
 pub mod naive;
 mod per_key;
+mod piles;
 mod rank;
+mod replay;
 mod running;
 mod shift;
 mod spread;
@@ -50,12 +56,11 @@ use arrow::datatypes::Int64Type;
 
 pub use types::output_type;
 
-use crate::base::{
-    Batch, DataType, Error, ErrorKind, Flaws, Order, Result, Running, Schema, Series,
-};
+use crate::base::{Batch, DataType, ErrorKind, Flaws, Order, Result, Running, Schema, Series};
+use crate::spill::Runs;
 use crate::steps::rolling::Time;
 use crate::steps::{
-    Effect, Fitted, KeyedState, KeyedStep, Prepared, ShardColumns, ShardOutput, Step, land,
+    Effect, Fitted, KeyUse, KeyedState, KeyedStep, Prepared, ShardColumns, ShardOutput, Step, land,
 };
 
 /// One column made along the rows of each key.
@@ -74,8 +79,6 @@ pub struct Conduct {
     pub order: Order,
     /// Whether a result that does not fit its type ends the run.
     pub strict: bool,
-    /// The most that the fit of one shard may hold, in bytes.
-    pub fit_bytes_max: usize,
 }
 
 /// A step that adds columns made of the same column, from the same memory of it.
@@ -84,10 +87,11 @@ pub struct Along {
     plan: Arc<Plan>,
     /// What the shards have learnt, of a step that is fitted first.
     fitted: Option<Vec<Arc<dyn Any + Send + Sync>>>,
+    in_memory: bool,
 }
 
 /// What every shard's state is made from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Plan {
     specs: Vec<SeriesSpec>,
     /// Slot of the column, and its type; of steps that take none, any.
@@ -138,6 +142,41 @@ impl Along {
                 label: label.into(),
             }),
             fitted: None,
+            in_memory: true,
+        })
+    }
+
+    /// For more rows than memory holds what it must of, as far as that is known.
+    #[must_use]
+    pub fn outgrown(self, is_outgrown: bool) -> Self {
+        Self {
+            in_memory: !is_outgrown,
+            ..self
+        }
+    }
+
+    /// Whether what its states hold grows with the rows, and not only with the keys.
+    fn holds_rows(&self) -> bool {
+        self.plan.specs.iter().any(|spec| match &spec.series {
+            Series::Lead(_) => true,
+            Series::Expanding(expanding) => expanding::holds_values(expanding.function),
+            _ => false,
+        })
+    }
+
+    /// Whether its rows are replayed key by key.
+    fn is_replayed(&self) -> bool {
+        !self.in_memory && self.holds_rows()
+    }
+
+    /// An empty state over keys that come one after the other; what that cannot hold goes beside
+    /// `rows`.
+    fn state_beside(&self, rows: &Runs) -> Result<Box<dyn KeyedState>> {
+        Ok(match self.plan.specs[0].series {
+            Series::Expanding(_) => {
+                Box::new(expanding::State::spilling(Arc::clone(&self.plan), rows)?)
+            }
+            _ => self.state(0),
         })
     }
 
@@ -168,9 +207,12 @@ impl Step for Along {
         let is_fitted = matches!(self.plan.specs[0].series, Series::Lead(_) | Series::Rank(_));
         Ok(match fitted {
             Some(Fitted::Shards(shards)) => Prepared::Keyed(Arc::new(Self {
-                plan: Arc::clone(&self.plan),
                 fitted: Some(shards.clone()),
+                ..self.clone()
             })),
+            _ if self.is_replayed() => {
+                Prepared::FitKeyed(Arc::new(replay::Replay::new(&self.plan)))
+            }
             _ if is_fitted => Prepared::FitKeyed(Arc::new(self.clone())),
             _ => Prepared::Keyed(Arc::new(self.clone())),
         })
@@ -184,6 +226,9 @@ impl KeyedStep for Along {
             .fitted
             .as_ref()
             .map(|shards| Arc::clone(&shards[shard]));
+        if let Some(fitted) = fitted.as_ref().filter(|_| self.is_replayed()) {
+            return replay::state(&plan, Arc::clone(fitted));
+        }
         match plan.specs[0].series {
             Series::Lag(_) | Series::Diff(_) | Series::PercentChange(_) => shift::state(plan),
             Series::Lead(periods) => lead::state(plan, periods, fitted),
@@ -199,6 +244,16 @@ impl KeyedStep for Along {
             Series::Ewm(_) => ewm::state(plan),
             Series::Expanding(_) => Box::new(expanding::State::new(plan)),
             Series::Session(gap) => Box::new(count::Sessions::new(&plan, gap)),
+        }
+    }
+
+    fn key_use(&self) -> KeyUse {
+        match self.plan.specs[0].series {
+            Series::Rank(_) if self.fitted.is_none() => KeyUse::Spilt,
+            Series::Rank(_) => KeyUse::Unused,
+            _ if self.is_replayed() => KeyUse::Unused,
+            _ if self.holds_rows() => KeyUse::Bounded,
+            _ => KeyUse::Held,
         }
     }
 
@@ -236,22 +291,6 @@ impl Plan {
             ),
         }
         .into())
-    }
-
-    /// Refuses a fit that holds more than it may.
-    fn check_fit(&self, held_bytes: usize) -> Result<()> {
-        let limit_bytes = self.conduct.fit_bytes_max;
-        if held_bytes <= limit_bytes {
-            return Ok(());
-        }
-        Err(Error::from(ErrorKind::MemoryLimit {
-            term: format!("the state of {}", self.label),
-            needed_bytes: held_bytes as u64,
-            limit_bytes: limit_bytes as u64,
-            advice: "it holds the cells of the rows of its keys; raise --memory-limit, or leave \
-                     rows or the column out before it"
-                .to_owned(),
-        }))
     }
 }
 

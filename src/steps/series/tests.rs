@@ -13,6 +13,9 @@ use super::*;
 use crate::base::{
     Column, Decay, Ewm, Expanding, Function, Origin, Rank, Ties, TimeUnit, Weighted,
 };
+use crate::spill::{Sizes, TempSpace};
+use crate::steps::LaneKeys;
+use crate::steps::key::{KeySpec, KeyTable};
 
 const NANOSECONDS: DataType = DataType::Timestamp {
     unit: TimeUnit::Nanosecond,
@@ -21,7 +24,6 @@ const NANOSECONDS: DataType = DataType::Timestamp {
 const CONDUCT: Conduct = Conduct {
     order: Order::Error,
     strict: false,
-    fit_bytes_max: usize::MAX,
 };
 
 fn column(name: &str, data_type: DataType) -> Column {
@@ -58,32 +60,123 @@ fn plan(
     )
 }
 
-/// Rows, by shard: their indices and the dense ids of their keys.
-struct Shards {
-    count: usize,
-    ids: Vec<Vec<u32>>,
+/// How a step is run.
+#[derive(Debug, Clone)]
+struct Run {
+    /// A power of two.
+    shards: usize,
+    batch_rows: Vec<usize>,
+    /// What a shard may hold where it can spill, and where it cannot, until it counts as outgrown.
+    bytes_max: usize,
 }
 
-impl Shards {
-    fn new(count: usize) -> Self {
-        let ids = vec![Vec::new(); count];
-        Self { count, ids }
+fn any_run() -> impl Strategy<Value = Run> {
+    let bytes_max = prop_oneof![Just(usize::MAX), 0..3000_usize];
+    let batch_rows = prop::collection::vec(1..20_usize, 1..4);
+    (0..3_u32, batch_rows, bytes_max).prop_map(|(shards, batch_rows, bytes_max)| Run {
+        shards: 1 << shards,
+        batch_rows,
+        bytes_max,
+    })
+}
+
+impl Run {
+    /// By so many batches of so many rows in turn, with all the memory there is.
+    fn plain(shards: usize, batch_rows: &[usize]) -> Self {
+        Self {
+            shards,
+            batch_rows: batch_rows.to_vec(),
+            bytes_max: usize::MAX,
+        }
     }
 
-    fn split(&mut self, keys: &[u32]) -> Vec<(Vec<u32>, Vec<u32>)> {
-        let mut shards = vec![(Vec::new(), Vec::new()); self.count];
-        for (row, &key) in keys.iter().enumerate() {
-            let shard = key as usize % self.count;
-            let known = &mut self.ids[shard];
-            let id = known.iter().position(|&other| other == key);
-            let id = id.unwrap_or_else(|| {
-                known.push(key);
-                known.len() - 1
+    /// The slots 0 and 1, and the key behind those of `outputs` results, batch by batch.
+    fn batches(&self, columns: [&ArrayRef; 2], keys: &[u32], outputs: usize) -> Vec<Batch> {
+        let key: ArrayRef = Arc::new(Int64Array::from_iter_values(
+            keys.iter().map(|&key| i64::from(key)),
+        ));
+        let (mut first, mut batches) = (0, Vec::new());
+        for &size in self.batch_rows.iter().cycle() {
+            let rows = size.min(keys.len() - first);
+            if rows == 0 {
+                break;
+            }
+            let slice = |array: &ArrayRef| Some(array.slice(first, rows));
+            let mut slots = vec![slice(columns[0]), slice(columns[1])];
+            slots.resize(2 + outputs, None);
+            slots.push(slice(&key));
+            batches.push(Batch {
+                seq: batches.len() as u64,
+                source: 0,
+                rows,
+                records: None,
+                columns: slots,
             });
-            shards[shard].0.push(row as u32);
-            shards[shard].1.push(id as u32);
+            first += rows;
         }
-        shards
+        batches
+    }
+
+    /// Has the states of `keyed` work on `batches`, and hands what they make to `made`; what they
+    /// leave behind, where they are asked for it. `None` where they have outgrown their memory.
+    fn pass(
+        &self,
+        keyed: &dyn KeyedStep,
+        batches: &mut [Batch],
+        mut made: impl FnMut(&mut Batch, Vec<ShardOutput>) -> Result<()>,
+    ) -> Result<Option<Vec<Arc<dyn Any + Send + Sync>>>> {
+        let key_slot = batches.first().map_or(0, |batch| batch.columns.len() - 1);
+        let spec = KeySpec::new(vec![key_slot], self.shards);
+        let mut lanes: Vec<_> = (0..self.shards)
+            .map(|shard| (KeyTable::default(), keyed.state(shard), None))
+            .collect();
+        let space = Arc::new(TempSpace::new(&std::env::temp_dir(), None));
+        let spill = |(table, state, runs): &mut (KeyTable, Box<dyn KeyedState>, Option<Runs>)| {
+            let sizes = Sizes {
+                block_bytes: 100,
+                merge_bytes_max: self.bytes_max.min(1 << 16),
+            };
+            let runs = runs.get_or_insert_with(|| Runs::sized(&space, sizes).unwrap());
+            state.spill(&std::mem::take(table).into_sorted(), runs)
+        };
+        for batch in batches {
+            let rows = spec.partition(batch);
+            let mut outputs = Vec::new();
+            for (shard, lane) in lanes.iter_mut().enumerate() {
+                let (table, state, _) = lane;
+                let mut ids = Vec::new();
+                if keyed.key_use() != KeyUse::Unused {
+                    table.ids(&rows, shard, &mut ids, &mut |_| Ok(())).unwrap();
+                }
+                let of_shard = rows.rows(shard);
+                let columns = state.advance(batch, of_shard, &ids)?;
+                outputs.push(ShardOutput {
+                    rows: of_shard.to_vec(),
+                    columns,
+                });
+                match keyed.key_use() {
+                    KeyUse::Bounded if state.memory_bytes() > self.bytes_max => return Ok(None),
+                    KeyUse::Spilt if state.memory_bytes() > self.bytes_max => spill(lane)?,
+                    _ => assert!(state.memory_bytes() < 1 << 30),
+                }
+            }
+            made(batch, outputs)?;
+        }
+        let left = lanes.into_iter().filter_map(|mut lane| {
+            if keyed.key_use() != KeyUse::Spilt {
+                return lane.1.finish().map(Ok);
+            }
+            if lane.2.is_some() || lane.1.is_for_runs() {
+                spill(&mut lane).unwrap();
+            }
+            let keys = match lane.2 {
+                Some(runs) => LaneKeys::Spilt(runs),
+                None => LaneKeys::Held(Arc::new(lane.0.into_sorted())),
+            };
+            let learnt = lane.1.end(keys, &mut || Ok(()));
+            learnt.map(|learnt| learnt.map(|it| it.value)).transpose()
+        });
+        left.collect::<Result<_>>().map(Some)
     }
 }
 
@@ -93,57 +186,30 @@ fn run(
     step: &Along,
     columns: [&ArrayRef; 2],
     keys: &[u32],
-    shards: usize,
-    batch_rows: &[usize],
+    how: &Run,
 ) -> Result<(Vec<ArrayRef>, Effect)> {
     let outputs = step.plan.outputs.len();
-    let batches = || {
-        let (mut first, mut sizes) = (0, batch_rows.iter().cycle());
-        std::iter::from_fn(move || {
-            let rows = (*sizes.next()?).min(keys.len() - first);
-            (rows > 0).then(|| {
-                first += rows;
-                first - rows..first
-            })
-        })
-    };
     let mut fitted = None;
     loop {
-        let prepared = step.prepare(fitted.as_ref())?;
-        let (keyed, fits) = match prepared {
+        let (keyed, fits) = match step.prepare(fitted.as_ref())? {
             Prepared::FitKeyed(keyed) => (keyed, true),
             Prepared::Keyed(keyed) => (keyed, false),
             _ => unreachable!("these steps are keyed"),
         };
-        let mut states: Vec<_> = (0..shards).map(|shard| keyed.state(shard)).collect();
-        let mut split = Shards::new(shards);
         let (mut results, mut total) = (vec![Vec::new(); outputs], Effect::default());
-        for range in batches() {
-            let slice = |array: &ArrayRef| Some(array.slice(range.start, range.len()));
-            let mut slots = vec![slice(columns[0]), slice(columns[1])];
-            slots.resize(2 + outputs, None);
-            let mut batch = Batch {
-                seq: 0,
-                source: 0,
-                rows: range.len(),
-                records: None,
-                columns: slots,
-            };
-            let made = split.split(&keys[range]).into_iter().zip(&mut states);
-            let made = made.map(|((rows, ids), state)| {
-                let columns = state.advance(&batch, &rows, &ids)?;
-                assert!(state.memory_bytes() < 1 << 30);
-                Ok(ShardOutput { rows, columns })
-            });
-            let made = made.collect::<Result<Vec<_>>>()?;
+        let mut batches = how.batches(columns, keys, outputs);
+        let left = how.pass(&*keyed, &mut batches, |batch, made| {
             if !fits {
-                let effect = keyed.assemble(&mut batch, made)?;
-                total.flaws += effect.flaws;
+                total.flaws += keyed.assemble(batch, made)?.flaws;
                 for (index, results) in results.iter_mut().enumerate() {
                     results.push(Arc::clone(batch.column(2 + index)));
                 }
             }
-        }
+            Ok(())
+        })?;
+        let Some(left) = left else {
+            return run(&step.clone().outgrown(true), columns, keys, how);
+        };
         if !fits {
             let whole = results.into_iter().map(|arrays| {
                 let arrays: Vec<&dyn Array> = arrays.iter().map(|array| &**array).collect();
@@ -151,8 +217,7 @@ fn run(
             });
             return Ok((whole.collect(), total));
         }
-        let learnt = states.into_iter().filter_map(KeyedState::finish);
-        fitted = Some(Fitted::Shards(learnt.collect()));
+        fitted = Some(Fitted::Shards(left));
     }
 }
 
@@ -287,8 +352,7 @@ proptest! {
     fn floats_agree_with_the_plain_twin(
         all in any_series(),
         rows in any_rows(),
-        shards in 1..4_usize,
-        batch_rows in prop::collection::vec(1..20_usize, 1..4),
+        how in any_run(),
     ) {
         let keys: Vec<u32> = rows.iter().map(|row| row.0).collect();
         let cells: Vec<Option<f64>> = rows.iter().map(|row| row.2).collect();
@@ -305,7 +369,7 @@ proptest! {
             .collect();
         let step = plan(&all, DataType::Float64, NANOSECONDS, CONDUCT).unwrap();
         let inputs = [&columns[0], &columns[1]];
-        let (results, effect) = run(&step, inputs, &keys, shards, &batch_rows).unwrap();
+        let (results, effect) = run(&step, inputs, &keys, &how).unwrap();
         prop_assert_eq!(effect, Effect::default());
         for (series, result) in all.iter().zip(&results) {
             let expected = naive::series(series, &cells, &keys, Some(&times));
@@ -329,8 +393,7 @@ proptest! {
             Just(Series::Rank(Rank { ties: Ties::Max, descending: false, share: false })),
         ],
         rows in prop::collection::vec((0..5_u32, prop::option::weighted(0.8, 0..99_i64)), 1..60),
-        shards in 1..4_usize,
-        batch_rows in prop::collection::vec(1..20_usize, 1..4),
+        how in any_run(),
     ) {
         let keys: Vec<u32> = rows.iter().map(|row| row.0).collect();
         let cells: Vec<Option<i64>> = rows.iter().map(|row| row.1).collect();
@@ -343,7 +406,7 @@ proptest! {
                 prop_assert!(is_text || !takes, "{:?} of {}", all, data_type);
                 continue;
             };
-            let (results, _) = run(&step, [&array, &array], &keys, shards, &batch_rows).unwrap();
+            let (results, _) = run(&step, [&array, &array], &keys, &how).unwrap();
             let wanted = step.plan.outputs[0].1.to_arrow();
             prop_assert_eq!(results[0].data_type(), &wanted);
             results[0].to_data().validate_full().unwrap();

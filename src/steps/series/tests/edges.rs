@@ -24,7 +24,8 @@ fn overflows_are_null_and_counted_or_end_the_run() {
         (Series::Diff(3), vec![None, None, None, None], 1),
     ] {
         let step = plan(&[series], DataType::Int64, DataType::Date, CONDUCT).unwrap();
-        let (results, effect) = run(&step, [&cells, &cells], &[0; 4], 1, &[3]).unwrap();
+        let (results, effect) =
+            run(&step, [&cells, &cells], &[0; 4], &Run::plain(1, &[3])).unwrap();
         let expected: ArrayRef = Arc::new(Int64Array::from(expected));
         assert_eq!(&results[0], &expected, "{series:?}");
         assert_eq!(effect.flaws.overflows, count, "{series:?}");
@@ -33,7 +34,7 @@ fn overflows_are_null_and_counted_or_end_the_run() {
             ..CONDUCT
         };
         let step = plan(&[series], DataType::Int64, DataType::Date, strict).unwrap();
-        let result = run(&step, [&cells, &cells], &[0; 4], 1, &[3]);
+        let result = run(&step, [&cells, &cells], &[0; 4], &Run::plain(1, &[3]));
         assert_eq!(result.is_err(), count > 0, "{series:?}");
         if let Err(error) = result {
             assert!(
@@ -103,7 +104,7 @@ fn a_late_row_ends_the_run_or_counts_as_the_latest() {
     ]));
     let session = [Series::Session(10)];
     let step = plan(&session, DataType::Int64, NANOSECONDS, CONDUCT).unwrap();
-    let error = run(&step, [&times, &times], &[0; 5], 1, &[2]).unwrap_err();
+    let error = run(&step, [&times, &times], &[0; 5], &Run::plain(1, &[2])).unwrap_err();
     assert!(
         matches!(error.kind(), ErrorKind::OutOfOrder { row: 0, .. }),
         "{error}"
@@ -113,33 +114,10 @@ fn a_late_row_ends_the_run_or_counts_as_the_latest() {
         ..CONDUCT
     };
     let step = plan(&session, DataType::Int64, NANOSECONDS, trust).unwrap();
-    let (results, _) = run(&step, [&times, &times], &[0; 5], 1, &[2]).unwrap();
+    let (results, _) = run(&step, [&times, &times], &[0; 5], &Run::plain(1, &[2])).unwrap();
     let expected = Int64Array::from(vec![Some(0), Some(0), Some(0), None, Some(1)]);
     let expected: ArrayRef = Arc::new(expected);
     assert_eq!(&results[0], &expected);
-}
-
-#[test]
-fn a_fit_that_may_not_hold_its_values_says_so() {
-    let small = Conduct {
-        fit_bytes_max: 1000,
-        ..CONDUCT
-    };
-    let cells: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
-    let rank = Rank {
-        ties: Ties::Average,
-        descending: false,
-        share: false,
-    };
-    for series in [Series::Rank(rank), Series::Lead(1)] {
-        let step = plan(&[series], DataType::Int64, DataType::Date, small).unwrap();
-        let keys: Vec<u32> = (0..100).collect();
-        let error = run(&step, [&cells, &cells], &keys, 1, &[10]).unwrap_err();
-        assert_eq!(error.exit_code(), 4);
-        let message = error.to_string();
-        assert!(message.contains("the state of test"), "{message}");
-        assert!(message.contains("raise --memory-limit"), "{message}");
-    }
 }
 
 #[test]

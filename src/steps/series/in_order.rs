@@ -1,0 +1,112 @@
+//! Results of a shard's rows, made in another order than that of the rows -> temporary files, and
+//! from there in the order of the rows, as often as passes ask for them.
+//!
+//! Invariant: each row has one result, that of its place among the rows of its shard.
+
+use std::sync::Mutex;
+
+use crate::base::Result;
+use crate::spill::{Merge, Runs};
+
+/// Results are sorted, and merged, in so many parts of the memory that the rows were sorted in.
+const PARTS: usize = 8;
+
+/// Results as they come.
+pub(super) struct Results {
+    runs: Runs,
+    /// The places of those that are held, where each ends in `bytes`, and their bytes.
+    held: Vec<(u64, usize)>,
+    bytes: Vec<u8>,
+}
+
+impl Results {
+    /// None yet; they go beside `rows`.
+    pub(super) fn beside(rows: &Runs) -> Result<Self> {
+        Ok(Self {
+            runs: rows.beside(PARTS)?,
+            held: Vec::new(),
+            bytes: Vec::new(),
+        })
+    }
+
+    /// Adds the result of the row at `place`.
+    pub(super) fn push(&mut self, place: u64, result: &[u8]) -> Result<()> {
+        self.bytes.extend_from_slice(result);
+        self.held.push((place, self.bytes.len()));
+        let held = self.bytes.len() + self.held.len() * size_of::<(u64, usize)>();
+        match held >= self.runs.merge_bytes_max() {
+            true => self.write(),
+            false => Ok(()),
+        }
+    }
+
+    fn write(&mut self) -> Result<()> {
+        let mut start = 0;
+        let mut sorted: Vec<(u64, std::ops::Range<usize>)> = Vec::with_capacity(self.held.len());
+        for (place, end) in self.held.drain(..) {
+            sorted.push((place, start..end));
+            start = end;
+        }
+        sorted.sort_unstable_by_key(|(place, _)| *place);
+        let mut run = self.runs.writer();
+        for (place, range) in sorted {
+            run.push(&place.to_be_bytes(), &self.bytes[range])?;
+        }
+        self.runs.add(run.finish()?);
+        self.bytes.clear();
+        Ok(())
+    }
+
+    /// All of them; `go_on` is asked now and then.
+    pub(super) fn finish(mut self, go_on: &mut dyn FnMut() -> Result<()>) -> Result<InOrder> {
+        self.write()?;
+        // What takes rounds of merging is done once, and not by each pass.
+        self.runs.merge_while(go_on)?;
+        Ok(InOrder {
+            memory_bytes: self.runs.memory_bytes(),
+            runs: Mutex::new(self.runs),
+        })
+    }
+}
+
+/// The results of all rows of a shard that have one.
+pub(super) struct InOrder {
+    runs: Mutex<Runs>,
+    pub(super) memory_bytes: usize,
+}
+
+impl InOrder {
+    /// From the first row on.
+    pub(super) fn read(&self) -> Result<InOrderRows> {
+        let mut runs = self.runs.lock().expect("no holder of this lock panics");
+        Ok(InOrderRows {
+            merge: runs.merge()?,
+            next: 0,
+        })
+    }
+}
+
+/// The results of a shard's rows, from one on.
+pub(super) struct InOrderRows {
+    merge: Merge,
+    next: u64,
+}
+
+impl InOrderRows {
+    /// The result of the next row.
+    ///
+    /// # Panics
+    /// Behind the last row, and where a row has no result.
+    #[expect(clippy::should_implement_trait, reason = "it may fail, and lends")]
+    pub(super) fn next(&mut self) -> Result<&[u8]> {
+        let next = self.merge.next()?;
+        let (place, result) = next.expect("both passes see the same rows");
+        assert_eq!(place, self.next.to_be_bytes(), "each row has one result");
+        self.next += 1;
+        Ok(result)
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.merge.memory_bytes()
+    }
+}
