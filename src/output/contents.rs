@@ -23,6 +23,8 @@ pub(super) const AGGREGATES: &str = "_aggregates";
 pub(super) const DIRECTORIES: [&str; 3] = [REJECTS, AGGREGATES, FILTERED];
 /// The journal of a commit that moves files one by one.
 pub(super) const JOURNAL: &str = "_commit.json";
+/// The list of files outside that belong to a commit and are not in their places yet.
+pub(super) const PENDING: &str = "_pending.json";
 /// How the name of a staging directory inside a lake begins.
 pub(super) const STAGING_PREFIX: &str = "_staging-chunketl-";
 
@@ -86,15 +88,15 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// What is in `lake`; nothing if there is no lake. Staging directories, the journal and the
-    /// directory of rejects itself do not count.
+    /// What is in `lake`; nothing if there is no lake. Staging directories, the journal, the list of
+    /// what is outside and our directories themselves do not count.
     pub(super) fn read(lake: &Path) -> Result<Self> {
         let mut entries = Vec::new();
         let is_real_directory =
             |name: &str| fs::symlink_metadata(lake.join(name)).is_ok_and(|it| it.is_dir());
         for (name, is_directory) in list(lake)? {
             let text = name.to_str().unwrap_or_default();
-            if text == JOURNAL || text.starts_with(STAGING_PREFIX) {
+            if text == JOURNAL || text == PENDING || text.starts_with(STAGING_PREFIX) {
                 continue;
             }
             if DIRECTORIES.contains(&text) && is_real_directory(text) {

@@ -131,6 +131,11 @@ impl Journal {
     }
 }
 
+/// Whether there is a plan on disk in `lake`.
+pub(super) fn is_in(lake: &Path) -> bool {
+    lake.join(JOURNAL).exists()
+}
+
 /// Carries out the plan that is on disk in `lake`, if there is one.
 ///
 /// # Errors
@@ -172,7 +177,7 @@ fn is_missing(error: &io::Error) -> bool {
     )
 }
 
-fn done_if_missing(result: io::Result<()>) -> io::Result<()> {
+pub(super) fn done_if_missing(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,

@@ -78,7 +78,7 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Locks `file`: `None` if another run has it, `Some(None)` if there are no locks here.
-fn try_lock(file: File) -> Option<Option<File>> {
+pub(super) fn try_lock(file: File) -> Option<Option<File>> {
     match file.try_lock() {
         Ok(()) => Some(Some(file)),
         Err(TryLockError::WouldBlock) => None,

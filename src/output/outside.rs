@@ -1,18 +1,30 @@
-//! A file outside of the lake: written out of sight beside its place, and put there at once.
+//! A file outside of the lake: written out of sight beside its place, and put there at once when the
+//! lake is committed that it belongs to.
 //!
-//! Invariant: what is in its place stays as it was until the file is complete and on disk.
+//! Invariant: what is in its place stays as it was until the file is complete and on disk. A directory
+//! beside a place that nobody has locked is what a killed run left.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::journal::sync_directory;
+use super::lock::try_lock;
+use super::place::{directories, is_random, make_random};
 use crate::base::{Error, Result};
 
-/// A file that is being made. Dropped without [`Outside::publish`], nothing is left of it.
+/// What the file is called until it is in its place.
+const FILE: &str = "table";
+
+/// A file that is being made. Unless it is kept, nothing is left of it.
 #[derive(Debug)]
 pub struct Outside {
     place: PathBuf,
-    directory: tempfile::TempDir,
+    directory: PathBuf,
+    /// Whether dropping this removes the directory.
+    is_disposable: bool,
+    /// On the directory.
+    _lock: Option<File>,
 }
 
 impl Outside {
@@ -53,18 +65,22 @@ impl Outside {
             let source = std::io::ErrorKind::IsADirectory.into();
             return Err(Error::io("write", place, source));
         }
-        let directory = tempfile::Builder::new()
-            .prefix(".chunketl-")
-            .tempdir_in(parent);
+        let prefix = prefix(place);
+        sweep(parent, &prefix);
+        let directory =
+            make_random(parent, &prefix).map_err(|source| Error::io("write in", parent, source))?;
+        let lock = File::open(&directory).ok().and_then(try_lock);
         Ok(Self {
-            directory: directory.map_err(|source| Error::io("write in", parent, source))?,
+            directory,
             place: place.to_path_buf(),
+            is_disposable: true,
+            _lock: lock.flatten(),
         })
     }
 
     /// Where the file is to be written.
     pub fn path(&self) -> PathBuf {
-        self.directory.path().join("table")
+        self.directory.join(FILE)
     }
 
     /// Where it will be.
@@ -72,19 +88,51 @@ impl Outside {
         &self.place
     }
 
-    /// Puts the file in its place.
-    ///
-    /// # Errors
-    /// An I/O error; what was in its place is then still there.
-    pub fn publish(self) -> Result<()> {
-        let path = self.path();
-        let publish = || {
-            File::open(&path)?.sync_all()?;
-            fs::rename(&path, &self.place)?;
-            let parent = self.directory.path().parent();
-            sync_directory(parent.expect("it was made in a directory"))
-        };
-        publish().map_err(|source| Error::io("write", &self.place, source))
+    /// Puts the file on disk where it was written.
+    pub(super) fn sync(&self) -> Result<()> {
+        let synced = File::open(self.path()).and_then(|file| file.sync_all());
+        synced
+            .and_then(|()| sync_directory(&self.directory))
+            .map_err(|source| Error::io("write", &self.place, source))
+    }
+
+    /// Leaves the file where it was written, for whoever moves it.
+    pub(super) fn keep(mut self) {
+        self.is_disposable = false;
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        if self.is_disposable {
+            let _ = fs::remove_dir_all(&self.directory);
+        }
+    }
+}
+
+/// How the name of a directory begins in which the file for `place` is written.
+fn prefix(place: &Path) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(place.file_name().unwrap_or_default());
+    prefix.push(".chunketl-");
+    prefix
+}
+
+/// Whether `from` is where a file for `place` is written.
+pub(super) fn is_beside(from: &Path, place: &Path) -> bool {
+    let directory = from.parent().filter(|_| from.ends_with(FILE));
+    let named = directory.and_then(Path::file_name);
+    named.is_some_and(|name| is_random(name, &prefix(place)))
+        && directory.and_then(Path::parent) == place.parent()
+}
+
+/// Removes what killed runs left in `parent`; what cannot be removed is in nobody's way.
+fn sweep(parent: &Path, prefix: &OsStr) {
+    for left in directories(parent, prefix) {
+        let lock = File::open(&left).ok().and_then(try_lock).flatten();
+        if lock.is_some() {
+            let _ = fs::remove_dir_all(&left);
+        }
     }
 }
 
@@ -118,20 +166,26 @@ mod tests {
     }
 
     #[test]
-    fn a_file_appears_whole_or_not_at_all() {
+    fn what_is_not_kept_leaves_nothing_and_what_was_killed_is_swept() {
         let home = tempfile::tempdir().unwrap();
         let place = home.path().join("new/report.csv");
+        let count = || fs::read_dir(home.path().join("new")).unwrap().count();
         let begun = Outside::begin(&place).unwrap();
         fs::write(begun.path(), "a").unwrap();
         drop(begun);
-        assert_eq!(fs::read_dir(home.path().join("new")).unwrap().count(), 0);
-        for text in ["b", "c"] {
-            let begun = Outside::begin(&place).unwrap();
-            fs::write(begun.path(), text).unwrap();
-            begun.publish().unwrap();
-            assert_eq!(fs::read_to_string(&place).unwrap(), text);
-        }
-        assert_eq!(fs::read_dir(home.path().join("new")).unwrap().count(), 1);
+        assert_eq!(count(), 0);
+        let killed = Outside::begin(&place).unwrap();
+        fs::write(killed.path(), "b").unwrap();
+        killed.keep();
+        assert_eq!(count(), 1);
+        let other = Outside::begin(&home.path().join("new/report.csv.gz")).unwrap();
+        let begun = Outside::begin(&place).unwrap();
+        assert_eq!(count(), 2, "only that of the same place has gone");
+        let at_once = Outside::begin(&place).unwrap();
+        assert_eq!(count(), 3, "nor that of a run at work");
+        assert!(is_beside(&begun.path(), &place) && !is_beside(&other.path(), &place));
+        drop((other, begun, at_once));
+        assert_eq!(count(), 0);
         let error = Outside::begin(&home.path().join("new")).unwrap_err();
         assert!(error.to_string().contains("cannot write"), "{error}");
     }

@@ -3,6 +3,7 @@
 //! Invariant: a part that [`Parts`] has reported is complete and on disk. When to begin the next
 //! part is decided from encoded sizes, so the same row groups always make the same parts.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,10 +11,10 @@ use std::sync::Arc;
 use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
 
-use super::contents::part_name;
+use super::contents::{FILTERED, part_name};
 use super::encode::{EncodedColumn, Encoder, encode_error};
 use super::part_file::PartFile;
-use super::staging::Staging;
+use super::staging::{FilteredPlace, Staging};
 use crate::base::{Error, Result};
 
 /// A finished part.
@@ -34,6 +35,8 @@ pub struct Parts {
     /// Where that is within the lake.
     within: &'static str,
     next_index: usize,
+    /// Which of several stretches these are, from 0.
+    stretch: usize,
     current: Option<Part>,
     finished: Vec<PartInfo>,
 }
@@ -53,19 +56,24 @@ impl Parts {
             directory: staging.directory().to_path_buf(),
             within: "",
             next_index: staging.first_part_index(),
+            stretch: 0,
             current: None,
             finished: Vec::new(),
         }
     }
 
-    /// Likewise, for rows that filters have dropped.
-    pub fn filtered(encoder: Arc<Encoder>, staging: &Staging) -> Self {
-        let (directory, next_index, within) = staging.filtered();
+    /// Parts for what filters have dropped, at `place`. There may be several stretches of them, written
+    /// side by side, that follow each other: parts of those after the first are numbered when they are
+    /// finished.
+    pub fn filtered(encoder: Arc<Encoder>, place: &FilteredPlace, stretch: usize) -> Self {
         Self {
-            directory,
-            within,
-            next_index,
-            ..Self::new(encoder, staging)
+            encoder,
+            directory: place.directory.clone(),
+            within: FILTERED,
+            next_index: place.first_index,
+            stretch,
+            current: None,
+            finished: Vec::new(),
         }
     }
 
@@ -119,6 +127,26 @@ impl Parts {
         Ok(self.finished)
     }
 
+    /// Likewise, of parts that so many others of earlier stretches come before.
+    ///
+    /// # Errors
+    /// Any failure to write.
+    pub fn finish_behind(self, parts: usize) -> Result<Vec<PartInfo>> {
+        let (directory, within, stretch) = (self.directory.clone(), self.within, self.stretch);
+        let first = self.next_index - self.finished.len() - usize::from(self.current.is_some());
+        let mut finished = self.finish()?;
+        if stretch > 0 {
+            for (index, part) in finished.iter_mut().enumerate() {
+                let written = directory.join(stretch_name(stretch, first + index));
+                let name = part_name(first + parts + index);
+                let renamed = fs::rename(&written, directory.join(&name));
+                renamed.map_err(|source| Error::io("rename", &written, source))?;
+                part.file = format!("{within}/{name}");
+            }
+        }
+        Ok(finished)
+    }
+
     /// Bytes handed to the file system so far.
     pub fn bytes_written(&self) -> u64 {
         let finished: u64 = self.finished.iter().map(|part| part.bytes).sum();
@@ -136,7 +164,7 @@ impl Parts {
     }
 
     fn begin_part(&mut self) -> Result<Part> {
-        let file = part_name(self.next_index);
+        let file = stretch_name(self.stretch, self.next_index);
         let path = self.directory.join(&file);
         let file = match self.within {
             "" => file,
@@ -151,6 +179,14 @@ impl Parts {
             self.finished.push(part.finish()?);
         }
         Ok(())
+    }
+}
+
+/// What part `index` is called until it is finished.
+fn stretch_name(stretch: usize, index: usize) -> String {
+    match stretch {
+        0 => part_name(index),
+        _ => format!("{stretch}-{}", part_name(index)),
     }
 }
 
@@ -204,7 +240,7 @@ fn write_error(path: &Path, source: ParquetError) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
+    use std::fs::File;
 
     use arrow::array::{ArrayRef, AsArray, Int64Array};
     use arrow::datatypes::Int64Type;

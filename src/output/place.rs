@@ -198,24 +198,27 @@ fn ends_in_name(path: &Path) -> bool {
 }
 
 /// The directories in `parent` named `prefix` and [`RANDOM_CHARS`] letters or digits.
-fn directories(parent: &Path, prefix: &OsStr) -> Vec<PathBuf> {
-    let is_staging = |name: &OsStr| {
-        let random = name
-            .as_encoded_bytes()
-            .strip_prefix(prefix.as_encoded_bytes());
-        random.is_some_and(|random| {
-            random.len() == RANDOM_CHARS && random.iter().all(u8::is_ascii_alphanumeric)
-        })
-    };
+pub(super) fn directories(parent: &Path, prefix: &OsStr) -> Vec<PathBuf> {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     entries
-        .filter(|entry| is_staging(&entry.file_name()))
+        .filter(|entry| is_random(&entry.file_name(), prefix))
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
         .map(|entry| entry.path())
         .collect()
 }
 
-fn make_random(parent: &Path, prefix: &OsStr) -> io::Result<PathBuf> {
+/// Whether `name` is `prefix` and [`RANDOM_CHARS`] letters or digits.
+pub(super) fn is_random(name: &OsStr, prefix: &OsStr) -> bool {
+    let random = name
+        .as_encoded_bytes()
+        .strip_prefix(prefix.as_encoded_bytes());
+    random.is_some_and(|random| {
+        random.len() == RANDOM_CHARS && random.iter().all(u8::is_ascii_alphanumeric)
+    })
+}
+
+/// Makes a directory in `parent` that is named so.
+pub(super) fn make_random(parent: &Path, prefix: &OsStr) -> io::Result<PathBuf> {
     let made = tempfile::Builder::new()
         .prefix(prefix)
         .rand_bytes(RANDOM_CHARS)

@@ -5,21 +5,31 @@
 //! no lake; inside it, a journal on disk. What a killed run leaves, the next run on the lake sweeps
 //! away.
 
-use std::fs::{self, File};
-use std::io;
+mod publish;
+
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::contents::{
-    AGGREGATES, Contents, DIRECTORIES, FILTERED, RECEIPT, fed_path, old_receipt_name, part_name,
-    refeed_path, refeed_path_for, rejects_path, repairs_path, staged_files, table_path,
+    Contents, DIRECTORIES, FILTERED, RECEIPT, fed_path, part_name, refeed_path, refeed_path_for,
+    rejects_path, repairs_path, table_path,
 };
-use super::exchange::exchange;
-use super::journal::{self, Journal, sync_directory};
+use super::journal;
 use super::lock::LakeLock;
+use super::outside::Outside;
+use super::pending;
 use super::place::{Place, lake_error};
 use super::schema;
 use crate::base::{Error, Mode, Result, Schema};
+
+/// Where parts of rows go that filters have dropped.
+#[derive(Debug, Clone)]
+pub struct FilteredPlace {
+    pub(super) directory: PathBuf,
+    /// The index of this run's first part.
+    pub(super) first_index: usize,
+}
 
 /// A run's files before they are published. Dropped without [`Staging::commit`], it removes them.
 ///
@@ -58,6 +68,7 @@ impl Staging {
         let mut place = Place::resolve(out)?;
         let lock = place.lock()?;
         journal::roll_forward(&place.lake)?;
+        pending::carry_out(&place.lake)?;
         if lock.is_exclusive() {
             place.sweep();
         }
@@ -109,14 +120,15 @@ impl Staging {
         }
     }
 
-    /// Where parts of rows go that filters have dropped, the index of this run's first one, and the
-    /// directory within the lake.
-    pub(super) fn filtered(&self) -> (PathBuf, usize, &'static str) {
-        let index = match self.mode {
-            Mode::Append => self.contents.next_filtered_index(),
-            Mode::Error | Mode::Overwrite => 0,
-        };
-        (self.directory.join(FILTERED), index, FILTERED)
+    /// Where parts of rows go that filters have dropped.
+    pub fn filtered(&self) -> FilteredPlace {
+        FilteredPlace {
+            first_index: match self.mode {
+                Mode::Append => self.contents.next_filtered_index(),
+                Mode::Error | Mode::Overwrite => 0,
+            },
+            directory: self.directory.join(FILTERED),
+        }
     }
 
     /// Where part `index` goes.
@@ -229,182 +241,24 @@ impl Staging {
     /// An I/O error or [`crate::ErrorKind::Lake`] when something else has changed the lake since.
     /// The lake is then as it was, unless only moving files inside it was left to do: the next run
     /// does so.
-    pub fn commit(mut self) -> Result<()> {
-        self.keep_old_receipt()?;
-        self.keep_old_tables()?;
-        self.sync_files()?;
-        if !self.is_inside {
-            if self.publish_beside()? {
-                return Ok(());
-            }
-            self.move_inside()?;
-        }
-        self.publish_inside()
+    pub fn commit(self) -> Result<()> {
+        self.commit_with(Vec::new())
     }
 
-    fn keep_old_receipt(&self) -> Result<()> {
-        let old = self.place.lake.join(RECEIPT);
-        if self.mode != Mode::Append || !self.receipt_path().exists() || !old.exists() {
-            return Ok(());
+    /// As [`Self::commit`], and puts the files `outside` in their places right behind it: they are on
+    /// disk before, and where the run ends in between the next one to this lake moves them.
+    ///
+    /// # Errors
+    /// As [`Self::commit`]. Where the lake has changed, the files are not lost.
+    pub fn commit_with(mut self, outside: Vec<Outside>) -> Result<()> {
+        let lake = self.place.lake.clone();
+        let published = self.publish(&outside);
+        if published.is_ok() || pending::is_in(&lake) || journal::is_in(&lake) {
+            // What the list names must not go before the list does.
+            outside.into_iter().for_each(Outside::keep);
         }
-        let name = old_receipt_name(self.contents.next_old_receipt_index());
-        let copied = fs::copy(&old, self.directory.join(name));
-        copied.map_err(|source| Error::io("copy", old, source))?;
-        Ok(())
-    }
-
-    /// Keeps the tables of earlier runs that this one has made anew.
-    fn keep_old_tables(&self) -> Result<()> {
-        let staged = staged_files(&self.directory)?.into_iter();
-        let is_old = |path: &PathBuf| path.starts_with(AGGREGATES) && self.contents.has(path);
-        for path in staged.filter(|path| self.mode == Mode::Append && is_old(path)) {
-            let old = self.place.lake.join(&path);
-            if let Some(kept) = self.contents.old_table_path(&path) {
-                let copied = fs::copy(&old, self.directory.join(kept));
-                copied.map_err(|source| Error::io("copy", old, source))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn sync_files(&self) -> Result<()> {
-        for file in staged_files(&self.directory)? {
-            let path = self.directory.join(file);
-            let synced = File::open(&path).and_then(|file| file.sync_all());
-            synced.map_err(|source| Error::io("write", path, source))?;
-        }
-        for name in DIRECTORIES {
-            let directory = self.directory.join(name);
-            // Empty: there is nothing of its kind. Otherwise it stays.
-            if fs::remove_dir(&directory).is_err() {
-                let synced = sync_directory(&directory);
-                synced.map_err(|source| Error::io("write", directory, source))?;
-            }
-        }
-        sync_directory(&self.directory)
-            .map_err(|source| Error::io("write", &self.directory, source))
-    }
-
-    /// What is in the lake now. Something else may have written to it, but not in our name.
-    fn current_contents(&self) -> Result<Contents> {
-        let contents = Contents::read(&self.place.lake)?;
-        let ours = |contents: &Contents| contents.ours().map(PathBuf::from).collect::<Vec<_>>();
-        if self.place.identity() != self.identity || ours(&contents) != ours(&self.contents) {
-            return Err(lake_error(
-                &self.place.lake,
-                "something else has changed it during the run; nothing was published",
-            ));
-        }
-        Ok(contents)
-    }
-
-    /// Puts the staging directory in the lake's place; false, and nothing has changed, where that
-    /// cannot be done.
-    fn publish_beside(&mut self) -> Result<bool> {
-        let contents = self.current_contents()?;
-        if self.identity.is_none() {
-            fs::rename(&self.directory, &self.place.lake)
-                .map_err(|source| Error::io("create", &self.place.lake, source))?;
-            return self.settle(None).map(|()| true);
-        }
-        if contents.has_foreign_directory() || self.exchange(&contents).is_err() {
-            return Ok(false);
-        }
-        self.settle(Some(&contents)).map(|()| true)
-    }
-
-    /// Adds to the staging directory what stays of the lake, and swaps the two. Undone on error.
-    fn exchange(&self, contents: &Contents) -> io::Result<()> {
-        let lake = &self.place.lake;
-        let kept: Vec<&Path> = contents
-            .entries
-            .iter()
-            .filter(|entry| !entry.is_ours || self.mode == Mode::Append)
-            .filter(|entry| !self.retired.contains(&entry.path))
-            .map(|entry| entry.path.as_path())
-            .filter(|path| *path != Path::new(RECEIPT) || !self.receipt_path().exists())
-            .filter(|path| !path.starts_with(AGGREGATES) || !self.directory.join(path).exists())
-            .collect();
-        let mut linked = Vec::new();
-        let exchange_with = || -> io::Result<()> {
-            for path in kept {
-                let target = self.directory.join(path);
-                if let Some(directory) = target.parent() {
-                    fs::create_dir_all(directory)?;
-                }
-                fs::hard_link(lake.join(path), &target)?;
-                linked.push(target);
-            }
-            fs::set_permissions(&self.directory, fs::metadata(lake)?.permissions())?;
-            for name in DIRECTORIES {
-                let directory = self.directory.join(name);
-                if directory.exists() {
-                    sync_directory(&directory)?;
-                }
-            }
-            sync_directory(&self.directory)?;
-            exchange(&self.directory, lake)
-        };
-        let done = exchange_with();
-        if done.is_err() {
-            for path in linked {
-                fs::remove_file(path)?;
-            }
-        }
-        done
-    }
-
-    /// After publishing beside: puts the new names on disk and removes the old directory, save what
-    /// somebody has put there since `known` was read.
-    fn settle(&mut self, known: Option<&Contents>) -> Result<()> {
-        self.is_disposable = false;
-        let parent = self.place.parent();
-        sync_directory(parent).map_err(|source| Error::io("write", parent, source))?;
-        self.place.keep()?;
-        if let Some(known) = known {
-            let late = Contents::read(&self.directory)?;
-            let late = late.entries.iter().filter(|entry| !known.has(&entry.path));
-            for entry in late {
-                let target = self.place.lake.join(&entry.path);
-                if !target.exists() {
-                    let rescued = fs::rename(self.directory.join(&entry.path), &target);
-                    rescued.map_err(|source| Error::io("move a file to", target, source))?;
-                }
-            }
-            // What cannot be removed now is swept by the next run.
-            let _ = fs::remove_dir_all(&self.directory);
-        }
-        Ok(())
-    }
-
-    /// Takes a staging directory that cannot take the lake's place into the lake.
-    fn move_inside(&mut self) -> Result<()> {
-        let inside = self.place.inside(&self.directory);
-        fs::rename(&self.directory, &inside)
-            .map_err(|source| Error::io("create", &inside, source))?;
-        self.directory = inside;
-        self.is_inside = true;
-        Ok(())
-    }
-
-    /// Moves the files into the lake, as a journal says.
-    fn publish_inside(&mut self) -> Result<()> {
-        let contents = self.current_contents()?;
-        let files = staged_files(&self.directory)?;
-        let removes = match self.mode {
-            Mode::Overwrite => contents.ours().map(PathBuf::from).collect(),
-            Mode::Error | Mode::Append => self.retired.clone(),
-        };
-        let lake = &self.place.lake;
-        let journal = Journal::new(&self.directory, files, removes)?;
-        // What a journal names must not go before the journal does.
-        self.is_disposable = false;
-        if let Err(error) = journal.write(lake) {
-            self.is_disposable = journal::withdraw(lake).is_ok();
-            return Err(error);
-        }
-        journal::roll_forward(lake)?;
-        self.place.keep()
+        published?;
+        pending::carry_out(&lake)
     }
 }
 
@@ -475,7 +329,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    use super::super::contents::REJECTS;
+    use super::super::contents::{REJECTS, staged_files};
+    use super::super::journal::Journal;
     use super::*;
     use crate::base::ErrorKind;
 
@@ -620,6 +475,57 @@ mod tests {
             ]));
             assert_eq!(tree(&lake), expected);
         }
+    }
+
+    /// A table for `place` that says `text`.
+    fn outside(place: &Path, text: &str) -> Vec<Outside> {
+        let outside = Outside::begin(place).unwrap();
+        fs::write(outside.path(), text).unwrap();
+        vec![outside]
+    }
+
+    #[test]
+    fn a_table_outside_goes_with_the_lake() {
+        for (is_inside, killed) in [(false, false), (false, true), (true, false), (true, true)] {
+            let (home, lake) = home(&OLD);
+            let place = home.path().join("tables/report.csv");
+            for text in ["one", "two"] {
+                let mut staging = begin(&lake, Mode::Overwrite, is_inside);
+                fill(&staging, text);
+                let outside = outside(&place, text);
+                if killed && text == "two" {
+                    // Between the two: the lake is the new one, the table still the old one.
+                    staging.publish(&outside).unwrap();
+                    outside.into_iter().for_each(Outside::keep);
+                    assert_eq!(fs::read_to_string(&place).unwrap(), "one");
+                    assert_eq!(tree(&lake)["part-00000.parquet"], "two");
+                    assert!(lake.join("_pending.json").exists());
+                    // Whatever comes next to this lake moves it.
+                    drop(staging);
+                    drop(begin(&lake, Mode::Append, is_inside));
+                } else {
+                    staging.commit_with(outside).unwrap();
+                }
+                assert_eq!(fs::read_to_string(&place).unwrap(), text);
+                assert_eq!(tree(&lake)["part-00000.parquet"], text);
+                assert!(!lake.join("_pending.json").exists());
+                assert_eq!(tree(&home.path().join("tables")).len(), 1, "{is_inside}");
+                assert_eq!(fs::read_dir(home.path()).unwrap().count(), 2);
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_outside_stays_as_it_was_where_nothing_is_published() {
+        let (home, lake) = home(&OLD);
+        let place = home.path().join("report.csv");
+        fs::write(&place, "old").unwrap();
+        let staging = begin(&lake, Mode::Overwrite, false);
+        fill(&staging, "new");
+        fs::write(lake.join("part-00007.parquet"), "somebody else's").unwrap();
+        staging.commit_with(outside(&place, "new")).unwrap_err();
+        assert_eq!(fs::read_to_string(&place).unwrap(), "old");
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 2);
     }
 
     #[test]

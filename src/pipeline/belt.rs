@@ -325,7 +325,6 @@ impl Belt {
                 tally,
                 keys: None,
                 permit,
-                dropped: Vec::new(),
                 stage: 0,
                 is_last: false,
             },

@@ -1,8 +1,9 @@
 //! Rows that steps drop -> parts of their own, beside those of the lake, where that is asked for.
 //!
 //! In: batches as they were before and after a step that drops rows. Out: the rows between the two,
-//! with the columns there were by then and what the step is called, in file order. Invariant: neither
-//! threads nor chunks decide where row groups are cut.
+//! with the columns there were by then and what the step is called. Rows that are dropped before any
+//! are moved stand in file order; those that are dropped behind a step that moves rows follow, in the
+//! order that they were given. Invariant: neither threads nor chunks decide where row groups are cut.
 
 use std::sync::Arc;
 
@@ -35,6 +36,8 @@ pub(crate) struct FilteredColumns {
     schema: Schema,
     /// For each step that drops rows of its own, what it is called.
     labels: Vec<Option<Arc<str>>>,
+    /// For each step, how many before it move rows.
+    moves_before: Vec<usize>,
 }
 
 /// Rows that one step has dropped of a batch.
@@ -55,17 +58,22 @@ impl Dropped {
 }
 
 impl FilteredColumns {
+    /// The slots that rows have which the steps of `plan` drop.
+    pub(crate) fn slots(plan: &Plan) -> Vec<usize> {
+        let columns = &plan.schema.columns;
+        let is_first = |slot: usize| {
+            let mut before = columns[..slot].iter();
+            !before.any(|known| known.name == columns[slot].name)
+        };
+        let slots = (0..columns.len()).filter(|&slot| is_first(slot) && !plan.is_of_check(slot));
+        slots.collect()
+    }
+
     /// The columns of the rows that the steps of `plan` drop.
     pub(crate) fn new(plan: &Plan) -> Self {
-        let mut columns: Vec<Column> = Vec::new();
-        let mut slots = Vec::new();
-        for (slot, column) in plan.schema.columns.iter().enumerate() {
-            let is_known = columns.iter().any(|known| known.name == column.name);
-            if !is_known && !plan.is_of_check(slot) {
-                columns.push(column.clone());
-                slots.push(slot);
-            }
-        }
+        let slots = Self::slots(plan);
+        let columns = slots.iter().map(|&slot| plan.schema.columns[slot].clone());
+        let mut columns: Vec<Column> = columns.collect();
         let mut by = BY.to_owned();
         while columns.iter().any(|column| *column.name == *by) {
             by.push('_');
@@ -81,7 +89,13 @@ impl FilteredColumns {
             let drops = step.drops_rows() && !plan.is_check(index);
             drops.then(|| step.label().into())
         });
+        let moves_before = plan.steps.iter().scan(0, |moves, step| {
+            let before = *moves;
+            *moves += usize::from(step.moves_rows());
+            Some(before)
+        });
         Self {
+            moves_before: moves_before.collect(),
             slots,
             labels: labels.collect(),
             schema: Schema { columns },
@@ -111,7 +125,7 @@ impl FilteredColumns {
         let records = (0..before.rows).map(|row| before.record(row) as u32);
         let records = records.collect();
         let columns = self.slots.iter().map(|&slot| before.columns[slot].take());
-        travel.dropped.push(Dropped {
+        travel.tally.dropped.push(Dropped {
             step,
             records,
             columns: columns.collect(),
@@ -141,15 +155,23 @@ pub(crate) fn apply(
 pub(crate) struct FilteredRows {
     columns: Arc<FilteredColumns>,
     encoder: Arc<Encoder>,
-    parts: Parts,
     row_group_rows: usize,
+    /// Those dropped before any are moved, those dropped behind the first step that moves rows, and so
+    /// on; `None` where there are none yet.
+    stretches: Vec<Option<Stretch>>,
+    /// For parts of the next stretch.
+    parts: Box<dyn Fn(usize) -> Parts + Send>,
+    labels: ArrayRef,
+    budget: Arc<Budget>,
+}
+
+/// Dropped rows that follow each other.
+struct Stretch {
+    parts: Parts,
     /// The pieces of the next row group, column by column.
     pieces: Vec<Vec<ArrayRef>>,
     rows: usize,
     bytes: usize,
-    has_any: bool,
-    labels: ArrayRef,
-    budget: Arc<Budget>,
 }
 
 impl FilteredRows {
@@ -162,13 +184,15 @@ impl FilteredRows {
         let encoder = Arc::new(Encoder::new(&columns.schema, options)?);
         let labels = columns.labels.iter();
         let labels = labels.map(|label| label.as_deref().unwrap_or_default());
+        let stretches = columns.moves_before.last().map_or(1, |moves| moves + 1);
+        let place = staging.filtered();
+        let encoder_of_parts = Arc::clone(&encoder);
         Ok(Self {
-            parts: Parts::filtered(Arc::clone(&encoder), staging),
             row_group_rows: options.row_group_rows.min(ROW_GROUP_ROWS_MAX),
-            pieces: vec![Vec::new(); encoder.columns()],
-            rows: 0,
-            bytes: 0,
-            has_any: false,
+            stretches: (0..stretches).map(|_| None).collect(),
+            parts: Box::new(move |stretch| {
+                Parts::filtered(Arc::clone(&encoder_of_parts), &place, stretch)
+            }),
             labels: Arc::new(StringArray::from_iter_values(labels)),
             columns: Arc::clone(columns),
             budget: Arc::clone(budget),
@@ -181,36 +205,55 @@ impl FilteredRows {
         Arc::clone(&self.columns)
     }
 
-    /// Takes in what was dropped of the next batch in file order.
-    pub(crate) fn add(&mut self, dropped: &[Dropped]) -> Result<()> {
-        if dropped.is_empty() {
-            return Ok(());
+    /// Takes in what was dropped of the next batch in order.
+    pub(crate) fn add(&mut self, dropped: Vec<Dropped>) -> Result<()> {
+        let mut dropped = dropped.into_iter().peekable();
+        while let Some(first) = dropped.next() {
+            let moves_before = |dropped: &Dropped| self.columns.moves_before[dropped.step];
+            let stretch = moves_before(&first);
+            let mut those = vec![first];
+            while let Some(next) = dropped.next_if(|next| moves_before(next) == stretch) {
+                those.push(next);
+            }
+            self.add_to(stretch, &those)?;
         }
-        self.has_any = true;
-        let columns = self.in_file_order(dropped)?;
+        Ok(())
+    }
+
+    fn add_to(&mut self, stretch: usize, dropped: &[Dropped]) -> Result<()> {
+        let columns = self.in_order(dropped)?;
         let rows = columns.first().map_or(0, |column| column.len());
         let bytes: usize = dropped.iter().map(Dropped::memory_bytes).sum();
+        let to = match &mut self.stretches[stretch] {
+            Some(to) => to,
+            none => none.insert(Stretch {
+                parts: (self.parts)(stretch),
+                pieces: vec![Vec::new(); self.encoder.columns()],
+                rows: 0,
+                bytes: 0,
+            }),
+        };
         let mut from = 0;
         while from < rows {
-            let some = (self.row_group_rows - self.rows).min(rows - from);
-            for (pieces, column) in self.pieces.iter_mut().zip(&columns) {
+            let some = (self.row_group_rows - to.rows).min(rows - from);
+            for (pieces, column) in to.pieces.iter_mut().zip(&columns) {
                 pieces.push(column.slice(from, some));
             }
             from += some;
-            self.rows += some;
+            to.rows += some;
             // Slices share what they were cut from: each counts for its share.
-            let before = self.bytes;
-            self.bytes += bytes * some / rows;
-            self.budget.state_changed(TERM, before, self.bytes)?;
-            if self.rows == self.row_group_rows {
-                self.cut()?;
+            let before = to.bytes;
+            to.bytes += bytes * some / rows;
+            self.budget.state_changed(TERM, before, to.bytes)?;
+            if to.rows == self.row_group_rows {
+                to.cut(&self.encoder, &self.budget)?;
             }
         }
         Ok(())
     }
 
-    /// The columns of all rows in `dropped`, each step's by itself, in file order.
-    fn in_file_order(&self, dropped: &[Dropped]) -> Result<Vec<ArrayRef>> {
+    /// The columns of all rows in `dropped`, each step's by itself, in the order of their records.
+    fn in_order(&self, dropped: &[Dropped]) -> Result<Vec<ArrayRef>> {
         let records = dropped.iter().flat_map(|dropped| &dropped.records);
         let mut order: Vec<(u32, u32)> = records.copied().zip(0..).collect();
         order.sort_unstable();
@@ -246,24 +289,28 @@ impl FilteredRows {
         Arc::new(DictionaryArray::new(Int32Array::from(codes), labels))
     }
 
-    fn cut(&mut self) -> Result<()> {
+    /// Ends the last parts, and numbers all of them; none if no row was dropped.
+    pub(crate) fn finish(self) -> Result<Vec<PartInfo>> {
+        let mut finished = Vec::new();
+        for mut stretch in self.stretches.into_iter().flatten() {
+            stretch.cut(&self.encoder, &self.budget)?;
+            let behind = finished.len();
+            finished.extend(stretch.parts.finish_behind(behind)?);
+        }
+        Ok(finished)
+    }
+}
+
+impl Stretch {
+    fn cut(&mut self, encoder: &Encoder, budget: &Budget) -> Result<()> {
         let pieces = self.pieces.iter_mut().enumerate();
         let encoded = pieces.map(|(column, pieces)| {
             let pieces = std::mem::take(pieces);
-            self.encoder.encode(column, &pieces)
+            encoder.encode(column, &pieces)
         });
         let encoded = encoded.collect::<Result<Vec<_>>>()?;
         self.parts.append(std::mem::take(&mut self.rows), encoded)?;
         let bytes = std::mem::take(&mut self.bytes);
-        self.budget.state_changed(TERM, bytes, 0)
-    }
-
-    /// Ends the last part; none if no row was dropped.
-    pub(crate) fn finish(mut self) -> Result<Vec<PartInfo>> {
-        if !self.has_any {
-            return Ok(Vec::new());
-        }
-        self.cut()?;
-        self.parts.finish()
+        budget.state_changed(TERM, bytes, 0)
     }
 }

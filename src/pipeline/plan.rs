@@ -66,6 +66,8 @@ pub(crate) struct Plan {
     flagging: BTreeSet<usize>,
     /// Whether there is a step that puts rows in time order, if one is asked for.
     is_in_order: bool,
+    /// Whether rows that steps drop are kept.
+    pub(crate) keeps_dropped: bool,
 }
 
 /// What a plan is made for, beside its configuration.
@@ -105,6 +107,7 @@ impl Plan {
                 .map(|column| Arc::clone(&column.name))
                 .collect(),
             left_out: Vec::new(),
+            keeps_dropped: config.keep_filtered,
             made: Vec::new(),
             joined: Vec::new(),
             tables: Vec::new(),
@@ -151,21 +154,10 @@ impl Plan {
             }
         }
         plan.put_in_order(config.order, time)?;
-        plan.check_filtered(config.keep_filtered)?;
         plan.add_checks(config, request)?;
         plan.add_aggregates(&config.aggregates, request.expressions)?;
         plan.find_live();
         Ok(plan)
-    }
-
-    /// Refuses to keep what filters drop where that is not in file order.
-    fn check_filtered(&self, is_kept: bool) -> Result<()> {
-        if is_kept && self.steps.iter().any(|step| step.moves_rows()) {
-            let message = "what filters drop is kept in file order, which a sort or --order changes; \
-                           leave out one of the two";
-            return Err(Error::usage("--keep-filtered", message));
-        }
-        Ok(())
     }
 
     fn add_step(&mut self, step: Arc<dyn Step>, fills: Option<usize>) {

@@ -49,7 +49,7 @@ pub(super) fn preview(config: &Config, table: &Table, settled: &Settled) -> Resu
             .chain(flags(plan))
             .collect(),
         aggregates: tables::previews(config, &plan.tables),
-        passes: passes(settled, config.keep_filtered)?,
+        passes: passes(settled)?,
         key: config.key.clone(),
         threads: config.threads,
         chunk_rows: layout.chunk_rows,
@@ -151,7 +151,7 @@ fn how(prepared: &Prepared, is_asked: bool, step: &dyn Step) -> &'static str {
 
 /// The passes that the belt would make if every fit were done after its first one. Rows that are
 /// dropped are decoded whole if they are kept.
-fn passes(settled: &Settled, keep_filtered: bool) -> Result<Vec<PlanPass>> {
+fn passes(settled: &Settled) -> Result<Vec<PlanPass>> {
     let plan = &settled.plan;
     let sketches: Vec<Arc<dyn Step>> = { plan.steps.iter() }
         .map(|step| Arc::new(Sketch(Arc::clone(step))) as Arc<dyn Step>)
@@ -167,10 +167,7 @@ fn passes(settled: &Settled, keep_filtered: bool) -> Result<Vec<PlanPass>> {
                 steps: &sketches,
                 ..plan.steps()
             };
-            let mut pass = segment.next_pass(&steps, &fitted, &mut again)?;
-            if keep_filtered && !pass.fits {
-                pass.needed.fill(true);
-            }
+            let pass = segment.next_pass(&steps, &fitted, &mut again)?;
             passes.push(PlanPass {
                 writes: !pass.fits && sort.is_none(),
                 sorts: sort.clone().filter(|_| !pass.fits),

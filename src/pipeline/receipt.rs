@@ -11,7 +11,6 @@ use super::columnar;
 use super::dialect::{Formats, SourceFormat};
 use super::infer::Table;
 use super::plan::Plan;
-use super::sink::Written;
 use crate::base::{Column, DataType, Result, TimeUnit, Value};
 use crate::config::Config;
 use crate::input::{self, Source};
@@ -32,7 +31,9 @@ pub(crate) struct Outcome<'a> {
     pub(crate) table: &'a Table,
     pub(crate) plan: &'a Plan,
     pub(crate) fitted: &'a [Option<Fitted>],
-    pub(crate) parts: Written,
+    pub(crate) parts: Vec<PartInfo>,
+    /// Those of rows that were dropped.
+    pub(crate) filtered: Vec<PartInfo>,
     pub(crate) aggregates: Vec<AggregateReceipt>,
     pub(crate) counters: &'a Counters,
     pub(crate) rejects_file: Option<String>,
@@ -95,9 +96,9 @@ pub(crate) fn receipt(outcome: Outcome<'_>) -> Receipt {
             counts: totals.repaired.into(),
             file: outcome.repairs_file,
         },
-        output_bytes: outcome.parts.lake.iter().map(|part| part.bytes).sum(),
-        parts: parts(outcome.parts.lake),
-        filtered: parts(outcome.parts.filtered),
+        output_bytes: outcome.parts.iter().map(|part| part.bytes).sum(),
+        parts: parts(outcome.parts),
+        filtered: parts(outcome.filtered),
         restarts: outcome.restarts,
         passes: outcome.passes as u32,
         stages: outcome.latency.summary(),

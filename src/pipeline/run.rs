@@ -39,7 +39,7 @@ use super::refeed::{self, Adapted};
 use super::reorder::Reordering;
 use super::settle::Settled;
 use super::side::Sides;
-use super::sink::{Sink, Written};
+use super::sink::Sink;
 use super::stages::{PassPlan, Stage};
 use super::tables::Tables;
 use super::tally::{Kept, Totals};
@@ -48,7 +48,7 @@ use crate::base::{DataType, Error, Result};
 use crate::config::{self, Config, OnBadRow};
 use crate::decode::NullTokens;
 use crate::input::{Chunks, Outline, Source, SplitLimits};
-use crate::output::{Encoder, Parts, Staging};
+use crate::output::{Encoder, PartInfo, Parts, Staging};
 use crate::report::{
     self, AggregateReceipt, Counters, Progress, ProgressState, Receipt, StageLatency,
 };
@@ -97,7 +97,7 @@ struct Run<'c> {
 struct Attempt {
     plan: Plan,
     fitted: Vec<Option<Fitted>>,
-    parts: Written,
+    parts: Vec<PartInfo>,
     aggregates: Vec<AggregateReceipt>,
     counters: Counters,
     has: Kept,
@@ -150,6 +150,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
         plan: &plan,
         fitted: &fitted,
         parts,
+        filtered: has.filtered,
         aggregates,
         counters: &counters,
         rejects_file: has.rejects.then_some(rejects_file),
@@ -170,8 +171,7 @@ pub(super) fn run(config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Rece
     }
     run.check_interrupted()?;
     receipt.write(&staging.receipt_path())?;
-    staging.commit()?;
-    tables.publish()?;
+    staging.commit_with(tables.outside())?;
     run.progress.finish();
     Ok(receipt)
 }
@@ -306,12 +306,16 @@ impl Run<'_> {
             again: &mut plan.steps.iter().map(|_| None).collect::<Vec<_>>(),
             spilled: &mut spilled,
         };
-        let totals = Some(self.totals(&plan, staging));
+        let totals = Some(self.totals(&plan, layout, staging, &budget)?);
         let last = self.lead_up((&plan, layout, &budget), known, totals, &|_| false)?;
         let last = last.expect("nothing ends it early");
         let totals = last.totals.expect("they were given");
+        let kept = totals.kept();
         let sink = self.sink(&plan, layout, &budget, staging, totals)?;
-        let parts = self.belt_parts(&plan, last.pass, layout, &budget, Some(sink));
+        let parts = BeltParts {
+            sink: Some(sink),
+            ..self.belt_parts(&plan, last.pass, layout, &budget, kept)
+        };
         let parts = self.pass(last.feed, parts)?;
         let sink = parts.sink.expect("a pass keeps its parts");
         let (files, totals) = sink.finish()?;
@@ -337,8 +341,19 @@ impl Run<'_> {
     }
 
     /// Nothing counted yet.
-    fn totals(&self, plan: &Plan, staging: &Staging) -> Totals {
-        Totals::new(
+    fn totals(
+        &self,
+        plan: &Plan,
+        layout: Layout,
+        staging: &Staging,
+        budget: &Arc<Budget>,
+    ) -> Result<Totals> {
+        let options = layout.encode_options(self.config);
+        let filtered = self.config.keep_filtered.then(|| {
+            let columns = Arc::new(FilteredColumns::new(plan));
+            FilteredRows::new(&columns, &options, staging, budget)
+        });
+        let totals = Totals::new(
             self.sources.len(),
             plan.schema.clone(),
             plan.fills.clone(),
@@ -349,7 +364,8 @@ impl Run<'_> {
                 self.sources.len(),
             ),
             CheckTotals::new(plan.checks.clone(), self.expressions.now),
-        )
+        );
+        Ok(totals.keeping(filtered.transpose()?))
     }
 
     fn sink(
@@ -365,29 +381,20 @@ impl Run<'_> {
         let options = layout.encode_options(self.config);
         let encoder = Arc::new(Encoder::new(&schema, &options)?);
         let parts = Parts::new(Arc::clone(&encoder), staging);
-        let filtered = self.config.keep_filtered.then(|| {
-            let columns = Arc::new(FilteredColumns::new(plan));
-            FilteredRows::new(&columns, &options, staging, budget)
-        });
-        let (output, filtered) = (plan.output.clone(), filtered.transpose()?);
-        Ok(Sink::new(
-            layout, output, encoder, parts, totals, filtered, budget,
-        ))
+        let output = plan.output.clone();
+        Ok(Sink::new(layout, output, encoder, parts, totals, budget))
     }
 
+    /// What a pass works with that ends nowhere; rows that it drops are kept with the columns
+    /// `filtered`, if there are any.
     fn belt_parts(
         &self,
         plan: &Plan,
-        mut pass: PassPlan,
+        pass: PassPlan,
         layout: Layout,
         budget: &Arc<Budget>,
-        sink: Option<Sink>,
+        filtered: Option<Arc<FilteredColumns>>,
     ) -> BeltParts {
-        let filtered = sink.as_ref().and_then(Sink::kept);
-        if filtered.is_some() {
-            // Rows that are dropped are kept with all their columns.
-            pass.needed.fill(true);
-        }
         let row_cost = RowCost::new(plan, &pass);
         let schema = Arc::new(plan.schema.clone());
         let of_files = &pass.needed[..plan.input_columns];
@@ -420,7 +427,7 @@ impl Run<'_> {
             schema,
             repair: self.config.repair,
             stages: stages.collect(),
-            sink,
+            sink: None,
             filtered,
             budget: Arc::clone(budget),
             progress: Arc::clone(&self.state),

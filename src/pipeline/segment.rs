@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::filtered::FilteredColumns;
 use super::plan::Plan;
 use super::stages::{self, PassPlan, Steps};
 use crate::base::Result;
@@ -19,6 +20,8 @@ pub(crate) struct Segment {
     arriving: Option<Vec<bool>>,
     /// The slots that rows must have at its end.
     leaving: Vec<usize>,
+    /// Whether rows that it drops are kept, with all columns that they have.
+    keeps_dropped: bool,
     pub(crate) sort: Option<SortPoint>,
 }
 
@@ -38,6 +41,8 @@ pub(crate) fn segments(plan: &Plan) -> Result<Vec<Segment>> {
     let mut end = plan.steps.len();
     let mut leaving = plan.output.clone();
     let mut sort = None;
+    let kept = FilteredColumns::slots(plan);
+    let keeps_dropped = plan.keeps_dropped;
     for (index, step) in plan.steps.iter().enumerate().rev() {
         if let Some(order) = step.sorts() {
             needed.retain(|slot| exists_before(plan, index, *slot));
@@ -49,6 +54,7 @@ pub(crate) fn segments(plan: &Plan) -> Result<Vec<Segment>> {
                 steps: index + 1..end,
                 arriving: Some(arriving),
                 leaving: std::mem::replace(&mut leaving, needed.iter().copied().collect()),
+                keeps_dropped,
                 sort: sort.replace(SortPoint {
                     step: index,
                     carried,
@@ -60,12 +66,16 @@ pub(crate) fn segments(plan: &Plan) -> Result<Vec<Segment>> {
             if is_keyed(&**step)? {
                 needed.extend(step.key().unwrap_or(&plan.key));
             }
+            if keeps_dropped && step.drops_rows() && !plan.is_check(index) {
+                needed.extend(&kept);
+            }
         }
     }
     segments.push(Segment {
         steps: 0..end,
         arriving: None,
         leaving,
+        keeps_dropped,
         sort,
     });
     segments.reverse();
@@ -102,6 +112,9 @@ impl Segment {
             ..steps.clone()
         };
         let mut pass = stages::next_pass(&steps, fitted, again)?;
+        if self.keeps_dropped && !pass.fits {
+            pass.needed.fill(true);
+        }
         for (needed, arrives) in pass.needed.iter_mut().zip(arriving.into_iter().flatten()) {
             *needed &= arrives;
         }

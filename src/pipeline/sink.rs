@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{Array, ArrayRef};
 
 use super::budget::{Budget, Permit, Term};
-use super::filtered::{FilteredColumns, FilteredRows};
 use super::inbox::Inbox;
 use super::layout::Layout;
 use super::tally::Totals;
@@ -28,13 +27,6 @@ pub(crate) struct RowGroup {
     left: AtomicUsize,
     /// Held until the row group has been appended.
     _permits: Vec<Arc<Permit>>,
-}
-
-/// The files of a run.
-pub(crate) struct Written {
-    pub(crate) lake: Vec<PartInfo>,
-    /// Those of rows that were dropped.
-    pub(crate) filtered: Vec<PartInfo>,
 }
 
 /// Rows gathered for the next row group.
@@ -56,7 +48,6 @@ pub(crate) struct Sink {
     arrived: Inbox<Travel>,
     gather: Mutex<Gather>,
     totals: Mutex<Totals>,
-    filtered: Option<Mutex<FilteredRows>>,
     encoded: Inbox<Arc<RowGroup>>,
     parts: Mutex<Parts>,
     budget: Arc<Budget>,
@@ -69,7 +60,6 @@ impl Sink {
         encoder: Arc<Encoder>,
         parts: Parts,
         totals: Totals,
-        filtered: Option<FilteredRows>,
         budget: &Arc<Budget>,
     ) -> Self {
         Self {
@@ -79,7 +69,6 @@ impl Sink {
             arrived: Inbox::new(1),
             gather: Mutex::default(),
             totals: Mutex::new(totals),
-            filtered: filtered.map(Mutex::new),
             encoded: Inbox::new(1),
             parts: Mutex::new(parts),
             budget: Arc::clone(budget),
@@ -112,16 +101,11 @@ impl Sink {
             batch,
             tally,
             permit,
-            dropped,
             ..
         } = travel;
         let mut totals = self.totals.lock().expect("no holder of this lock panics");
         totals.add(tally)?;
         drop(totals);
-        if let Some(filtered) = &self.filtered {
-            let mut filtered = filtered.lock().expect("no holder of this lock panics");
-            filtered.add(&dropped)?;
-        }
         let mut gather = self.gather.lock().expect("no holder of this lock panics");
         let permit = Arc::new(permit);
         let row_bytes = batch.data_bytes().div_ceil(batch.rows.max(1));
@@ -204,15 +188,8 @@ impl Sink {
         Ok(appended)
     }
 
-    /// The columns of rows that are dropped, if they are kept.
-    pub(crate) fn kept(&self) -> Option<Arc<FilteredColumns>> {
-        let filtered = self.filtered.as_ref()?;
-        let filtered = filtered.lock().expect("no holder of this lock panics");
-        Some(filtered.columns())
-    }
-
-    /// Closes the last part, and the last one of rows that were dropped; returns all parts of either.
-    pub(crate) fn finish(self) -> Result<(Written, Totals)> {
+    /// Closes the last part; returns all parts.
+    pub(crate) fn finish(self) -> Result<(Vec<PartInfo>, Totals)> {
         let parts = self
             .parts
             .into_inner()
@@ -221,15 +198,7 @@ impl Sink {
             .totals
             .into_inner()
             .expect("no holder of this lock panics");
-        let filtered = match self.filtered {
-            Some(filtered) => filtered
-                .into_inner()
-                .expect("no holder of this lock panics")
-                .finish()?,
-            None => Vec::new(),
-        };
-        let lake = parts.finish()?;
-        Ok((Written { lake, filtered }, totals))
+        Ok((parts.finish()?, totals))
     }
 }
 

@@ -8,6 +8,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::budget::{Budget, Permit, Term};
+use super::filtered::Dropped;
 use super::inbox::Inbox;
 use super::layout::Layout;
 use super::origins::Places;
@@ -133,7 +134,11 @@ impl Sorting {
         let packed = PackedBatch::new(&batch, &self.order, &self.layout, &origins)?;
         let seq = batch.seq;
         drop(batch);
-        permit.resize(Term::Sorting, packed.memory_bytes());
+        let dropped = tally.dropped.iter().map(Dropped::memory_bytes);
+        permit.resize(
+            Term::Sorting,
+            packed.memory_bytes() + dropped.sum::<usize>(),
+        );
         let arrived = Arrived {
             packed,
             tally,
@@ -151,13 +156,16 @@ impl Sorting {
         Ok((runs, batches))
     }
 
-    fn take_in(&self, arrived: Arrived) -> Result<Option<UnsortedRun>> {
+    fn take_in(&self, mut arrived: Arrived) -> Result<Option<UnsortedRun>> {
         let mut totals = self.totals.lock().expect("no holder of this lock panics");
         if let Some(totals) = &mut *totals {
             // Its rows are counted as written where they leave.
             totals.add(arrived.tally)?;
         }
         drop(totals);
+        arrived
+            .permit
+            .resize(Term::Sorting, arrived.packed.memory_bytes());
         let mut gather = self.gather.lock().expect("no holder of this lock panics");
         if arrived.packed.is_empty() {
             return Ok(None);

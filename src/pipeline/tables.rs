@@ -1,6 +1,6 @@
 //! What the steps that make tables have left behind -> their files.
 //!
-//! Invariant: tables in the lake are published with it; those outside of it right after.
+//! Invariant: tables in the lake are published with it; those outside of it right after, in any case.
 
 use std::path::PathBuf;
 
@@ -84,15 +84,9 @@ impl<'c> Tables<'c> {
         written.collect()
     }
 
-    /// Puts those outside of the lake in their places.
-    ///
-    /// # Errors
-    /// A failure to do so.
-    pub(super) fn publish(self) -> Result<()> {
-        self.outside
-            .into_iter()
-            .flatten()
-            .try_for_each(Outside::publish)
+    /// Those outside of the lake, to be put in their places when it is committed.
+    pub(super) fn outside(self) -> Vec<Outside> {
+        self.outside.into_iter().flatten().collect()
     }
 }
 

@@ -8,10 +8,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::checks::{CheckTotals, Found, judge};
+use super::filtered::{Dropped, FilteredColumns, FilteredRows};
 use super::gate::Gates;
 use crate::base::{Error, ErrorKind, Position, Reject, Repaired, Result, Schema};
 use crate::decode::{ColumnCounts, Decoded};
 use crate::input::Chunk;
+use crate::output::PartInfo;
 use crate::report::{CheckReceipt, Counters, RejectRow, RejectsFile, RepairsFile, encode_raw};
 use crate::steps::Effect;
 
@@ -45,6 +47,8 @@ pub(crate) struct Tally {
     repaired: Vec<(Position, Repaired)>,
     /// What checks found.
     pub(crate) found: Vec<Found>,
+    /// Rows that steps have dropped, if they are kept.
+    pub(crate) dropped: Vec<Dropped>,
 }
 
 /// The places of ascending offsets into a chunk.
@@ -93,6 +97,7 @@ impl Tally {
             rejects,
             repaired: repaired.collect(),
             found: Vec::new(),
+            dropped: Vec::new(),
         }
     }
 
@@ -197,6 +202,7 @@ pub(crate) struct Totals {
     checks: CheckTotals,
     writer: Option<RejectsFile>,
     repairs: Option<RepairsFile>,
+    filtered: Option<FilteredRows>,
 }
 
 /// Which files there are, and what came of the checks.
@@ -205,6 +211,8 @@ pub(crate) struct Kept {
     pub(crate) rejects: bool,
     pub(crate) repairs: bool,
     pub(crate) checks: Vec<CheckReceipt>,
+    /// Parts of rows that were dropped.
+    pub(crate) filtered: Vec<PartInfo>,
 }
 
 impl Totals {
@@ -227,7 +235,18 @@ impl Totals {
             checks,
             writer: None,
             repairs: None,
+            filtered: None,
         }
+    }
+
+    /// Has rows that are dropped kept in `filtered`, if there is such.
+    pub(crate) fn keeping(self, filtered: Option<FilteredRows>) -> Self {
+        Self { filtered, ..self }
+    }
+
+    /// The columns of rows that are dropped, if they are kept.
+    pub(crate) fn kept(&self) -> Option<Arc<FilteredColumns>> {
+        self.filtered.as_ref().map(FilteredRows::columns)
     }
 
     /// Adds what was tallied on the way of the next batch in order.
@@ -271,6 +290,9 @@ impl Totals {
             self.keep(source, rejected)?;
         }
         self.list(&tally.repaired)?;
+        if let Some(filtered) = &mut self.filtered {
+            filtered.add(tally.dropped)?;
+        }
         self.checks.add(tally.found);
         self.gates.check_numbers(tally.source as usize)?;
         let elsewhere = tally.rejects.iter().filter_map(|rejected| rejected.moved);
@@ -336,8 +358,10 @@ impl Totals {
         let written = self.counters.totals().written;
         let checks = self.checks.finish(written);
         judge(&checks)?;
+        let filtered = self.filtered.take().map(FilteredRows::finish).transpose()?;
         let kept = Kept {
             checks,
+            filtered: filtered.unwrap_or_default(),
             rejects: self.writer.is_some(),
             repairs: self.repairs.is_some(),
         };

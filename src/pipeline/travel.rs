@@ -142,8 +142,6 @@ pub(crate) struct Travel {
     /// Rows by shard, from the last keyed stage whose keys still hold.
     pub(crate) keys: Option<Arc<Keys>>,
     pub(crate) permit: Permit,
-    /// Rows that steps have dropped, if they are kept.
-    pub(crate) dropped: Vec<Dropped>,
     /// The stage it enters next.
     pub(crate) stage: usize,
     /// Whether it only says that no other comes behind it; it has no rows of its own.
@@ -153,7 +151,7 @@ pub(crate) struct Travel {
 impl Travel {
     /// Memory held by its rows, those that were dropped included, in bytes.
     pub(crate) fn memory_bytes(&self) -> usize {
-        let dropped = self.dropped.iter().map(Dropped::memory_bytes);
+        let dropped = self.tally.dropped.iter().map(Dropped::memory_bytes);
         self.batch.memory_bytes() + dropped.sum::<usize>()
     }
 

@@ -53,7 +53,6 @@ impl Belt {
             tally: Tally::default(),
             keys: None,
             permit: parts.budget.hold(Term::Batches, 0),
-            dropped: Vec::new(),
             stage: 0,
             is_last: true,
         };

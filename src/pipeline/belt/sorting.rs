@@ -36,7 +36,6 @@ impl Belt {
             tally: Tally::default(),
             keys: None,
             permit,
-            dropped: Vec::new(),
             stage: 0,
             is_last: false,
         };

@@ -64,9 +64,10 @@ impl Run<'_> {
             let Some(sort) = segment.sort else {
                 return Ok(Some(Last { pass, feed, totals }));
             };
+            let kept = totals.as_ref().and_then(Totals::kept);
             let parts = BeltParts {
                 sorting: Some(self.sorting(plan, &sort, layout, budget, totals.take())),
-                ..self.belt_parts(plan, pass, layout, budget, None)
+                ..self.belt_parts(plan, pass, layout, budget, kept)
             };
             let parts = self.pass(feed, parts)?;
             let sorting = parts.sorting.expect("a pass keeps its parts");
