@@ -13,7 +13,9 @@ use chunketl::base::{
 };
 use chunketl::steps::key::{KeySpec, KeyTable};
 use chunketl::steps::series::{Along, Conduct, SeriesSpec, naive};
-use chunketl::steps::{Fitted, KeyedState, KeyedStep, Prepared, ShardOutput, Step};
+use chunketl::steps::{
+    Fitted, KeyUse, KeyedState, KeyedStep, LaneKeys, Prepared, ShardOutput, Step,
+};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -121,7 +123,6 @@ fn plan(series: Series, data_type: DataType) -> Along {
     let conduct = Conduct {
         order: Order::Error,
         strict: false,
-        fit_bytes_max: usize::MAX,
     };
     let specs = vec![SeriesSpec { series, output: 2 }];
     let column = series.takes_column().then_some(0);
@@ -157,7 +158,14 @@ fn run(step: &Along, batches: &[Batch], keys: &[Vec<u32>]) -> ArrayRef {
         match step.prepare(fitted.as_ref()).expect("a plan") {
             Prepared::FitKeyed(keyed) => {
                 let (state, _) = pass(&*keyed, batches, keys, true);
-                fitted = Some(Fitted::Shards(state.finish().into_iter().collect()));
+                let learnt = match keyed.key_use() {
+                    KeyUse::Spilt => {
+                        let end = state.end(LaneKeys::Held(Arc::default()), &mut || Ok(()));
+                        end.expect("nothing is written").map(|learnt| learnt.value)
+                    }
+                    _ => state.finish(),
+                };
+                fitted = Some(Fitted::Shards(learnt.into_iter().collect()));
             }
             Prepared::Keyed(keyed) => {
                 let (_, first) = pass(&*keyed, batches, keys, false);

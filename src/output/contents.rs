@@ -246,11 +246,10 @@ fn list(directory: &Path) -> Result<Vec<(PathBuf, bool)>> {
 /// All files under a staging directory, as paths within it.
 pub(super) fn staged_files(staging: &Path) -> Result<Vec<PathBuf>> {
     let contents = Contents::read(staging)?;
-    Ok(contents
-        .entries
-        .into_iter()
-        .map(|entry| entry.path)
-        .collect())
+    let listed = staging.join(PENDING).exists();
+    let listed = listed.then(|| PathBuf::from(PENDING));
+    let entries = contents.entries.into_iter().map(|entry| entry.path);
+    Ok(entries.chain(listed).collect())
 }
 
 #[cfg(test)]

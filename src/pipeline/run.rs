@@ -404,8 +404,10 @@ impl Run<'_> {
         }
         let records = self.formats.records(&self.sources).into_iter();
         let bounded = |stage: &&Stage| {
-            let bounded = [Some(KeyUse::Bounded), Some(KeyUse::Spilt)];
-            bounded.contains(&stage.key_use)
+            let bounded = [KeyUse::Bounded, KeyUse::Seen, KeyUse::Spilt];
+            stage
+                .key_use
+                .is_some_and(|key_use| bounded.contains(&key_use))
         };
         let bounded = pass.stages.iter().filter(bounded);
         let lanes = bounded.map(|stage| stage.lanes(self.shards)).sum();

@@ -97,7 +97,6 @@ impl InOrderRows {
     ///
     /// # Panics
     /// Behind the last row, and where a row has no result.
-    #[expect(clippy::should_implement_trait, reason = "it may fail, and lends")]
     pub(super) fn next(&mut self) -> Result<&[u8]> {
         let next = self.merge.next()?;
         let (place, result) = next.expect("both passes see the same rows");
