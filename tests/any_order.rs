@@ -7,7 +7,7 @@ use crate::made;
 use crate::program::Home;
 
 /// Steps that may stand in any order.
-const STEPS: [&str; 16] = [
+const STEPS: [&str; 17] = [
     "filter = \"amount > 5 OR amount IS NULL\"",
     "dedup = { by = [\"transaction_id\"], keep = \"last\" }",
     "dedup = { by = [\"customer_id\", \"region\", \"quantity\"] }",
@@ -24,12 +24,14 @@ const STEPS: [&str; 16] = [
     "sort = [\"region\", \"-amount\"]",
     "join = { with = \"regions.csv\", on = \"region\", duplicates = \"all\" }",
     "ewm = { column = \"discount\", span = 4 }",
+    "expanding = { column = \"amount\", functions = [\"median\", \"max\"] }",
 ];
 
 const AROUND: &str = r#"
 key = "customer_id"
 time = "timestamp"
 order = "trust"
+keep-filtered = true
 
 [[aggregate]]
 name = "regions"

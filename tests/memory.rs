@@ -154,18 +154,25 @@ fn steps_along_the_rows_of_many_keys() {
          cumcount = {}\nexpanding = { column = 'amount', functions = 'median' }\n",
     );
     check(&home, 128, "-t 2 --config steps.toml");
+    // What grows with the rows is spilled.
     home.write(
-        "rank.toml",
-        "key = 'customer_id'\n[[step]]\nrank = 'amount'\n",
+        "spilling.toml",
+        "key = 'customer_id'\n[[step]]\nrank = 'amount'\nlead = 'note'\n\
+         expanding = { column = 'amount', functions = 'median' }\n",
     );
-    let line = "-i 'in-*.csv' -o lake --mode overwrite -t 1 --memory-limit 96MiB \
-                --config rank.toml";
-    let (output, peak) = watched_to_the_end(&home, line);
-    let text = message(&output);
-    assert_eq!(output.status.code(), Some(4), "{text}");
-    assert!(text.contains("rank amount_rank=amount"), "{text}");
-    assert!(text.contains("raise --memory-limit"), "{text}");
-    assert!(peak <= 96 * MIB, "{peak} bytes although there was no room");
+    home.write("rank.toml", "[[step]]\nrank = 'amount'\n");
+    for (limit_mib, flags) in [
+        (96, "-t 2 --config spilling.toml"),
+        (64, "-t 1 --config rank.toml"),
+    ] {
+        let line =
+            format!("-i 'in-*.csv' -o lake --mode overwrite --memory-limit {limit_mib}MiB {flags}");
+        let (receipt, peak) = watched(&home, &line);
+        println!("{peak} bytes of {limit_mib} MiB: {flags}");
+        assert!(peak <= limit_mib * MIB, "{peak} bytes: {flags}");
+        assert!(receipt.steps.iter().all(|step| step.spilled_bytes > MIB));
+        assert_eq!(receipt.totals.rows_written, receipt.totals.rows_read);
+    }
 }
 
 #[test]

@@ -46,6 +46,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "steps",
             "steps::fit",
             "steps::key::SortedKeys",
+            "steps::key::probe",
         ],
     ),
     ("steps::check", &["base", "steps", "steps::expr"]),

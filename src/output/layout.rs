@@ -35,7 +35,8 @@ const ZSTD_LEVEL_SMALL: i32 = 3;
 ///
 /// Floats under a fast Zstandard level have their bytes split into streams: on columns of two
 /// decimals or of rolling means that is two to three times faster than compressing them as they
-/// are, for files half as large again; noise comes out smaller too.
+/// are, for files half as large again; noise comes out smaller too. Categories are plain, since readers
+/// that make a dictionary of them, as pyarrow does, read no other encoding of texts into one.
 pub(super) fn direct_encoding(data_type: &DataType, compression: Compression) -> Encoding {
     match *data_type {
         DataType::Int64 | DataType::Date | DataType::Timestamp { .. } => {
@@ -48,8 +49,8 @@ pub(super) fn direct_encoding(data_type: &DataType, compression: Compression) ->
             Compression::Zstd(level) if level < ZSTD_LEVEL_SMALL => Encoding::BYTE_STREAM_SPLIT,
             _ => Encoding::PLAIN,
         },
-        DataType::Utf8 | DataType::Categorical => Encoding::DELTA_LENGTH_BYTE_ARRAY,
-        DataType::Boolean | DataType::Decimal { .. } => Encoding::PLAIN,
+        DataType::Utf8 => Encoding::DELTA_LENGTH_BYTE_ARRAY,
+        DataType::Categorical | DataType::Boolean | DataType::Decimal { .. } => Encoding::PLAIN,
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray, new_null_array};
 use arrow::datatypes::DataType as ArrowType;
+use parquet::basic::Encoding;
 use parquet::errors::Result;
 use parquet::file::statistics::Statistics;
 
@@ -61,6 +62,7 @@ impl ColumnEncoder {
         let statistics = self.text_statistics(least_and_most, frame.rows - lengths.len())?;
         let chunk = self.chunk(&frame, statistics, None);
         let mut cells = TextPages {
+            is_plain: chunk.encoding == Encoding::PLAIN,
             lengths,
             joined: joined.iter().map(|texts| &**texts).collect(),
             cells_max: self.page_rows_max,
@@ -145,6 +147,8 @@ impl<'a> Extremes<'a> {
 }
 
 struct TextPages<'a> {
+    /// Whether each text stands behind its length, rather than all behind all lengths.
+    is_plain: bool,
     lengths: &'a [i64],
     /// What is left of the texts, end to end.
     joined: VecDeque<&'a [u8]>,
@@ -163,13 +167,27 @@ impl Cells for TextPages<'_> {
     }
 
     fn put(&mut self, cells: Range<usize>, out: &mut Vec<u8>) {
-        let lengths = &self.lengths[cells];
+        let all = self.lengths;
+        let lengths = &all[cells];
+        if self.is_plain {
+            for &length in lengths {
+                out.extend_from_slice(&(length as u32).to_le_bytes());
+                self.put_texts(length as usize, out);
+            }
+            return;
+        }
         let packing = DeltaPacking {
             is_narrow: true,
             is_aligned: false,
         };
         packing.put(lengths, out);
-        let mut left = lengths.iter().sum::<i64>() as usize;
+        self.put_texts(lengths.iter().sum::<i64>() as usize, out);
+    }
+}
+
+impl TextPages<'_> {
+    /// Appends the next `left` bytes of texts.
+    fn put_texts(&mut self, mut left: usize, out: &mut Vec<u8>) {
         while left > 0 {
             let texts = self.joined.pop_front().expect("every cell has its text");
             let (here, rest) = texts.split_at(left.min(texts.len()));

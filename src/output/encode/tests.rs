@@ -251,7 +251,12 @@ fn a_file_names_its_program_and_metadata() {
 
 #[test]
 fn the_layout_follows_the_data_and_statistics_are_kept() {
-    let types = [DataType::Int64, DataType::Float64, DataType::Utf8];
+    let types = [
+        DataType::Int64,
+        DataType::Float64,
+        DataType::Utf8,
+        DataType::Categorical,
+    ];
     let schema = schema(&types);
     let encodings = |distinct: u64| -> Vec<Vec<Encoding>> {
         let columns = types.each_ref().map(|it| vec![cells(it, 5_000, distinct)]);
@@ -273,6 +278,10 @@ fn the_layout_follows_the_data_and_statistics_are_kept() {
     assert!(many[0].contains(&Encoding::DELTA_BINARY_PACKED));
     assert!(many[1].contains(&Encoding::BYTE_STREAM_SPLIT));
     assert!(many[2].contains(&Encoding::DELTA_LENGTH_BYTE_ARRAY));
+    // Readers that make a dictionary of it know no other.
+    assert!(few[3].contains(&Encoding::RLE_DICTIONARY));
+    assert!(many[3].contains(&Encoding::PLAIN));
+    assert!(!many[3].contains(&Encoding::DELTA_LENGTH_BYTE_ARRAY));
     assert!(
         many.iter()
             .all(|it| !it.contains(&Encoding::RLE_DICTIONARY))

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::super::budget::Budget;
+use super::super::budget::{Budget, Term};
 use super::super::keys::Keys;
 use crate::base::{Batch, Error, ErrorKind, Result};
 use crate::spill::{Runs, Sizes, Spilled, TempSpace};
@@ -312,6 +312,10 @@ impl LaneState {
         if !self.runs.is_empty() || self.steps.iter().any(|step| step.is_for_runs()) {
             // What has been written in part is put together from what is written only.
             self.spill(share)?;
+            // What is merged takes the share anew.
+            let merging_bytes = self.bytes.max(self.lasting_bytes + share.bytes_max);
+            budget.changed(Term::State, self.bytes, merging_bytes);
+            self.bytes = merging_bytes;
         }
         let held = Arc::new(std::mem::take(self.known.table()).into_sorted());
         let mut end = LaneEnd::new();

@@ -14,9 +14,18 @@ const PARTS: usize = 8;
 /// Results as they come.
 pub(super) struct Results {
     runs: Runs,
-    /// The places of those that are held, where each ends in `bytes`, and their bytes.
-    held: Vec<(u64, usize)>,
+    held: Vec<Held>,
+    /// The bytes of all that are held.
     bytes: Vec<u8>,
+}
+
+/// A result that is held.
+#[derive(Clone, Copy)]
+struct Held {
+    place: u64,
+    /// Where it begins, and how long it is.
+    start: u32,
+    length: u32,
 }
 
 impl Results {
@@ -31,9 +40,14 @@ impl Results {
 
     /// Adds the result of the row at `place`.
     pub(super) fn push(&mut self, place: u64, result: &[u8]) -> Result<()> {
+        let fits = "the results that are held take less than 4 GiB";
+        self.held.push(Held {
+            place,
+            start: u32::try_from(self.bytes.len()).expect(fits),
+            length: u32::try_from(result.len()).expect(fits),
+        });
         self.bytes.extend_from_slice(result);
-        self.held.push((place, self.bytes.len()));
-        let held = self.bytes.len() + self.held.len() * size_of::<(u64, usize)>();
+        let held = self.bytes.len() + self.held.len() * size_of::<Held>();
         match held >= self.runs.merge_bytes_max() {
             true => self.write(),
             false => Ok(()),
@@ -41,16 +55,12 @@ impl Results {
     }
 
     fn write(&mut self) -> Result<()> {
-        let mut start = 0;
-        let mut sorted: Vec<(u64, std::ops::Range<usize>)> = Vec::with_capacity(self.held.len());
-        for (place, end) in self.held.drain(..) {
-            sorted.push((place, start..end));
-            start = end;
-        }
-        sorted.sort_unstable_by_key(|(place, _)| *place);
+        self.held.sort_unstable_by_key(|held| held.place);
         let mut run = self.runs.writer();
-        for (place, range) in sorted {
-            run.push(&place.to_be_bytes(), &self.bytes[range])?;
+        for held in self.held.drain(..) {
+            let start = held.start as usize;
+            let result = &self.bytes[start..start + held.length as usize];
+            run.push(&held.place.to_be_bytes(), result)?;
         }
         self.runs.add(run.finish()?);
         self.bytes.clear();

@@ -25,6 +25,8 @@ use crate::steps::{
 
 /// Rows that are worked on at a time.
 const ROWS_MAX: usize = 4096;
+/// And the bytes of their cells.
+const CELL_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a place at the end of an entry.
 const PLACE_BYTES: usize = size_of::<u64>();
 
@@ -219,6 +221,12 @@ struct Block {
     keys: Vec<u32>,
 }
 
+impl Block {
+    fn is_full(&self) -> bool {
+        self.places.len() >= ROWS_MAX || self.cells.data_bytes() >= CELL_BYTES_MAX
+    }
+}
+
 /// Does the work one key after the other.
 struct KeyByKey<'r> {
     rows: &'r Runs,
@@ -236,7 +244,7 @@ impl KeyByKey<'_> {
         while let Some((entry, cell)) = rows.next()? {
             let (of_row, place) = entry.split_at(entry.len() - PLACE_BYTES);
             let is_new = of_row != last;
-            if self.block.places.len() >= ROWS_MAX {
+            if self.block.is_full() {
                 self.work()?;
                 go_on()?;
             }
