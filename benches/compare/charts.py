@@ -128,7 +128,8 @@ def sizes(results):
                 line(axes, list(map(gigabytes, mine)), list(map(figure_of, mine)), engine, "-")
             axes.set_xscale("log")
             axes.set_yscale("log")
-            axes.set_xticks(sorted(set(map(gigabytes, entries))))
+            # Tables of a size differ by some bytes.
+            axes.set_xticks(sorted({float(f"{gigabytes(entry):.2g}") for entry in entries}))
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             numbers(axes.xaxis, "{:.2g} GB")
             numbers(axes.yaxis, "{:,g}")
