@@ -189,7 +189,9 @@ mod tests {
         let ones = odd.map(|value| Cells::One(Arc::new(Float64Array::from(vec![value]))));
         for rows in [0, 1, 7, 8, 9, 64, 131] {
             let column = |stride: usize| {
-                let cell = |row: usize| (row % 11 > 0).then(|| odd[row * stride / 3 % odd.len()]);
+                let cell = |row: usize| {
+                    (!row.is_multiple_of(11)).then(|| odd[row * stride / 3 % odd.len()])
+                };
                 Cells::Rows(Arc::new((0..rows).map(cell).collect::<Float64Array>()))
             };
             let columns = [column(3), column(5), column(1)];

@@ -25,7 +25,7 @@ enum Simple {
     Equal(String),
     Start(String),
     End(String),
-    Inside(Finder<'static>),
+    Inside(Box<Finder<'static>>),
 }
 
 impl Pattern {
@@ -133,7 +133,7 @@ fn simple(tokens: &[Token]) -> Option<Simple> {
         (false, false) => Simple::Equal(text),
         (false, true) => Simple::Start(text),
         (true, false) => Simple::End(text),
-        (true, true) => Simple::Inside(Finder::new(&text).into_owned()),
+        (true, true) => Simple::Inside(Box::new(Finder::new(&text).into_owned())),
     })
 }
 
