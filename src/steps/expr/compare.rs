@@ -89,7 +89,8 @@ fn test(
 
 fn test_one(values: &[f64], ask: impl Fn(f64) -> bool) -> BooleanBuffer {
     let (chunks, rest) = values.as_chunks::<8>();
-    let whole = chunks.iter().map(|chunk| bits(chunk.map(&ask)));
+    let whole = chunks.iter();
+    let whole = whole.map(|chunk| bits(array::from_fn(|lane| ask(chunk[lane]))));
     pack(values.len(), whole, rest.iter().map(|&value| ask(value)))
 }
 
