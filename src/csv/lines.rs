@@ -462,13 +462,13 @@ mod tests {
             let limits = |scan: &mut LineScan<'_>| {
                 (scan.records_max, scan.end_goal) = (records_max, end_goal);
             };
-            let mut found = self::scan(&text, limits);
+            let mut found = scan(&text, limits);
             if found.stop == LineStop::Full {
                 // Nobody asks what is behind a limit.
                 (found.newlines_open, found.inside) = (0, false);
             }
             prop_assert_eq!(found, naive(&text, records_max, end_goal));
-            let bounded = self::scan(&text, |scan| {
+            let bounded = scan(&text, |scan| {
                 limits(scan);
                 scan.record_bytes_max = 500;
             });
