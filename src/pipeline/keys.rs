@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 
 use crate::base::{Batch, Result};
-use crate::steps::key::{KeyRows, KeySpec, KeyTable};
+use crate::steps::key::{KeyRows, KeySet, KeySpec, KeyTable};
 
 /// The rows of a batch by shard.
 pub(crate) struct Keys {
@@ -40,24 +40,36 @@ impl Keys {
         table.more_ids(&self.rows, rows, ids, room)
     }
 
-    /// The rows of `shard`, and the dense key id of each from `table`; without a table all rows
-    /// have one key. `room` is asked before the table grows.
+    /// For each row of `shard` 1 if its key was in `set` before, else 0. `room` is asked before the
+    /// set grows.
+    pub(crate) fn were_there(
+        &self,
+        shard: usize,
+        set: &mut KeySet,
+        room: &mut dyn FnMut(usize) -> Result<()>,
+    ) -> Result<Vec<u32>> {
+        let mut known = Vec::new();
+        set.were_there(&self.rows, shard, &mut known, room)?;
+        Ok(known)
+    }
+
+    /// The dense key id of each row of `shard` from `table`; without a table all rows have one key.
+    /// `room` is asked before the table grows.
     pub(crate) fn of_shard(
         &self,
         shard: usize,
         table: Option<&mut KeyTable>,
         room: &mut dyn FnMut(usize) -> Result<()>,
-    ) -> Result<(&[u32], &[u32])> {
-        let rows = self.rows.rows(shard);
+    ) -> Result<&[u32]> {
         if self.ids[shard].get().is_none() {
-            let mut ids = Vec::with_capacity(rows.len());
+            let rows = self.rows.rows(shard).len();
+            let mut ids = Vec::with_capacity(rows);
             match table {
                 Some(table) => table.ids(&self.rows, shard, &mut ids, room)?,
-                None => ids.resize(rows.len(), 0),
+                None => ids.resize(rows, 0),
             }
             self.ids[shard].get_or_init(|| ids);
         }
-        let ids = self.ids[shard].get().expect("they have just been set");
-        Ok((rows, ids))
+        Ok(self.ids[shard].get().expect("they have just been set"))
     }
 }

@@ -18,10 +18,10 @@ use super::keys::Keys;
 use super::stages::{Keyed, Stage, Work};
 use super::travel::Travel;
 use crate::base::{Error, ErrorKind, Result};
-use crate::steps::key::{KeySpec, KeyTable};
+use crate::steps::key::{KeySet, KeySpec, KeyTable};
 use crate::steps::{Effect, KeyUse, ShardColumns, ShardOutput};
 pub(crate) use state::Share;
-use state::{LaneEnd, LaneRows, LaneState, Stuck};
+use state::{Known, LaneEnd, LaneRows, LaneState, Stuck};
 
 /// What one lane made of a batch: for each of its steps the shard's output.
 type LaneOutputs = Vec<(usize, ShardOutput)>;
@@ -57,10 +57,11 @@ impl Lanes {
         let (steps, new_keys) = (stage.keyed, stage.new_keys);
         let key_use = stage.key_use.expect("lanes are made for keyed work");
         let keyless = stage.key.is_empty();
-        let has_table = match key_use {
-            KeyUse::Held | KeyUse::Bounded => new_keys && !keyless,
-            KeyUse::Spilt => true,
-            KeyUse::Unused => false,
+        let none_known = || match key_use {
+            KeyUse::Held if new_keys && !keyless => Known::Ids(KeyTable::default()),
+            KeyUse::Held | KeyUse::Unused => Known::Nothing,
+            KeyUse::Seen => Known::Set(KeySet::default()),
+            KeyUse::Spilt => Known::Ids(KeyTable::default()),
         };
         let count = if keyless { steps.len() } else { shards };
         let lanes = (0..count).map(|index| {
@@ -72,8 +73,7 @@ impl Lanes {
             let states = own
                 .iter()
                 .map(|&step: &usize| steps[step].work.step.state(shard));
-            let table = has_table.then(KeyTable::default);
-            let state = Mutex::new(LaneState::new(table, states.collect()));
+            let state = Mutex::new(LaneState::new(none_known(), states.collect()));
             Lane {
                 steps: own,
                 shard,
@@ -82,8 +82,12 @@ impl Lanes {
         });
         let lanes: Vec<Lane> = lanes.collect();
         let shards = if keyless { 1 } else { shards };
+        let key = match (KeySpec::new(stage.key, shards), key_use) {
+            (key, KeyUse::Seen) => key.with_neighbours(),
+            (key, _) => key,
+        };
         Self {
-            key: KeySpec::new(stage.key, shards),
+            key,
             key_use,
             share,
             new_keys,
@@ -158,7 +162,7 @@ impl Lanes {
         let mut state = lane.state.lock().expect("no holder of this lock panics");
         let columns = match self.key_use {
             KeyUse::Held => state.advance(&rows, usize::MAX, budget)?,
-            KeyUse::Bounded => state.advance(&rows, self.share.bytes_max, budget)?,
+            KeyUse::Seen => state.advance(&rows, self.share.bytes_max, budget)?,
             KeyUse::Unused => state.advance_without_ids(&rows, budget)?,
             KeyUse::Spilt => {
                 state.advance_spilling(&rows, &self.share, budget)?;

@@ -139,7 +139,7 @@ fn how(prepared: &Prepared, is_asked: bool, step: &dyn Step) -> &'static str {
             "in groups, into a table of its own; groups that memory has no room for are spilled"
         }
         Prepared::Keyed(keyed) => match keyed.key_use() {
-            KeyUse::Bounded => {
+            KeyUse::Seen => {
                 "by key, in file order; keys that memory has no room for are spilled, in one \
                  more pass"
             }

@@ -397,7 +397,7 @@ impl Run<'_> {
         }
         let records = self.formats.records(&self.sources).into_iter();
         let bounded = |stage: &&Stage| {
-            let bounded = [Some(KeyUse::Bounded), Some(KeyUse::Spilt)];
+            let bounded = [Some(KeyUse::Seen), Some(KeyUse::Spilt)];
             bounded.contains(&stage.key_use)
         };
         let lanes = pass.stages.iter().filter(bounded).count() * self.shards;

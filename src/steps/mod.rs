@@ -229,9 +229,9 @@ pub trait KeyedStep: Send + Sync {
 pub enum KeyUse {
     /// A table of all keys, in memory; past the run's limit the run ends.
     Held,
-    /// A table of all keys, in memory; past the lane's share of it the run starts over, and is told
-    /// that this step is to be planned for more keys.
-    Bounded,
+    /// A set of all keys, in memory, that only tells new ones from known ones; past the lane's share
+    /// of it the run starts over, and is told that this step is to be planned for more keys.
+    Seen,
     /// A table of keys that starts anew when the lane's share of the memory is used up: what the
     /// states hold of each key is written out then ([`KeyedState::spill`]) and put together at the
     /// end ([`KeyedState::end`]). Such a step has no outputs for rows.
@@ -243,7 +243,8 @@ pub enum KeyUse {
 /// One shard's state of one keyed step.
 pub trait KeyedState: Send {
     /// Works on this shard's rows of the next batch in `seq` order. `rows` are row indices,
-    /// ascending, and `keys` the dense key id of each (from 0, in order of first appearance).
+    /// ascending, and `keys` the dense key id of each (from 0, in order of first appearance); for a
+    /// step of [`KeyUse::Seen`] 1 where the key was there before and 0 where it is new.
     fn advance(&mut self, batch: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns>;
     /// What was learnt, after the last batch of a fit pass.
     fn finish(self: Box<Self>) -> Option<Arc<dyn Any + Send + Sync>> {

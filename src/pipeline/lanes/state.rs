@@ -1,15 +1,16 @@
-//! One lane: the table of its keys, and the states of its steps.
+//! One lane: what it knows of its keys, and the states of its steps.
 //!
 //! Invariant: what is held is what the budget counts for it. Where a lane has a share of the memory,
 //! its keys and what is held of each stay within it, but for a single key that is larger.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::super::budget::Budget;
 use super::super::keys::Keys;
 use crate::base::{Batch, Error, ErrorKind, Result};
 use crate::spill::{Runs, Sizes, TempSpace};
-use crate::steps::key::KeyTable;
+use crate::steps::key::{KeySet, KeyTable};
 use crate::steps::{KeyedState, LaneKeys, Learnt, ShardColumns};
 
 /// What the lanes hold, as errors call it.
@@ -34,9 +35,35 @@ impl Share {
     }
 }
 
+/// What a lane knows of its keys.
+pub(super) enum Known {
+    Nothing,
+    Ids(KeyTable),
+    /// That they have been seen.
+    Set(KeySet),
+}
+
+impl Known {
+    fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Ids(table) => table.memory_bytes(),
+            Self::Set(set) => set.memory_bytes(),
+        }
+    }
+
+    /// The table of a lane that spills.
+    fn table(&mut self) -> &mut KeyTable {
+        match self {
+            Self::Ids(table) => table,
+            _ => unreachable!("a lane that spills has a table"),
+        }
+    }
+}
+
 /// A lane at work.
 pub(super) struct LaneState {
-    table: Option<KeyTable>,
+    known: Known,
     pub(super) steps: Vec<Box<dyn KeyedState>>,
     /// For each step what it has spilled; empty before the first time.
     runs: Vec<Runs>,
@@ -75,7 +102,7 @@ impl From<Error> for Stuck {
     }
 }
 
-/// Grants room to a key table. One that doubles holds both sizes for a while, so the share and the
+/// Grants room to what is known of keys. A table that doubles holds both sizes for a while, so the share and the
 /// budget must agree before.
 struct Room<'b> {
     budget: &'b Budget,
@@ -109,9 +136,9 @@ impl<'b> Room<'b> {
 }
 
 impl LaneState {
-    pub(super) fn new(table: Option<KeyTable>, steps: Vec<Box<dyn KeyedState>>) -> Self {
+    pub(super) fn new(known: Known, steps: Vec<Box<dyn KeyedState>>) -> Self {
         Self {
-            table,
+            known,
             steps,
             runs: Vec::new(),
             bytes: 0,
@@ -130,7 +157,7 @@ impl LaneState {
         Ok(columns)
     }
 
-    /// Runs the steps on `rows`; the table of keys takes no more than `bytes_max`.
+    /// Runs the steps on `rows`; what is known of keys takes no more than `bytes_max`.
     pub(super) fn advance(
         &mut self,
         rows: &LaneRows<'_>,
@@ -139,13 +166,18 @@ impl LaneState {
     ) -> std::result::Result<Vec<ShardColumns>, Stuck> {
         let mut room = Room::new(budget, bytes_max.saturating_sub(self.bytes));
         let grant = &mut |bytes| room.grant(bytes);
-        let looked_up = rows.keys.of_shard(rows.shard, self.table.as_mut(), grant);
+        let (keys, shard) = (rows.keys, rows.shard);
+        let looked_up = match &mut self.known {
+            Known::Set(set) => keys.were_there(shard, set, grant).map(Cow::Owned),
+            Known::Ids(table) => keys.of_shard(shard, Some(table), grant).map(Cow::Borrowed),
+            Known::Nothing => keys.of_shard(shard, None, grant).map(Cow::Borrowed),
+        };
         if room.is_refused {
             return Err(Stuck::Outgrown);
         }
-        let (of_shard, ids) = looked_up?;
+        let ids: Cow<'_, [u32]> = looked_up?;
         let granted_bytes = room.granted_bytes;
-        let columns = self.run(rows.batch, of_shard, ids)?;
+        let columns = self.run(rows.batch, keys.rows(shard), &ids)?;
         self.count(granted_bytes, budget)?;
         match self.bytes > bytes_max {
             true => Err(Stuck::Outgrown),
@@ -191,7 +223,7 @@ impl LaneState {
         ids: &mut Vec<u32>,
     ) -> Result<(bool, usize)> {
         let left_bytes = share.bytes_max.saturating_sub(self.own_bytes());
-        let table = self.table.as_mut().expect("a lane that spills has a table");
+        let table = self.known.table();
         let mut room = Room::new(budget, left_bytes);
         let looked_up = keys.more_ids(table, rows, ids, &mut |bytes| room.grant(bytes));
         if !room.is_refused {
@@ -211,8 +243,7 @@ impl LaneState {
 
     /// Writes out what the steps hold of each key, and starts with an empty table.
     fn spill(&mut self, share: &Share) -> Result<()> {
-        let keys = std::mem::take(self.table.as_mut().expect("a lane that spills has a table"));
-        let keys = keys.into_sorted();
+        let keys = std::mem::take(self.known.table()).into_sorted();
         if self.runs.is_empty() {
             let sizes = share.sizes();
             let runs = self.steps.iter().map(|_| Runs::sized(&share.space, sizes));
@@ -231,10 +262,9 @@ impl LaneState {
 
     /// Has the budget count what is held now, `granted_bytes` of which it counts already.
     fn count(&mut self, granted_bytes: usize, budget: &Budget) -> Result<()> {
-        let table = self.table.as_ref().map_or(0, KeyTable::memory_bytes);
         let steps = self.steps.iter().map(|step| step.memory_bytes());
         let runs = self.runs.iter().map(Runs::memory_bytes);
-        let bytes = table + steps.sum::<usize>() + runs.sum::<usize>();
+        let bytes = self.known.memory_bytes() + steps.sum::<usize>() + runs.sum::<usize>();
         let before = std::mem::replace(&mut self.bytes, bytes);
         budget.state_changed(STATE, granted_bytes + before, bytes)
     }
@@ -268,8 +298,7 @@ impl LaneState {
             // What has been written in part is put together from what is written only.
             self.spill(share)?;
         }
-        let table = self.table.take().unwrap_or_default();
-        let held = Arc::new(table.into_sorted());
+        let held = Arc::new(std::mem::take(self.known.table()).into_sorted());
         let mut end = LaneEnd::default();
         let mut runs = self.runs.into_iter();
         let mut learnt_bytes = 0;
@@ -302,7 +331,7 @@ mod tests {
     use crate::base::KeepRow;
     use crate::steps::dedup::Dedup;
     use crate::steps::key::KeySpec;
-    use crate::steps::{Fitted, KeyedStep, Prepared, Step};
+    use crate::steps::{Fitted, KeyUse, KeyedStep, Prepared, Step};
 
     const SHARDS: usize = 2;
 
@@ -321,10 +350,14 @@ mod tests {
         batches.collect()
     }
 
-    fn lanes(step: &dyn KeyedStep, has_table: bool) -> Vec<LaneState> {
+    fn lanes(step: &dyn KeyedStep) -> Vec<LaneState> {
         let lanes = (0..SHARDS).map(|shard| {
-            let table = has_table.then(KeyTable::default);
-            LaneState::new(table, vec![step.state(shard)])
+            let known = match step.key_use() {
+                KeyUse::Seen => Known::Set(KeySet::default()),
+                KeyUse::Unused => Known::Nothing,
+                _ => Known::Ids(KeyTable::default()),
+            };
+            LaneState::new(known, vec![step.state(shard)])
         });
         lanes.collect()
     }
@@ -368,7 +401,7 @@ mod tests {
             space: Arc::new(TempSpace::new(&std::env::temp_dir(), None)),
         };
         let step = Dedup::new("dedup".to_owned(), vec![0], KeepRow::Last);
-        let mut fitting = lanes(&*keyed(&step, None), true);
+        let mut fitting = lanes(&*keyed(&step, None));
         pass(&mut fitting, batches, |lane, rows| {
             let spilt = lane.advance_spilling(rows, &share, &budget);
             spilt.expect("there is room");
@@ -387,7 +420,7 @@ mod tests {
         assert_eq!(budget.state_bytes(), learnt_bytes, "nothing else is left");
 
         let fitted = Fitted::Shards(learnt.into_iter().map(|learnt| learnt.value).collect());
-        let mut removing = lanes(&*keyed(&step, Some(&fitted)), false);
+        let mut removing = lanes(&*keyed(&step, Some(&fitted)));
         let gone = pass(&mut removing, batches, |lane, rows| {
             let columns = lane.advance_without_ids(rows, &budget);
             columns.expect("it holds nothing")
@@ -427,7 +460,7 @@ mod tests {
         let texts: Vec<String> = (0..1000).map(|row| format!("text {}", row / 2)).collect();
         let batches = batches(&texts, 100);
         for (bytes_max, is_enough) in [(usize::MAX, true), (1 << 20, true), (4096, false)] {
-            let mut states = lanes(&*keyed(&step, None), true);
+            let mut states = lanes(&*keyed(&step, None));
             let mut is_outgrown = false;
             let gone = pass(&mut states, &batches, |lane, rows| {
                 match lane.advance(rows, bytes_max, &budget) {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array, StringArray};
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 
 use super::accumulator::{Accumulator, Beyond, PerValue, Visit};
 use super::cells::{Cells, Form, Rows, decimals_of, words_of};
@@ -19,6 +18,10 @@ use super::wire::{
     Taker, bytes_decimal, decimal_bytes, float_word, integer_word, word_float, word_integer,
 };
 use crate::base::{DataType, Measure, Result};
+use crate::steps::key::probe::{Entry as ProbeEntry, Probe};
+
+/// Values between asking for an entry and looking at it.
+const AHEAD_VALUES: usize = 16;
 
 /// Bits of a float that rounded values lack: 6 of the 52 behind the point are left, so that a value
 /// is at most 1/128 of its size away from the middle of those that are rounded alike.
@@ -28,7 +31,10 @@ const ROUNDED_BITS: u32 = 46;
 pub(super) struct Distinct {
     data_type: DataType,
     counts: Counts,
-    table: HashTable<Entry>,
+    table: Probe<Entry>,
+    /// The last values, whose entries have been asked for; one that was seen no times is none.
+    ahead: [Entry; AHEAD_VALUES],
+    next_ahead: usize,
     /// What words stand for that are no numbers.
     texts: Texts,
     is_rounded: bool,
@@ -39,11 +45,31 @@ pub(super) struct Distinct {
     picks: Picks,
 }
 
+/// Without padding, since there are many.
 #[derive(Debug, Clone, Copy)]
+#[repr(C, packed(4))]
 struct Entry {
     word: u64,
     times: u64,
     group: u32,
+}
+
+impl Entry {
+    fn hash(self) -> u64 {
+        hash(self.group, self.word)
+    }
+}
+
+impl ProbeEntry for Entry {
+    const VACANT: Self = Self {
+        word: 0,
+        times: 0,
+        group: 0,
+    };
+
+    fn is_vacant(self) -> bool {
+        self.times == 0
+    }
 }
 
 fn hash(group: u32, word: u64) -> u64 {
@@ -57,7 +83,9 @@ impl Distinct {
         Self {
             data_type: data_type.clone(),
             counts: Counts::default(),
-            table: HashTable::new(),
+            table: Probe::default(),
+            ahead: [Entry::VACANT; AHEAD_VALUES],
+            next_ahead: 0,
             texts: Texts::default(),
             is_rounded: !picks.is_empty(),
             wants_mode: measures.contains(&Measure::Mode),
@@ -70,17 +98,44 @@ impl Distinct {
     #[inline(always)]
     fn add(&mut self, group: u32, word: u64) {
         self.counts.add(group);
-        let found = self.table.entry(
-            hash(group, word),
-            |entry| entry.group == group && entry.word == word,
-            |entry| hash(entry.group, entry.word),
-        );
-        let entry = found.or_insert(Entry {
+        let value = Entry {
             word,
-            times: 0,
+            times: 1,
             group,
-        });
-        entry.into_mut().times += 1;
+        };
+        self.table.fetch(value.hash());
+        let due = std::mem::replace(&mut self.ahead[self.next_ahead], value);
+        self.next_ahead = (self.next_ahead + 1) % AHEAD_VALUES;
+        self.count(due);
+    }
+
+    /// Counts a value for which there was time to fetch its entry.
+    #[inline(always)]
+    fn count(&mut self, value: Entry) {
+        if value.is_vacant() {
+            return;
+        }
+        let hash = value.hash();
+        let is_it = |entry: Entry| entry.group == value.group && entry.word == value.word;
+        match self.table.find(hash, is_it) {
+            Some(place) => self.table.at(place).times += value.times,
+            None => self.put(value, hash),
+        }
+    }
+
+    #[cold]
+    fn put(&mut self, value: Entry, hash: u64) {
+        // The lane's share is looked at once the batch is through.
+        let made = self.table.make_room(Entry::hash, &mut |_| Ok(()));
+        made.expect("it is given all the room it asks for");
+        self.table.put(value, hash);
+    }
+
+    /// Counts the values that are still ahead.
+    fn catch_up(&mut self) {
+        for value in std::mem::replace(&mut self.ahead, [Entry::VACANT; AHEAD_VALUES]) {
+            self.count(value);
+        }
     }
 
     fn form(&self) -> Form {
@@ -114,7 +169,7 @@ impl Distinct {
     }
 
     fn clear(&mut self) {
-        self.table = HashTable::new();
+        self.table = Probe::default();
         self.texts = Texts::default();
     }
 }
@@ -146,6 +201,7 @@ impl Accumulator for Distinct {
             }
             Form::Decimals | Form::Texts => self.add_texts(cells, rows),
         }
+        self.catch_up();
     }
 
     fn write(&self, group: u32, out: &mut Vec<u8>) {
@@ -199,9 +255,7 @@ impl Accumulator for Distinct {
 
     fn memory_bytes(&self) -> usize {
         self.counts.memory_bytes()
-            + self.table.allocation_size()
-            // Sorting them takes their room once more.
-            + self.table.len() * size_of::<Entry>()
+            + self.table.memory_bytes()
             + self.texts.memory_bytes()
             + self.numbers.capacity() * size_of::<u64>()
             + self.modes.capacity() * size_of::<Option<(u64, Box<[u8]>)>>()
@@ -215,10 +269,10 @@ impl Accumulator for Distinct {
 
 impl PerValue for Distinct {
     fn drain(&mut self, ranks: &[u32], visit: &mut Visit<'_>) -> Result<()> {
-        let mut entries: Vec<Entry> = self.table.drain().collect();
+        let mut entries = std::mem::take(&mut self.table).into_entries();
         let rank = |entry: &Entry| ranks[entry.group as usize];
         if self.is_word() {
-            entries.sort_unstable_by_key(|entry| (rank(entry), entry.word));
+            entries.sort_unstable_by_key(|entry| (rank(entry), { entry.word }));
             for Entry { word, times, group } in entries {
                 visit(group, &word.to_be_bytes(), times)?;
             }
@@ -265,7 +319,7 @@ impl PerValue for Distinct {
         if !self.is_rounded && !self.wants_mode {
             // Numbers of values need no order.
             self.numbers.resize(self.counts.0.len(), 0);
-            for entry in &self.table {
+            for entry in self.table.entries() {
                 self.numbers[entry.group as usize] += 1;
             }
             self.clear();

@@ -1,7 +1,6 @@
 //! The first row of each key stays, as the rows come.
 //!
-//! Invariant: ids of keys are dense, in order of first appearance, so that a row is the first of its
-//! key exactly where its id is the number of keys before it.
+//! Invariant: a row goes exactly where its key was there before.
 
 use crate::base::{Batch, Result};
 use crate::steps::{Effect, KeyUse, KeyedState, KeyedStep, ShardColumns, ShardOutput};
@@ -11,11 +10,11 @@ pub(super) struct First;
 
 impl KeyedStep for First {
     fn state(&self, _: usize) -> Box<dyn KeyedState> {
-        Box::new(Known { keys: 0 })
+        Box::new(Known)
     }
 
     fn key_use(&self) -> KeyUse {
-        KeyUse::Bounded
+        KeyUse::Seen
     }
 
     fn assemble(&self, batch: &mut Batch, outputs: Vec<ShardOutput>) -> Result<Effect> {
@@ -23,22 +22,13 @@ impl KeyedStep for First {
     }
 }
 
-/// How many keys there have been.
-struct Known {
-    keys: u32,
-}
+/// The lane has the set of keys.
+struct Known;
 
 impl KeyedState for Known {
-    fn advance(&mut self, _: &Batch, rows: &[u32], keys: &[u32]) -> Result<ShardColumns> {
-        let mut gone = Vec::new();
-        for (&row, &key) in rows.iter().zip(keys) {
-            if key == self.keys {
-                self.keys += 1;
-            } else {
-                gone.push(row);
-            }
-        }
-        Ok(ShardColumns::Dropped(gone))
+    fn advance(&mut self, _: &Batch, rows: &[u32], known: &[u32]) -> Result<ShardColumns> {
+        let gone = rows.iter().zip(known).filter(|(_, known)| **known == 1);
+        Ok(ShardColumns::Dropped(gone.map(|(row, _)| *row).collect()))
     }
 
     fn memory_bytes(&self) -> usize {

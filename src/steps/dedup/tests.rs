@@ -10,8 +10,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::spill::{Runs, Sizes, TempSpace};
-use crate::steps::key::{KeySpec, KeyTable};
-use crate::steps::{KeyedStep, LaneKeys};
+use crate::steps::key::{KeySet, KeySpec, KeyTable};
+use crate::steps::{KeyUse, KeyedStep, LaneKeys};
 
 /// The rows that stay, by looking at all of them.
 fn naive<K: Clone + Eq + std::hash::Hash>(keys: &[K], keep: KeepRow) -> Vec<usize> {
@@ -69,6 +69,7 @@ impl Pass {
         };
         let shards = 0..self.spec.shards();
         let mut tables: Vec<KeyTable> = shards.clone().map(|_| KeyTable::default()).collect();
+        let mut sets: Vec<KeySet> = shards.clone().map(|_| KeySet::default()).collect();
         let mut states: Vec<_> = shards.clone().map(|shard| self.step.state(shard)).collect();
         let mut runs: Vec<Option<Runs>> = shards.clone().map(|_| None).collect();
         for batch in batches {
@@ -79,7 +80,11 @@ impl Pass {
                 let pieces = if is_fit { 1 } else { rows.len().max(1) };
                 for rows in rows.chunks(pieces) {
                     let (table, mut ids) = (&mut tables[shard], Vec::new());
-                    let looked_up = table.more_ids(&keys, rows, &mut ids, &mut |_| Ok(()));
+                    let room = &mut |_| Ok(());
+                    let looked_up = match self.step.key_use() {
+                        KeyUse::Seen => sets[shard].were_there(&keys, shard, &mut ids, room),
+                        _ => table.more_ids(&keys, rows, &mut ids, room),
+                    };
                     looked_up.expect("there is room");
                     let columns = states[shard].advance(batch, rows, &ids).expect("it works");
                     if !is_fit {
@@ -126,7 +131,6 @@ fn run(
     shards: usize,
     keys_max: usize,
 ) -> (Vec<usize>, usize, u64) {
-    let spec = KeySpec::new(step.by.clone(), shards);
     let mut fitted = None;
     let mut spilled = 0;
     for passes in 1.. {
@@ -135,9 +139,13 @@ fn run(
             Prepared::Keyed(keyed) => (keyed, false),
             _ => unreachable!("it works by key"),
         };
+        let spec = match (KeySpec::new(step.by.clone(), shards), keyed.key_use()) {
+            (spec, KeyUse::Seen) => spec.with_neighbours(),
+            (spec, _) => spec,
+        };
         let pass = Pass {
             step: keyed,
-            spec: spec.clone(),
+            spec,
             keys_max,
         };
         let (learnt, bytes) = pass.run(batches, is_fit);

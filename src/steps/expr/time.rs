@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, PrimitiveArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, PrimitiveArray};
 use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType, TimestampNanosecondType};
 
 use super::civil;
@@ -299,14 +299,24 @@ pub(super) fn part(part: Part, array: &ArrayRef, data_type: &Type) -> ArrayRef {
     let per_day = ticks_per_day(data_type);
     let per_second = (per_day / 86_400).max(1_000_000);
     let values = ticks(array);
-    Arc::new(values.unary::<_, Int64Type>(|moment| match per_day {
-        1 => part.of(moment, 0, per_second),
-        _ => part.of(
-            moment.div_euclid(per_day),
-            moment.rem_euclid(per_day),
-            per_second,
-        ),
-    }))
+    if part.is_clock() && per_day > 1 {
+        return Arc::new(values.unary::<_, Int64Type>(|moment| {
+            let ticks = moment.rem_euclid(per_day);
+            part.of(0, ticks, per_second)
+        }));
+    }
+    // Neighbours are often of one day.
+    let (mut day_start, mut of_day) = (None, 0);
+    let cells = values.values().iter().map(|&moment| {
+        let since = day_start.and_then(|start| moment.checked_sub(start));
+        if !since.is_some_and(|since| (0..per_day).contains(&since)) {
+            let day = moment.div_euclid(per_day);
+            day_start = day.checked_mul(per_day);
+            of_day = part.of(day, 0, per_second);
+        }
+        of_day
+    });
+    Arc::new(Int64Array::new(cells.collect(), values.nulls().cloned()))
 }
 
 /// The start of the unit that each moment is in, of type `to`.

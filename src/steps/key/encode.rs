@@ -68,8 +68,9 @@ impl Keys {
         hasher.finish()
     }
 
-    /// The hash of each row's key. Equal keys have equal hashes whatever the batch.
-    pub(super) fn hash(&self, rows: usize) -> Vec<u64> {
+    /// The hash of each row's key, of words without `bits_left_out` of their lowest bits. Equal keys
+    /// have equal hashes whatever the batch.
+    pub(super) fn hash(&self, rows: usize, bits_left_out: u32) -> Vec<u64> {
         let state = FixedState::with_seed(SEED);
         let of_bytes = |bytes: &[u8]| {
             let mut hasher = state.build_hasher();
@@ -79,7 +80,8 @@ impl Keys {
         match self {
             Self::One => vec![NULL_HASH; rows],
             Self::Words { words, nulls } => {
-                let mut hashes: Vec<_> = words.iter().map(|&word| Self::hash_word(word)).collect();
+                let hash = |word: &u64| Self::hash_word(word >> bits_left_out);
+                let mut hashes: Vec<_> = words.iter().map(hash).collect();
                 set_null_hashes(&mut hashes, nulls.as_ref());
                 hashes
             }
@@ -353,7 +355,7 @@ mod tests {
                 let bytes: Vec<_> = (0..5)
                     .map(|row| keys.bytes(row).map(<[u8]>::to_vec))
                     .collect();
-                (keys.hash(5), bytes)
+                (keys.hash(5, 0), bytes)
             });
             assert_eq!(plain, dictionary);
         }

@@ -2,13 +2,17 @@
 //!
 //! A [`KeySpec`] reads the key columns of a batch and yields [`KeyRows`]: the hash of each row's
 //! key and the row indices of each shard, ascending. A [`KeyTable`], one per shard, turns keys into
-//! dense ids, from 0 in order of first appearance, and at last into [`SortedKeys`]. Keys are compared whole, never by hash alone;
-//! null is a key value of its own, −0 equals 0 and all NaN are one key. Shards and ids depend on
-//! the rows alone, so they are the same in every pass and every run.
+//! dense ids, from 0 in order of first appearance, and at last into [`SortedKeys`]; a [`KeySet`] only
+//! tells whether a key was there before. Keys are compared whole, never by hash alone; null is a key
+//! value of its own, −0 equals 0 and all NaN are one key. Shards and ids depend on the rows alone, so
+//! they are the same in every pass and every run.
 
 mod encode;
+pub(in crate::steps) mod probe;
+mod set;
 mod table;
 
+pub use set::KeySet;
 pub use table::{KeyTable, SortedKeys};
 
 use arrow::array::Array;
@@ -22,6 +26,8 @@ use encode::Keys;
 pub struct KeySpec {
     columns: Vec<usize>,
     shards: usize,
+    /// Hashes leave out so many of the lowest bits of words.
+    bits_left_out: u32,
 }
 
 impl KeySpec {
@@ -34,7 +40,21 @@ impl KeySpec {
             shards.is_power_of_two(),
             "the plan rounds the number of shards to a power of two"
         );
-        Self { columns, shards }
+        Self {
+            columns,
+            shards,
+            bits_left_out: 0,
+        }
+    }
+
+    /// Has neighbouring numbers share a shard, as a [`KeySet`] needs it; a [`KeyTable`] would have
+    /// them share their place as well.
+    #[must_use]
+    pub fn with_neighbours(self) -> Self {
+        Self {
+            bits_left_out: set::BLOCK_BITS,
+            ..self
+        }
     }
 
     /// The slots of the key columns.
@@ -55,7 +75,7 @@ impl KeySpec {
         let rows = u32::try_from(batch.rows).expect("a batch has fewer than 2^32 rows");
         let columns = self.columns.iter().map(|&slot| batch.column(slot).as_ref());
         let keys = Keys::encode(&columns.collect::<Vec<_>>(), batch.rows);
-        let hashes = keys.hash(batch.rows);
+        let hashes = keys.hash(batch.rows, self.bits_left_out);
         let (order, starts) = if self.shards == 1 {
             ((0..rows).collect(), vec![0, rows])
         } else {

@@ -1,9 +1,8 @@
 //! Keys of one shard -> dense ids, from 0 in order of first appearance.
 //!
-//! Open addressing with linear probing, so that the place of a key follows from its hash alone and
-//! can be asked for some rows ahead. Invariant: equal keys get the same id and different keys
-//! different ids; the hash only finds candidates, whole keys decide. A key costs an entry of 12
-//! bytes over the table's load; framed keys and texts add their bytes and an offset.
+//! Invariant: equal keys get the same id and different keys different ids; the hash only finds
+//! candidates, whole keys decide. A key costs an entry of 12 bytes over the table's load; framed
+//! keys and texts add their bytes and an offset.
 
 mod lookup;
 
@@ -12,20 +11,17 @@ use arrow::datatypes::Int32Type;
 
 use super::KeyRows;
 use super::encode::Keys;
-use crate::base::{Result, prefetch};
+use super::probe::{self, Probe, Room};
+use crate::base::Result;
 
 /// Rows between asking for a key's entry and looking at it.
-const AHEAD_ROWS: usize = 16;
-/// Entries of the first table.
-const FIRST_ENTRIES: usize = 16;
+pub(super) const AHEAD_ROWS: usize = 16;
 
 /// Key -> dense id for one shard. All its rows must come from the same
 /// [`KeySpec`](super::KeySpec).
 #[derive(Debug, Default)]
 pub struct KeyTable {
-    /// A power of two, or none; at most three quarters are taken.
-    entries: Vec<Entry>,
-    taken: usize,
+    entries: Probe<Entry>,
     /// The id of the null key of a single column.
     null_id: Option<u32>,
     len: u32,
@@ -45,13 +41,6 @@ struct Entry {
 }
 
 impl Entry {
-    /// No key has the last id.
-    const VACANT: Self = Self {
-        word_low: 0,
-        word_high: 0,
-        id: u32::MAX,
-    };
-
     fn new(word: u64, id: u32) -> Self {
         Self {
             word_low: word as u32,
@@ -63,14 +52,20 @@ impl Entry {
     fn word(self) -> u64 {
         u64::from(self.word_low) | u64::from(self.word_high) << 32
     }
+}
+
+impl probe::Entry for Entry {
+    /// No key has the last id.
+    const VACANT: Self = Self {
+        word_low: 0,
+        word_high: 0,
+        id: u32::MAX,
+    };
 
     fn is_vacant(self) -> bool {
         self.id == Self::VACANT.id
     }
 }
-
-/// Is asked for so many bytes before they are allocated.
-type Room<'a> = dyn FnMut(usize) -> Result<()> + 'a;
 
 impl KeyTable {
     /// Replaces `out` by the id of each of the shard's rows, in the order of
@@ -204,7 +199,7 @@ impl KeyTable {
 
     /// Memory held, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        self.entries.capacity() * size_of::<Entry>()
+        self.entries.memory_bytes()
             + self.arena.capacity()
             + self.ends.capacity() * size_of::<usize>()
     }
@@ -213,8 +208,7 @@ impl KeyTable {
     #[inline(always)]
     fn fetch_ahead(&self, rows: &[u32], index: usize, hashes: &[u64]) {
         if let Some(&row) = rows.get(index + AHEAD_ROWS) {
-            let place = hashes[row as usize] as usize & self.entries.len().saturating_sub(1);
-            prefetch(&self.entries, place);
+            self.entries.fetch(hashes[row as usize]);
         }
     }
 
@@ -230,25 +224,6 @@ impl KeyTable {
         }
     }
 
-    /// The id of the key that `equal` accepts among those with this hash; `None` if it is new.
-    #[inline]
-    fn find(&self, hash: u64, equal: impl Fn(Entry) -> bool) -> Option<u32> {
-        let mut place = hash as usize;
-        loop {
-            // An empty table has no entry at all.
-            let entry = *self
-                .entries
-                .get(place & self.entries.len().wrapping_sub(1))?;
-            if entry.is_vacant() {
-                return None;
-            }
-            if equal(entry) {
-                return Some(entry.id);
-            }
-            place += 1;
-        }
-    }
-
     /// The id of a key that is bytes; `None` if it is new.
     fn find_bytes(&self, key: &[u8], hash: u64) -> Option<u32> {
         self.find(hash, |entry| {
@@ -258,59 +233,33 @@ impl KeyTable {
         })
     }
 
-    /// Adds a key that is new and returns its id. `hash_of` tells the hash of any entry.
+    /// Adds a word that is new and returns its id.
     #[cold]
-    fn add(
-        &mut self,
-        word: u64,
-        hash: u64,
-        hash_of: impl Fn(Entry) -> u64,
-        room: &mut Room<'_>,
-    ) -> Result<u32> {
-        self.make_room_for_entry(hash_of, room)?;
+    fn add(&mut self, word: u64, hash: u64, room: &mut Room<'_>) -> Result<u32> {
+        let hash_of = |entry: Entry| Keys::hash_word(entry.word());
+        self.entries.make_room(hash_of, room)?;
         Ok(self.put_new(word, hash))
-    }
-
-    fn make_room_for_entry(
-        &mut self,
-        hash_of: impl Fn(Entry) -> u64,
-        room: &mut Room<'_>,
-    ) -> Result<()> {
-        if self.taken < self.entries.len() / 4 * 3 {
-            return Ok(());
-        }
-        let entries = (2 * self.entries.len()).max(FIRST_ENTRIES);
-        room(entries * size_of::<Entry>())?;
-        let old = std::mem::replace(&mut self.entries, vec![Entry::VACANT; entries]);
-        for entry in old.into_iter().filter(|entry| !entry.is_vacant()) {
-            self.put(entry, hash_of(entry));
-        }
-        Ok(())
     }
 
     /// Puts a key that is new where there is room for it and returns its id.
     fn put_new(&mut self, word: u64, hash: u64) -> u32 {
         let id = next_id(&mut self.len);
-        self.put(Entry::new(word, id), hash);
-        self.taken += 1;
+        self.entries.put(Entry::new(word, id), hash);
         id
     }
 
-    /// Puts an entry into its place, or the next one that is vacant.
-    fn put(&mut self, entry: Entry, hash: u64) {
-        let mask = self.entries.len() - 1;
-        let mut place = hash as usize & mask;
-        while !self.entries[place].is_vacant() {
-            place = (place + 1) & mask;
-        }
-        self.entries[place] = entry;
+    /// The id of the key that `equal` accepts among those with this hash; `None` if it is new.
+    #[inline(always)]
+    fn find(&self, hash: u64, equal: impl Fn(Entry) -> bool) -> Option<u32> {
+        let place = self.entries.find(hash, equal)?;
+        Some(self.entries.get(place).id)
     }
 
     #[inline]
     fn word(&mut self, word: u64, hash: u64, room: &mut Room<'_>) -> Result<u32> {
         match self.find(hash, |entry| entry.word() == word) {
             Some(id) => Ok(id),
-            None => self.add(word, hash, |entry| Keys::hash_word(entry.word()), room),
+            None => self.add(word, hash, room),
         }
     }
 
@@ -321,7 +270,7 @@ impl KeyTable {
         // All room is made before anything is put: a key that has none leaves no trace.
         make_room(&mut self.arena, key.len(), room)?;
         make_room(&mut self.ends, 1, room)?;
-        self.make_room_for_entry(Entry::word, room)?;
+        self.entries.make_room(Entry::word, room)?;
         self.arena.extend_from_slice(key);
         self.ends.push(self.arena.len());
         Ok(self.put_new(hash, hash))
@@ -330,14 +279,13 @@ impl KeyTable {
     /// The keys in the order of their bytes. Takes no more memory than the table.
     pub fn into_sorted(self) -> SortedKeys {
         let Self {
-            mut entries,
+            entries,
             null_id,
             arena,
             ends,
             len,
-            ..
         } = self;
-        entries.retain(|entry| !entry.is_vacant());
+        let mut entries = entries.into_entries();
         // All keys that are bytes have an end, of those that are words only the null key.
         let are_words = ends.len() < len as usize;
         let mut keys = SortedKeys {
