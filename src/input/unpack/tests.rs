@@ -200,7 +200,8 @@ fn every_piece_is_unpacked_by_itself_and_comes_in_its_place() {
 fn the_libraries_read_the_same() {
     let texts = texts();
     let all = in_pieces(&slices(&texts));
-    let libraries: [Box<dyn Fn(&[u8]) -> io::Result<Vec<u8>>>; 4] = [
+    type Library = Box<dyn Fn(&[u8]) -> io::Result<Vec<u8>>>;
+    let libraries: [Library; 4] = [
         Box::new(|packed| to_end(flate2::bufread::MultiGzDecoder::new(packed))),
         Box::new(|packed| to_end(::zstd::Decoder::with_buffer(packed)?)),
         Box::new(|packed| to_end(::bzip2::bufread::MultiBzDecoder::new(packed))),
