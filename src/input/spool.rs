@@ -1,8 +1,8 @@
 //! A stream, compressed data or text in another encoding -> text in UTF-8 in a temporary file that
 //! can be mapped; unpacked and transcoded in one go.
 //!
-//! Invariants: memory stays at a few buffers however long the text is; data that is cut short or
-//! damaged gives an error that says where, and no text.
+//! Invariants: memory stays at a few buffers and what unpacking may take, however long the text is;
+//! data that is cut short or damaged gives an error that says where, and no text.
 
 use std::fs::File;
 use std::io::Read;

@@ -197,6 +197,23 @@ fn every_piece_is_unpacked_by_itself_and_comes_in_its_place() {
 }
 
 #[test]
+fn what_tools_for_many_threads_write_is_cut() {
+    let text = include_bytes!("../../../tests/expected/packed/rows.csv");
+    let xz = include_bytes!("../../../tests/expected/packed/rows.csv.xz");
+    let zstd = include_bytes!("../../../tests/expected/packed/rows.csv.zst");
+    let bzip2 = include_bytes!("../../../tests/expected/packed/rows.csv.bz2");
+    for (format, packed) in [
+        (Format::Xz, xz.as_slice()),
+        (Format::Zstd, zstd),
+        (Format::Bzip2, bzip2),
+    ] {
+        let found = compared(packed, format);
+        assert!(found.text == text && found.failure.is_none(), "{format:?}");
+        assert!(is_cut_whole(packed, format), "{format:?}");
+    }
+}
+
+#[test]
 fn the_libraries_read_the_same() {
     let texts = texts();
     let all = in_pieces(&slices(&texts));
