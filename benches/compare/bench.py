@@ -84,7 +84,7 @@ class Bench:
         job = self.job(case, out)
         job_file.write_text(json.dumps(dataclasses.asdict(job)))
         if case.engine != "chunketl":
-            out.mkdir()
+            (out / "_aggregates").mkdir(parents=True)
         cores = tuple(sorted(os.sched_getaffinity(0))[: case.threads])
         for path in job.inputs:
             read_through(path)

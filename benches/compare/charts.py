@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 import report
 from results import Results
 from tables import parse_bytes
-from tasks import TASKS
+from tasks import MAIN_SHAPES, TASKS
 
 COLOURS = {
     "chunketl": "#d55e00",
@@ -87,11 +87,15 @@ def engines(results):
 
 def shapes(results):
     """How many times as long as chunketl each peer takes, table by table."""
-    tables = {entry["table"] for entry in results.entries(part="compare")}
-    if len(tables) < 2:
+    tables = tables_by_task(results.entries(part="compare"))
+    tasks = [task for task in TASKS if len(set(map(shape_name, tables[task]))) > 1]
+    if not tasks:
         return None
-    figure, panels = pyplot.subplots(1, 2, figsize=(9, 1.6 + 0.25 * len(tables)), sharey=True)
-    for axes, task in zip(panels, TASKS):
+    rows = len(set.union(*(tables[task] for task in tasks)))
+    figure, panels = pyplot.subplots(
+        1, len(tasks), figsize=(9, 1.6 + 0.25 * rows), squeeze=False, sharey=True
+    )
+    for axes, task in zip(panels[0], tasks):
         groups = [g for g in report.grouped(results, "compare") if g[0]["task"] == task]
         for entries in reversed(groups):
             base = report.own_seconds(entries)
@@ -106,11 +110,16 @@ def shapes(results):
 
 def sizes(results):
     """Time per gigabyte and memory, against the size of the input."""
-    entries = [e for e in results.entries(part="compare") if e["table"].startswith("transactions:")]
-    if len({entry["table"] for entry in entries}) < 2:
+    entries = results.entries(part="compare")
+    entries = [e for e in entries if shape_name(e["table"]) == MAIN_SHAPES[e["task"]]]
+    tables = tables_by_task(entries)
+    tasks = [task for task in TASKS if len(tables[task]) > 1]
+    if not tasks:
         return None
-    figure, panels = pyplot.subplots(2, 2, figsize=(9, 6), sharex=True)
-    for column, task in zip(panels.T, TASKS):
+    figure, panels = pyplot.subplots(
+        2, len(tasks), figsize=(4.5 * len(tasks), 6), squeeze=False, sharex=True
+    )
+    for column, task in zip(panels.T, tasks):
         titles = ("seconds per GB", "MiB at peak")
         for axes, figure_of, what in zip(column, (per_gigabyte, peak), titles):
             for engine in COLOURS:
@@ -119,7 +128,8 @@ def sizes(results):
                 line(axes, list(map(gigabytes, mine)), list(map(figure_of, mine)), engine, "-")
             axes.set_xscale("log")
             axes.set_yscale("log")
-            axes.set_xticks(sorted(set(map(gigabytes, entries))))
+            # Tables of a size differ by some bytes.
+            axes.set_xticks(sorted({float(f"{gigabytes(entry):.2g}") for entry in entries}))
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             numbers(axes.xaxis, "{:.2g} GB")
             numbers(axes.yaxis, "{:,g}")
@@ -151,9 +161,13 @@ def limits(results):
     entries = fine(results.entries(part="limits"))
     if not entries:
         return None
-    figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.2), sharey=True)
-    for axes, task in zip(panels, TASKS):
-        tables = sorted({entry["table"] for entry in entries}, key=report.table_order)
+    of_task = tables_by_task(entries)
+    tasks = [task for task in TASKS if of_task[task]]
+    figure, panels = pyplot.subplots(
+        1, len(tasks), figsize=(4.5 * len(tasks), 3.2), squeeze=False, sharey=True
+    )
+    tables = sorted(set.union(*of_task.values()), key=report.table_order)
+    for axes, task in zip(panels[0], tasks):
         for table, marker in zip(tables, "os^D"):
             mine = [e for e in entries if (e["table"], e["task"]) == (table, task)]
             mine.sort(key=limit)
@@ -209,6 +223,15 @@ def legend(figure):
 def numbers(axis, text):
     axis.set_major_formatter(FuncFormatter(lambda value, _: text.format(value)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def tables_by_task(entries):
+    """The tables that each task has entries of."""
+    return {task: {e["table"] for e in entries if e["task"] == task} for task in TASKS}
+
+
+def shape_name(table):
+    return table.partition(":")[0]
 
 
 def fine(entries):

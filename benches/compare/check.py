@@ -2,10 +2,10 @@
 `check.py WANTED GOT JOB.json`.
 
 Null equals null alone, floats may differ by 1e-9 (relatively, or absolutely below one), all else
-must be equal. Prints one line of JSON: the rows, how many of them differ, the first that does, and
-how many are `tied`: right, but for a sum over time that also holds a later row of the same customer
-and time. That is how SQL's RANGE and Polars' `rolling_sum_by` define it; in pandas and chunketl a
-row sees no later ones.
+must be equal; so too in the tables of `etl`, group by group. Prints one line of JSON: the rows, how
+many of them (and of the groups) differ, the first that does, and how many are `tied`: right, but
+for a sum over time that also holds a later row of the same customer and time. That is how SQL's
+RANGE and Polars' `rolling_sum_by` define it; in pandas and chunketl a row sees no later ones.
 """
 
 import json
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks import KEY, TIME, Job
+from tasks import ADDED, KEY, SUMMARIES, TIME, Job, summary_file
 
 TYPES = {
     "int64": pa.int64(),
@@ -35,7 +35,21 @@ def main(wanted, got, job_file):
 
 
 def check(wanted, got, shape, task):
+    told = check_rows(wanted, got, shape, task)
+    for name, (keys, measures) in SUMMARIES.items() if task == "etl" else ():
+        left, right = (
+            groups(summary_file(answer, name), keys, measures) for answer in (wanted, got)
+        )
+        differs, first = check_groups(left, right)
+        told["differs"] += differs
+        told["first"] = told["first"] or (first and f"{name}, {first}")
+    return told
+
+
+def check_rows(wanted, got, shape, task):
     columns = {name: TYPES[kind] for name, kind in shape.columns.items()}
+    if task == "etl":
+        columns |= {name: TYPES[kind] for name, kind in ADDED.items()}
     over_time = set()
     if task == "features":
         columns |= dict.fromkeys(shape.window_names(), pa.float64())
@@ -59,6 +73,26 @@ def check(wanted, got, shape, task):
     if first is None and tied < len(doubtful):
         first = f"{', '.join(over_time)}: not only in tied rows"
     return {"rows": rows, "differs": differs + len(doubtful) - tied, "tied": tied, "first": first}
+
+
+def groups(file, keys, measures):
+    """A table of `etl`, sorted by its keys."""
+    schema = pa.schema([(name, TYPES[kind]) for name, kind in (keys | measures).items()])
+    table = pq.read_table(file, columns=schema.names).cast(schema)
+    return table.sort_by([(name, "ascending") for name in keys]).combine_chunks()
+
+
+def check_groups(left, right):
+    """How many groups differ, and the first that does."""
+    if len(left) != len(right):
+        return max(len(left), len(right)), f"wanted {len(left)} groups, got {len(right)}"
+    wrong, first = np.zeros(len(left), bool), None
+    for name in left.column_names:
+        unequal = differing(*(side[name].combine_chunks() for side in (left, right)))
+        if first is None and unequal.any():
+            first = describe(left, right, name, np.argmax(unequal), 0)
+        wrong |= unequal
+    return int(wrong.sum()), first
 
 
 def files(directory):

@@ -32,6 +32,8 @@ def chunketl_command(binary, job, options=()):
     command += ["--threads", str(job.threads), "--quiet"]
     for name, kind in job.shape.columns.items():
         command += ["--dtype", f"{name}={kind}"]
+    if job.task == "etl":
+        command += ["--config", str(HERE / "etl.toml")]
     if job.task == "features":
         command += ["--key", KEY, "--time", TIME]
         for name, how in job.shape.fits.items():

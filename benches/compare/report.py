@@ -5,7 +5,7 @@ from statistics import median
 
 import machine
 from tables import parse_bytes
-from tasks import SHAPES, TASKS
+from tasks import MAIN_SHAPES, SHAPES, TASKS
 
 NAMES = {
     "chunketl": "chunketl",
@@ -94,12 +94,13 @@ def table_order(table):
 
 
 def main_groups(results):
-    """The groups of transactions that most engines finished; of those, the largest, by task."""
+    """The groups of each task's main shape that most engines finished; of those, the largest."""
     main = {}
     for entries in grouped(results, "compare"):  # from small to large
         task, table = entries[0]["task"], entries[0]["table"]
         finished = sum(entry["status"] == "ok" for entry in entries)
-        if table.startswith("transactions:") and finished >= main.get(task, (0,))[0]:
+        is_main = table.startswith(f"{MAIN_SHAPES[task]}:")
+        if is_main and finished >= main.get(task, (0,))[0]:
             main[task] = finished, entries
     return [entries for _, entries in main.values()]
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures chunketl beside its peers on the same work: time, processor time, memory, size.
 
-  run.py compare   chunketl and its peers, two tasks over several tables
+  run.py compare   chunketl and its peers, three tasks over several tables
   run.py scaling   chunketl alone: by threads, with and without compression
   run.py limits    chunketl alone: under memory limits
   run.py report    charts and tables from the results, without measuring anything
@@ -23,13 +23,13 @@ import report
 from bench import Bench, Case
 from results import Results
 from tables import Table, Tables, parse_bytes
-from tasks import TASKS
+from tasks import SHAPES, TASKS
 
 TABLES = {
-    "compare": "transactions:100MB transactions:1GB "
+    "compare": "transactions:100MB transactions:1GB duplicates:100MB duplicates:1GB "
     "quotes:250MB floats:250MB narrow:250MB keys:250MB nulls:250MB hot:250MB",
-    "scaling": "transactions:1GB",
-    "limits": "transactions:1GB transactions:10GB",
+    "scaling": "transactions:1GB duplicates:1GB",
+    "limits": "transactions:1GB transactions:10GB duplicates:1GB",
 }
 MEMORY_LIMITS = ("64MiB", "128MiB", "256MiB", "1GiB")
 
@@ -63,17 +63,31 @@ def measure(arguments, results, python):
     versions = machine.versions(chunketl, python, engines.PEERS)
     made = {"date": date.today().isoformat(), "revision": machine.revision()}
     fine = True
-    for table in arguments.tables:
-        for task in arguments.tasks:
-            cases = CASES[arguments.command](arguments, task, table)
-            entries = [
-                entry | made | {"version": versions[entry["engine"]]}
-                for entry in bench.measure(cases)
-            ]
-            results.merge(machine.describe(), entries)
-            print(report.section(entries), flush=True)
-            fine &= not any(map(is_wrong, entries))
+    for task, table in tasks_over_tables(arguments):
+        cases = CASES[arguments.command](arguments, task, table)
+        if not cases:
+            continue
+        entries = [
+            entry | made | {"version": versions[entry["engine"]]} for entry in bench.measure(cases)
+        ]
+        results.merge(machine.describe(), entries)
+        print(report.section(entries), flush=True)
+        fine &= not any(map(is_wrong, entries))
     return fine
+
+
+def tasks_over_tables(arguments):
+    """Each table with each of the tasks that it is made for."""
+    pairs = [
+        (task, table)
+        for table in arguments.tables
+        for task in arguments.tasks
+        if task in SHAPES[table.shape_name].tasks
+    ]
+    if not pairs:
+        made_for = (f"{name} ({', '.join(shape.tasks)})" for name, shape in SHAPES.items())
+        raise SystemExit(f"none of the tables is made for such a task: {'; '.join(made_for)}")
+    return pairs
 
 
 def is_wrong(entry):

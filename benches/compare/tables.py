@@ -14,7 +14,8 @@ UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "G
 PART_BYTES = 64_000_000
 PARTS_MIN = 4
 
-# As many rows a day in a small table as in a large one: a day is what windows of time hold.
+# As many rows a day in a small table as in a large one: a day is what windows of time hold. Tables
+# for other tasks have a year, or days of a row a minute.
 BYTES_PER_DAY = 1_000_000_000 / 366
 
 
@@ -78,14 +79,18 @@ class Tables:
         return self.directory / f"{table.shape_name}-{table.size}.{suffix}"
 
     def _generate(self, table, path, *options):
-        """Clean values, empty cells, rising times. Appears at once, when it is whole."""
+        """Clean values, empty cells, times that rise but for repeated rows. Appears at once, when
+        it is whole."""
         unfinished = path.with_name(f"unfinished-{path.name}")
         if path.suffix == ".parts":
             unfinished.mkdir(exist_ok=True)
-        missing = SHAPES[table.shape_name].missing
-        days = max(1, round(parse_bytes(table.size) / BYTES_PER_DAY))
-        command = [self.gen, "--shape", table.shape_name, "--out", unfinished, "--quiet", *options]
-        command += ["--days", str(days)]
-        command += ["--clean", "--clean-time", "--missing", missing, "--missing-as", "empty"]
+        shape = SHAPES[table.shape_name]
+        made_as = shape.made_as or table.shape_name
+        command = [self.gen, "--shape", made_as, "--out", unfinished, "--quiet", *options]
+        command += ["--clean", "--clean-time", "--missing", shape.missing, "--missing-as", "empty"]
+        command += ["--duplicates", shape.repeated, "--duplicates-within", "1M"]
+        if "features" in shape.tasks:
+            days = max(1, round(parse_bytes(table.size) / BYTES_PER_DAY))
+            command += ["--days", str(days)]
         subprocess.run(command, check=True)
         unfinished.rename(path)

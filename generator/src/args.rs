@@ -102,7 +102,7 @@ pub struct Args {
     #[arg(long, help_heading = FAULTS)]
     clean: bool,
 
-    /// Spare the timestamp column from all faults
+    /// Spare the timestamp column from all faults of its own
     #[arg(long, help_heading = FAULTS)]
     clean_time: bool,
 
@@ -121,10 +121,16 @@ pub struct Args {
         help_heading = FAULTS)]
     type_faults: Option<f64>,
 
-    /// Rows that repeat the row before them, byte for byte [default: 0.5%]
+    /// Rows that repeat an earlier one, byte for byte [default: 0.5%]
     #[arg(long, value_name = "SHARE", value_parser = parse_share,
         help_heading = FAULTS)]
     duplicates: Option<f64>,
+
+    /// How many rows behind the row that it repeats a duplicate comes at most. Where it is not the
+    /// next one, its time is late
+    #[arg(long, value_name = "COUNT", value_parser = parse_count, default_value = "1",
+        help_heading = FAULTS)]
+    duplicates_within: u64,
 
     /// Amounts below zero, timestamps in the 2090s [default: 0.2%]
     #[arg(long, value_name = "SHARE", value_parser = parse_share,
@@ -164,6 +170,7 @@ impl Args {
                 invalid: self.invalid.unwrap_or(rates.invalid),
                 late: self.late.unwrap_or(rates.late),
             },
+            duplicates_within: self.duplicates_within,
             missing_as: self.missing_as,
             clean_time: self.clean_time,
             customers: Customers {

@@ -1,7 +1,7 @@
-//! A row's index in, out what other rows may ask about it: whether it repeats the row before it, and
+//! A row's index in, out what other rows may ask about it: whether it repeats an earlier row, and
 //! what time it shows. Invariants: times in order never fall from row to row; every
 //! [`ANCHOR_DISTANCE`] rows stands an anchor, a row that is itself and shows its time in order, so
-//! that looking back is bounded at any rate.
+//! that looking back soon ends at any rate.
 
 use crate::faults::{Fault, Faults};
 use crate::job::Job;
@@ -26,6 +26,7 @@ pub(crate) struct Fate {
 pub(crate) struct Fates {
     seed: u64,
     duplicates: Chance,
+    duplicates_within: u64,
     time_faults: Faults,
     /// From one row's time to the next, in units of 2^-32 seconds.
     step: u64,
@@ -38,25 +39,27 @@ impl Fates {
         Self {
             seed: job.seed,
             duplicates: Chance::new(job.rates.duplicates),
+            duplicates_within: job.duplicates_within,
             time_faults,
             step: (span / rows.max(1)).min(STEP_SECONDS_MAX << 32),
         }
     }
 
-    /// The row whose text stands in `row`: itself, or the one before it that it repeats; with its
-    /// fate and the generator of its cells.
+    /// The row whose text stands in `row`: itself, or the earlier one that it repeats; with its fate
+    /// and the generator of its cells.
     pub(crate) fn origin(&self, row: u64) -> (u64, Fate, Rng) {
         let mut origin = row;
         loop {
-            let (fate, rng) = self.draw(origin);
+            let (fate, mut rng) = self.draw(origin);
             if !fate.is_duplicate {
                 return (origin, fate, rng);
             }
-            origin -= 1;
+            let reach = origin.min(self.duplicates_within) as u32;
+            origin -= 1 + u64::from(rng.below(reach));
         }
     }
 
-    /// The time of the last row before `row`, which is no anchor, that shows its time in order. All
+    /// The time of the last row before `row`, which is not row 0, that shows its time in order. All
     /// rows up to there are dated no later, which is what makes an earlier date a late one.
     pub(crate) fn seconds_before(&self, row: u64) -> i64 {
         let mut earlier = (0..row).rev().map(|row| self.draw(row).0);
@@ -124,5 +127,28 @@ mod tests {
         }
         assert_eq!(fates.seconds_before(255), fates.draw(0).0.seconds);
         assert_eq!(fates.seconds_before(700), fates.draw(512).0.seconds);
+    }
+
+    #[test]
+    fn a_repeated_row_lies_within_its_reach() {
+        let rates = Rates {
+            duplicates: 0.01,
+            ..Rates::CLEAN
+        };
+        let fates = Fates {
+            duplicates_within: 500,
+            ..fates(rates, 50_000)
+        };
+        let mut distances: Vec<u64> = (0..50_000)
+            .map(|row| row - fates.origin(row).0)
+            .filter(|&distance| distance > 0)
+            .collect();
+        distances.sort_unstable();
+        assert!(distances.len().abs_diff(500) < 70, "{}", distances.len());
+        // One in a hundred repeats a row that is a repetition itself, from further off.
+        let within = distances.partition_point(|&distance| distance <= 500);
+        assert!(distances.len() - within < 15, "{within}");
+        let median = distances[distances.len() / 2];
+        assert!((200..300).contains(&median), "{median}");
     }
 }

@@ -16,7 +16,7 @@ pub struct Rates {
     pub missing: f64,
     /// Cells that do not fit their column's type.
     pub type_faults: f64,
-    /// Rows that repeat the row before them, byte for byte.
+    /// Rows that repeat an earlier one, byte for byte.
     pub duplicates: f64,
     /// Cells of the right type that cannot be: negative amounts, timestamps in the future.
     pub invalid: f64,

@@ -25,6 +25,9 @@ pub struct Job {
     pub threads: usize,
     /// How often what goes wrong.
     pub rates: Rates,
+    /// How many rows behind the row that it repeats a duplicate comes at most, 1 to
+    /// [`Job::DUPLICATES_WITHIN_MAX`]. Beyond 1 its time is late, which the truth counts.
+    pub duplicates_within: u64,
     /// What stands in missing cells.
     pub missing_as: MissingAs,
     /// Whether the timestamp column is spared from all faults.
@@ -78,6 +81,9 @@ impl Job {
     /// The most days rows are spread over, so that no date is as late as those that cannot be.
     pub const DAYS_MAX: u32 = 24_000;
 
+    /// The furthest that a row and its duplicate are apart.
+    pub const DUPLICATES_WITHIN_MAX: u64 = 1_000_000_000;
+
     /// The most files: their index has four digits.
     pub const FILES_MAX: u64 = 10_000;
 
@@ -96,6 +102,7 @@ impl Job {
             files: 1,
             threads: 1,
             rates: shape.rates(),
+            duplicates_within: 1,
             missing_as: MissingAs::Tokens,
             clean_time: false,
             customers: shape.customers(),
@@ -133,6 +140,9 @@ impl Job {
                 "0 to 1, or 0% to 100%",
             )?;
         }
+        let within = 1..=Self::DUPLICATES_WITHIN_MAX;
+        let reach = within.contains(&self.duplicates_within);
+        require(reach, "--duplicates-within", "1 to 1000M")?;
         let Customers { count, zipf, .. } = self.customers;
         let count_in_range = (1..=Customers::COUNT_MAX).contains(&count);
         require(count_in_range, "--customers", "1 to 1000M")?;

@@ -31,6 +31,7 @@ type Marks = Vec<(usize, Mark)>;
 pub(crate) struct Rows {
     header: Vec<u8>,
     columns: Vec<(Cells, Faults)>,
+    time_column: usize,
     missing_as: MissingAs,
     fates: Fates,
     customers: CustomerIds,
@@ -62,21 +63,22 @@ impl Rows {
         };
         let cells_bytes_max = columns.iter().map(|column| column.cells.bytes_max());
         let row_bytes_max = cells_bytes_max.sum::<usize>() + Word::BYTES_MAX;
-        let mut time_faults = None;
+        let mut time = None;
         let mut planned = Vec::with_capacity(columns.len());
         for column in columns {
             let is_time = matches!(column.cells, Cells::Time);
             let rates = job.rates_of(is_time);
             let faults = Faults::new(&rates, &column)?;
             if is_time {
-                time_faults = Some(faults);
+                time = Some((planned.len(), faults));
             }
             planned.push((column.cells, faults));
         }
-        let time_faults = time_faults.expect("every shape has a timestamp");
+        let (time_column, time_faults) = time.expect("every shape has a timestamp");
         Ok(Self {
             header,
             columns: planned,
+            time_column,
             missing_as: job.missing_as,
             fates: Fates::new(job, time_faults, rows),
             customers: CustomerIds::new(job.customers),
@@ -106,6 +108,10 @@ impl Rows {
             let room = out.room(self.row_bytes_max);
             let bytes = self.write_row(origin, &fate, rng, room, &mut marks);
             out.advance(bytes);
+            let is_in_order = fate.time_fault.is_none();
+            if origin != row && is_in_order && fate.seconds < self.fates.seconds_before(row) {
+                marks.push((self.time_column, Mark::Late));
+            }
             truth.add_row(bytes as u64, &marks, origin != row);
         }
     }

@@ -25,7 +25,7 @@ pub struct Truth {
     pub bytes: u64,
     /// Data rows in all files, duplicates included.
     pub rows: u64,
-    /// Rows that repeat the row before them.
+    /// Rows that repeat an earlier one.
     pub duplicates: u64,
     pub(crate) columns: Vec<ColumnTruth>,
 }

@@ -4,6 +4,7 @@
 mod recount;
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::rc::Rc;
 
@@ -158,6 +159,47 @@ fn the_truth_equals_a_recount() {
             }
         }
     }
+}
+
+#[test]
+fn duplicates_come_later_and_are_counted_late() {
+    let rates = Rates {
+        duplicates: 0.02,
+        ..MESSY
+    };
+    for (rates, within) in [(MESSY, 2), (rates, 300), (rates, 1_000_000)] {
+        let (files, truth) = generate(&Job {
+            rates,
+            duplicates_within: within,
+            files: 2,
+            ..job(Shape::Transactions, 4000)
+        });
+        let counted = recount::recount(&files);
+        let told = serde_json::to_value(&truth).unwrap();
+        for (name, expected) in counted.as_object().unwrap() {
+            assert_eq!(&told[name], expected, "{name}, within {within}");
+        }
+    }
+    let (files, truth) = generate(&Job {
+        rates: Rates {
+            duplicates: 0.01,
+            ..Rates::CLEAN
+        },
+        duplicates_within: 5000,
+        ..job(Shape::Transactions, 20_000)
+    });
+    let mut reader = csv::Reader::from_reader(&files[0][..]);
+    let ids = reader.records().map(|record| record.unwrap()[0].to_owned());
+    let mut first_rows = HashMap::new();
+    let mut distances = Vec::new();
+    for (row, id) in ids.enumerate() {
+        let first = *first_rows.entry(id).or_insert(row);
+        distances.extend((row > first).then_some(row - first));
+    }
+    assert_eq!(distances.len() as u64, truth.duplicates);
+    assert!(distances.len().abs_diff(200) < 40, "{}", distances.len());
+    let far = distances.iter().filter(|&&distance| distance > 1000);
+    assert!(far.count() > distances.len() / 2, "{distances:?}");
 }
 
 #[test]
@@ -372,6 +414,10 @@ fn options_out_of_range_are_usage_errors() {
     let cases = [
         ("--missing", with(&|job| job.rates.missing = 1.5)),
         ("--late", with(&|job| job.rates.late = f64::NAN)),
+        (
+            "--duplicates-within",
+            with(&|job| job.duplicates_within = 0),
+        ),
         ("--customers", with(&|job| job.customers.count = 0)),
         ("--zipf", with(&|job| job.customers.zipf = -1.0)),
         ("--hot-share", with(&|job| job.customers.hot_share = 2.0)),

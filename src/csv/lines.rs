@@ -10,6 +10,12 @@ use crate::base::Dialect;
 use super::quotes::{BlockMasks, QuoteState, may_open_after};
 use crate::base::masks::{BLOCK_BYTES, Masks, Task, load_at, low_bits};
 
+/// Blocks that are counted at once where there is nothing but line ends in them.
+const RUN_BLOCKS: usize = 4;
+const RUN_BYTES: usize = RUN_BLOCKS * BLOCK_BYTES;
+/// From a run that had to be told block by block to the next that is tried.
+const RUNS_APART_BYTES: usize = 4 * RUN_BYTES;
+
 /// Where a scan starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Context {
@@ -75,7 +81,16 @@ impl Task for LineScan<'_> {
     fn run<M: Masks>(self, masks: M) -> Lines {
         let mut state = State::new(&self);
         let mut pos = self.from;
+        let mut next_run = pos;
         while pos < self.to {
+            if pos >= next_run {
+                if state.take_run(masks, &self, pos) {
+                    pos += RUN_BYTES;
+                    continue;
+                }
+                // Where one run is odd, its neighbours mostly are.
+                next_run = pos + RUNS_APART_BYTES;
+            }
             let (block, there) = load_at(masks, self.bytes, pos);
             let there = there & low_bits(self.to - pos);
             let mut feeds = masks.equal(block, b'\n') & there;
@@ -199,6 +214,55 @@ impl State {
         blank | maybe & after_carriage
     }
 
+    /// Counts some blocks at once if there are only line ends in them: no quote, no line that may be
+    /// blank, and no limit. Most are of that kind, and telling them one by one apart takes longer.
+    #[inline(always)]
+    fn take_run<M: Masks>(&mut self, masks: M, scan: &LineScan<'_>, pos: usize) -> bool {
+        let run = scan.bytes.get(pos..pos + RUN_BYTES);
+        let run = run.filter(|_| pos + RUN_BYTES <= scan.to);
+        let Some((blocks, [])) = run.map(<[u8]>::as_chunks::<BLOCK_BYTES>) else {
+            return false;
+        };
+        let mut ends = [0; RUN_BLOCKS];
+        let (mut quotes, mut maybe_blank, mut records) = (0, 0, 0);
+        let mut before = self.prev_ends;
+        for (ends, block) in ends.iter_mut().zip(blocks) {
+            let block = masks.load(block);
+            *ends = masks.equal(block, b'\n');
+            if let Some(quote) = scan.dialect.quote {
+                quotes |= masks.equal(block, quote);
+            }
+            maybe_blank |= *ends & (*ends << 1 | *ends << 2 | before >> 63 | before >> 62);
+            records += u64::from(ends.count_ones());
+            before = *ends;
+        }
+        let place = |index: usize, bit: u32| pos + index * BLOCK_BYTES + bit as usize;
+        let last = ends.iter().rposition(|ends| *ends != 0);
+        let end = last.map_or(self.lines.record_start, |last| {
+            place(last, 64 - ends[last].leading_zeros())
+        });
+        let is_plain = self.quotes.is_plain() && quotes == 0 && maybe_blank == 0;
+        let is_full = self.lines.records + records >= scan.records_max || end >= scan.end_goal;
+        let longest = pos + RUN_BYTES - self.lines.record_start;
+        if !is_plain || is_full || longest > scan.record_bytes_max {
+            return false;
+        }
+        self.prev_ends = before;
+        if last.is_none() {
+            return true;
+        }
+        let lines = &mut self.lines;
+        if lines.first_end.is_none() {
+            let first = ends.iter().position(|ends| *ends != 0);
+            lines.first_end = first.map(|first| place(first, ends[first].trailing_zeros() + 1));
+        }
+        lines.records += records;
+        lines.newlines += lines.newlines_open + records;
+        lines.newlines_open = 0;
+        lines.record_start = end;
+        true
+    }
+
     /// Counts a block; whether a limit was reached in it.
     #[inline(always)]
     fn take(&mut self, scan: &LineScan<'_>, pos: usize, feeds: u64, ends: u64, blank: u64) -> bool {
@@ -270,6 +334,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::base::masks::Kernel;
 
@@ -341,5 +407,77 @@ mod tests {
         // Before and behind the carriage return of the blank line.
         assert_eq!(middle(8, false).records, 1);
         assert_eq!(middle(9, false).records, 1);
+    }
+
+    /// What `lines` is of a text whose quotes are all around whole fields, byte by byte.
+    fn naive(text: &str, records_max: u64, end_goal: usize) -> Lines {
+        let mut lines = Lines {
+            records: 0,
+            newlines: 0,
+            newlines_open: 0,
+            first_end: None,
+            record_start: 0,
+            inside: false,
+            stop: LineStop::End,
+        };
+        for (at, byte) in text.bytes().enumerate() {
+            lines.inside ^= byte == b'"';
+            if byte != b'\n' {
+                continue;
+            }
+            lines.newlines_open += 1;
+            if lines.inside {
+                continue;
+            }
+            let line = &text[lines.record_start..at];
+            lines.records += u64::from(!line.is_empty() && line != "\r");
+            lines.newlines += std::mem::take(&mut lines.newlines_open);
+            lines.first_end.get_or_insert(at + 1);
+            lines.record_start = at + 1;
+            if lines.records >= records_max || at + 1 >= end_goal {
+                lines.stop = LineStop::Full;
+                return lines;
+            }
+        }
+        lines
+    }
+
+    proptest! {
+        #[test]
+        fn runs_of_plain_lines_count_as_their_bytes_do(
+            lines in prop::collection::vec(
+                prop_oneof![
+                    40 => "[a,]{3,90}",
+                    4 => "[a,]{150,400}",
+                    1 => "\"a\n[a,]{0,40}\"",
+                    1 => "[a,]{0,2}\r?",
+                ],
+                1..120,
+            ),
+            records_max in prop_oneof![Just(u64::MAX), 1..90_u64],
+            end_goal in prop_oneof![Just(usize::MAX), 1..6000_usize],
+            ends: bool,
+        ) {
+            let text = lines.join("\n") + if ends { "\n" } else { "" };
+            let limits = |scan: &mut LineScan<'_>| {
+                (scan.records_max, scan.end_goal) = (records_max, end_goal);
+            };
+            let mut found = self::scan(&text, limits);
+            if found.stop == LineStop::Full {
+                // Nobody asks what is behind a limit.
+                (found.newlines_open, found.inside) = (0, false);
+            }
+            prop_assert_eq!(found, naive(&text, records_max, end_goal));
+            let bounded = self::scan(&text, |scan| {
+                limits(scan);
+                scan.record_bytes_max = 500;
+            });
+            // What may be too long is left to others, and nothing else.
+            if bounded.stop != LineStop::Odd {
+                prop_assert_eq!(bounded.record_start, found.record_start);
+                prop_assert_eq!(bounded.records, found.records);
+                prop_assert_eq!(bounded.newlines, found.newlines);
+            }
+        }
     }
 }

@@ -124,6 +124,14 @@ impl Chunk {
         }
     }
 
+    /// Reads as many bytes behind it as it has itself: most likely those of the chunk after it.
+    pub fn read_ahead(&self) {
+        if self.source.columnar().is_none() {
+            let end = self.range().end;
+            self.source.read_ahead(end..end + self.length);
+        }
+    }
+
     /// Lets go of its mapped pages. Reading them again brings back the same bytes.
     pub fn release(&self) {
         self.source

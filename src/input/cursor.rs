@@ -196,6 +196,10 @@ impl Chunks {
         let seq = self.seq;
         self.seq += 1;
         let records = &self.sources[cut.source_index as usize];
+        if records.splitter.is_some() {
+            let start = cut.place.offset;
+            records.source.hold(start..start + cut.length);
+        }
         Chunk {
             seq,
             source: Arc::clone(&records.source),

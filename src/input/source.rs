@@ -221,6 +221,21 @@ impl Source {
         self.reading.is_spooled
     }
 
+    /// Says that the offsets in `range` are in use, and are released as one: the release of others
+    /// does not make them be read again.
+    pub(super) fn hold(&self, range: Range<usize>) {
+        if let Some(map) = &self.map {
+            map.hold(range);
+        }
+    }
+
+    /// Reads the offsets in `range`, as far as there are any, before they are asked for.
+    pub(super) fn read_ahead(&self, range: Range<usize>) {
+        if let Some(map) = &self.map {
+            map.populate(range);
+        }
+    }
+
     /// Lets go of the memory that reading the offsets in `range` took. They can be read again.
     pub fn release(&self, range: Range<usize>) {
         if let Some(map) = &self.map {

@@ -29,7 +29,9 @@ use super::worker::{Formats, Timed, Worker, WorkerTime};
 use crate::base::{Repair, Result, Schema};
 use crate::input::{Chunk, Outline, RecordSplit};
 use crate::report::ProgressState;
+use intake::Intake;
 
+mod intake;
 mod reorder;
 mod room;
 mod sorting;
@@ -47,19 +49,6 @@ pub(crate) struct BeltStage {
     pub(crate) lanes: Option<Lanes>,
     /// In place of lanes, a step that moves rows.
     pub(crate) reorder: Option<Reordering>,
-}
-
-struct Intake {
-    feed: Feed,
-    /// Split off, its pages mapped, but not yet admitted.
-    pending: Option<(Portion, Permit)>,
-    exhausted: bool,
-    /// Rows of all chunks that were admitted.
-    rows: usize,
-    /// How many chunks that were.
-    chunks: u64,
-    /// When the allocator was last asked to return memory.
-    trimmed: Option<Instant>,
 }
 
 /// What a belt is made of.
@@ -113,14 +102,7 @@ const TASKS_MAX: usize = 1024;
 impl Belt {
     pub(crate) fn new(feed: Feed, parts: BeltParts) -> Self {
         Self {
-            intake: Mutex::new(Intake {
-                feed,
-                pending: None,
-                exhausted: false,
-                rows: 0,
-                chunks: 0,
-                trimmed: None,
-            }),
+            intake: Mutex::new(Intake::new(feed)),
             encode: bounded(TASKS_MAX),
             keyed: bounded(TASKS_MAX),
             bell: bounded(parts.threads),
@@ -249,10 +231,12 @@ impl Belt {
                 let permit = self.parts.budget.hold(Term::Chunks, portion.bytes());
                 (portion, permit)
             });
+            intake.ahead = None;
             worker.record(Timed::Split, started);
         }
         let Intake {
             pending,
+            ahead,
             exhausted,
             rows,
             chunks,
@@ -278,10 +262,12 @@ impl Belt {
         *rows += portion.rows();
         *chunks += 1;
         self.upstream.fetch_add(1, Ordering::AcqRel);
-        let admitted = pending.take();
+        *ahead = Some(self.parts.budget.hold(Term::Chunks, portion.bytes()));
+        let (portion, permit) = pending.take()?;
         drop(intake);
         self.ring();
-        admitted
+        portion.read_ahead();
+        Some((portion, permit))
     }
 
     /// Decodes a chunk and sends its batch on its way.

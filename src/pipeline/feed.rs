@@ -43,6 +43,14 @@ impl Portion {
         }
     }
 
+    /// Has what comes after it read, so that nobody waits for that while it is split off. Takes as
+    /// much memory as [`Self::bytes`] until then.
+    pub(crate) fn read_ahead(&self) {
+        if let Self::Chunk(chunk) = self {
+            chunk.read_ahead();
+        }
+    }
+
     /// Rows that it comes to at most.
     pub(crate) fn rows(&self) -> usize {
         match self {

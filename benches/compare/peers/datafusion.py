@@ -47,6 +47,35 @@ def features(context, job):
     copy(context, query, job)
 
 
+def etl(context, job):
+    """The rows are numbered before the filter, which deals them out to all threads."""
+    register(context, job)
+    kept = context.sql("""
+        SELECT * FROM (SELECT *, row_number() OVER () AS row_in_file FROM source) WHERE amount > 10
+    """)
+    context.register_table("kept", kept.cache())
+    query = f"""
+        SELECT {sql.derived(job.shape)} FROM kept
+        WHERE row_in_file IN (SELECT min(row_in_file) FROM kept GROUP BY transaction_id)
+        ORDER BY row_in_file
+    """
+    copy(context, query, job)
+    context.register_parquet("answer", f"{job.out}/all.parquet")
+    for name, query in sql.summaries("answer", quantile("total", 0.95)).items():
+        context.sql(f"COPY ({query}) TO '{job.summary(name)}' STORED AS PARQUET").collect()
+
+
+def quantile(column, share):
+    """As fast as `percentile_cont`, which rounds to a millionth of the way between neighbours."""
+    values = f"array_sort(array_agg({column}) FILTER (WHERE {column} IS NOT NULL))"
+    place = f"({share} * (count({column}) - 1))"
+    low, high = (
+        f"array_element({values}, CAST({neighbour}({place}) AS BIGINT) + 1)"
+        for neighbour in ("floor", "ceil")
+    )
+    return f"{low} + ({high} - {low}) * ({place} - floor({place}))"
+
+
 def register(context, job):
     columns = ", ".join(f"{name} {TYPES[kind]}" for name, kind in job.shape.columns.items())
     (path,) = job.inputs

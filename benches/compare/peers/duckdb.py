@@ -43,6 +43,22 @@ def features(connection, job):
     copy(connection, query, job)
 
 
+def etl(connection, job):
+    """Deleting rows from a table leaves the others in their order; a window would sort them all.
+    The tables read the new columns from the Parquet file."""
+    connection.execute(f"CREATE TABLE source AS FROM {source(job)} WHERE amount > 10")
+    connection.execute("""
+        DELETE FROM source USING (
+            SELECT transaction_id AS id, min(rowid) AS first
+            FROM source GROUP BY transaction_id HAVING count(*) > 1
+        ) WHERE transaction_id = id AND source.rowid > first
+    """)
+    copy(connection, f"SELECT {sql.derived(job.shape)} FROM source", job)
+    rows = f"read_parquet('{job.out}/all.parquet')"
+    for name, query in sql.summaries(rows, "quantile_cont(total, 0.95)").items():
+        connection.execute(f"COPY ({query}) TO '{job.summary(name)}' (FORMAT parquet)")
+
+
 def source(job):
     columns = ", ".join(f"'{name}': '{TYPES[kind]}'" for name, kind in job.shape.columns.items())
     return (

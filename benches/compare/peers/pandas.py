@@ -30,6 +30,38 @@ def features(pd, job):
     write(frame, job)
 
 
+def etl(pd, job):
+    frame = read(pd, job)
+    frame = frame[frame["amount"] > 10].drop_duplicates("transaction_id", keep="first")
+    frame["total"] = frame["quantity"] * frame["amount"] * (1 - frame["discount"])
+    frame["month"] = frame[TIME].dt.month
+    frame["quarter"] = frame[TIME].dt.quarter
+    frame["price_category"] = price_category(pd, frame["amount"])
+    write(frame, job)
+    summarise(frame, job)
+
+
+def price_category(pd, amounts):
+    labels = ["Low", "Medium", "High", "Premium"]
+    return pd.cut(amounts, [0, 100, 500, 2000, float("inf")], labels=labels)
+
+
+def summarise(frame, job):
+    """The two tables. A group without a total has none, as in SQL, and not 0."""
+    groups = frame.groupby("region", dropna=False)
+    region = groups.agg(average=("total", "mean"), n=("total", "size"), customers=(KEY, "nunique"))
+    region["revenue"] = groups["total"].sum(min_count=1)
+    region.reset_index().to_parquet(job.summary("region"), index=False)
+    by_category_and_month(frame).to_parquet(job.summary("category_by_month"), index=False)
+
+
+def by_category_and_month(frame):
+    totals = frame.groupby(["product_category", "month"], dropna=False)["total"]
+    table = totals.sum(min_count=1).to_frame("revenue")
+    table["p95"] = totals.quantile(0.95)
+    return table.reset_index()
+
+
 def read(pd, job):
     (path,) = job.inputs
     columns = job.shape.columns

@@ -1,4 +1,4 @@
-"""The parts of the query for `features` that DuckDB and DataFusion share."""
+"""The parts of the queries for `features` and `etl` that DuckDB and DataFusion share."""
 
 from tasks import KEY, TIME
 
@@ -37,6 +37,31 @@ def window(name, function, window):
     frame = f"ROWS BETWEEN {window - 1} PRECEDING AND CURRENT ROW"
     over = f"OVER (PARTITION BY {KEY} ORDER BY row_in_file {frame})"
     return f"CASE WHEN count(*) {over} = {window} THEN {call} {over} END"
+
+
+def derived(shape):
+    """The columns of `etl`."""
+    return f"""
+        {", ".join(shape.columns)}, quantity * amount * (1 - discount) AS total,
+        date_part('month', {TIME}) AS month, date_part('quarter', {TIME}) AS quarter,
+        CASE WHEN amount <= 100 THEN 'Low' WHEN amount <= 500 THEN 'Medium'
+            WHEN amount <= 2000 THEN 'High' ELSE 'Premium' END AS price_category
+    """
+
+
+def summaries(rows, p95):
+    """The queries for the tables of `etl`, by name; `p95` is that quantile of the total."""
+    return {
+        "region": f"""
+            SELECT region, sum(total) AS revenue, avg(total) AS average, count(*) AS n,
+                count(DISTINCT {KEY}) AS customers
+            FROM {rows} GROUP BY region
+        """,
+        "category_by_month": f"""
+            SELECT product_category, month, sum(total) AS revenue, {p95} AS p95
+            FROM {rows} GROUP BY product_category, month
+        """,
+    }
 
 
 def outputs(shape):

@@ -1,6 +1,8 @@
 //! Files in, counts out, by reading them with the `csv` crate and looking at every cell: the oracle
 //! of the generator's own counts. It knows the columns by name and nothing of how they were made.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 const TOKENS: [&str; 5] = ["N/A", "NA", "null", "NaN", "None"];
@@ -29,7 +31,7 @@ pub(crate) fn recount(files: &[Vec<u8>]) -> Value {
     let mut columns: Map<String, Value> = Map::new();
     let mut names = Vec::new();
     let (mut rows, mut duplicates) = (0_u64, 0_u64);
-    let mut previous = csv::StringRecord::new();
+    let mut seen = HashSet::new();
     let mut latest = String::new();
     for file in files {
         let mut reader = csv::Reader::from_reader(&file[..]);
@@ -45,7 +47,8 @@ pub(crate) fn recount(files: &[Vec<u8>]) -> Value {
         for record in reader.records() {
             let record = record.unwrap();
             rows += 1;
-            duplicates += u64::from(record == previous);
+            duplicates +=
+                u64::from(!seen.insert(record.iter().map(str::to_owned).collect::<Vec<_>>()));
             for (name, cell) in names.iter().zip(&record) {
                 let column = &mut columns[name];
                 count(column, classify(name, cell, &mut latest));
@@ -55,7 +58,6 @@ pub(crate) fn recount(files: &[Vec<u8>]) -> Value {
                     }
                 }
             }
-            previous = record;
         }
     }
     assert!(!names.is_empty());

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::kernels::zip::zip;
-use arrow::compute::{and_kleene, is_not_null, is_null, not, nullif, or_kleene, take};
+use arrow::compute::{and_kleene, concat, is_not_null, is_null, not, nullif, or_kleene, take};
 use arrow::datatypes::{Int32Type, Int64Type};
 
 use super::arithmetic;
 use super::call::Call;
 use super::cast::cast;
-use super::cells::{Cells, checked, plain, refused};
+use super::cells::{Cells, checked, pick, plain, refused};
 use super::compare;
 use super::node::{Flaw, Kind, Node, Set};
 use super::time;
@@ -214,16 +214,13 @@ impl Evaluation<'_> {
         let mut taken = Vec::with_capacity(branches.len());
         for (when, then) in branches {
             let condition = self.cells(when, Some(&left))?;
-            let here = &condition.trues(rows) & &left;
+            let here = condition.trues(rows);
+            let value = self.cells(then, Some(&(&here & &left)))?;
             left = &left & &!&here;
-            let value = self.cells(then, Some(&here))?;
             taken.push((here, plain_cells(&value)?));
         }
-        let mut result = plain_cells(&self.cells(otherwise, Some(&left))?)?;
-        for (here, value) in taken.into_iter().rev() {
-            result = Cells::Rows(choose(here, &value, &result)?);
-        }
-        Ok(result)
+        let otherwise = plain_cells(&self.cells(otherwise, Some(&left))?)?;
+        choose_first(taken, otherwise, rows)
     }
 
     fn coalesce(&mut self, nodes: &[Node], active: Active<'_>) -> Result<Cells> {
@@ -323,6 +320,36 @@ fn plain_cells(cells: &Cells) -> Result<Cells> {
 /// `value` in the rows of `here`, `other` in the rest.
 fn choose(here: BooleanBuffer, value: &Cells, other: &Cells) -> Result<ArrayRef> {
     zip(&BooleanArray::new(here, None), value, other).map_err(refused)
+}
+
+/// The value of the first branch that holds for a row. Constants are looked up by the branch's index.
+fn choose_first(
+    branches: Vec<(BooleanBuffer, Cells)>,
+    otherwise: Cells,
+    rows: usize,
+) -> Result<Cells> {
+    if !otherwise.is_one() || branches.iter().any(|(_, value)| !value.is_one()) {
+        let mut result = otherwise;
+        for (here, value) in branches.into_iter().rev() {
+            result = Cells::Rows(choose(here, &value, &result)?);
+        }
+        return Ok(result);
+    }
+    let constants = branches.iter().map(|(_, value)| value).chain([&otherwise]);
+    let constants: Vec<&dyn Array> = constants.map(|value| &**value.array()).collect();
+    let mut indices = vec![branches.len() as u32; rows];
+    for (index, (here, _)) in branches.iter().enumerate().rev() {
+        let words = here.bit_chunks();
+        for (places, word) in indices.chunks_mut(64).zip(words.iter_padded()) {
+            for (bit, place) in places.iter_mut().enumerate() {
+                if word >> bit & 1 == 1 {
+                    *place = index as u32;
+                }
+            }
+        }
+    }
+    let constants = concat(&constants).map_err(refused)?;
+    pick(&constants, &indices.into()).map(Cells::Rows)
 }
 
 /// Asks something of each text; a dictionary's texts are asked once.

@@ -1,6 +1,8 @@
 //! LIKE patterns: `%` stands for any text, `_` for any one character; there is no escape unless
 //! one is given.
 
+use memchr::memmem::Finder;
+
 /// A compiled pattern.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
@@ -23,7 +25,7 @@ enum Simple {
     Equal(String),
     Start(String),
     End(String),
-    Inside(String),
+    Inside(Box<Finder<'static>>),
 }
 
 impl Pattern {
@@ -68,9 +70,7 @@ impl Pattern {
             Some(Simple::Equal(wanted)) => text == wanted,
             Some(Simple::Start(wanted)) => text.starts_with(wanted.as_str()),
             Some(Simple::End(wanted)) => text.ends_with(wanted.as_str()),
-            Some(Simple::Inside(wanted)) => {
-                memchr::memmem::find(text.as_bytes(), wanted.as_bytes()).is_some()
-            }
+            Some(Simple::Inside(wanted)) => wanted.find(text.as_bytes()).is_some(),
             None => self.matches_by_tokens(text),
         }
     }
@@ -133,7 +133,7 @@ fn simple(tokens: &[Token]) -> Option<Simple> {
         (false, false) => Simple::Equal(text),
         (false, true) => Simple::Start(text),
         (true, false) => Simple::End(text),
-        (true, true) => Simple::Inside(text),
+        (true, true) => Simple::Inside(Box::new(Finder::new(&text).into_owned())),
     })
 }
 

@@ -210,6 +210,7 @@ fn forms(want: Want) -> &'static [&'static str] {
             "sqrt({f})",
             "ln({f})",
             "(CASE WHEN {b} THEN {f} ELSE {i} END)",
+            "(CASE WHEN {b} THEN 1.5 WHEN {b} THEN 2 END)",
             "coalesce({f}, {f})",
             "least({f}, {f})",
             "greatest({f}, {f})",
@@ -279,6 +280,7 @@ fn forms(want: Want) -> &'static [&'static str] {
             "substr(c, 2, 1)",
             "replace({t}, 'a', {t})",
             "(CASE WHEN {b} THEN {t} ELSE c END)",
+            "(CASE WHEN {b} THEN 'x' WHEN {b} THEN NULL WHEN {b} THEN '' ELSE 'é' END)",
             "coalesce({t}, c, {t})",
             "nullif({t}, 'a')",
             "CAST({i} AS utf8)",
@@ -385,6 +387,45 @@ proptest! {
     #[test]
     fn no_text_panics(text in "\\PC{0,40}|[a-z(),' <=+*0-9.-]{0,60}") {
         let _ = Expression::new(&text, &scope(), Settings::default());
+    }
+}
+
+#[test]
+fn more_rows_than_a_word_has_bits() {
+    let row = |index: i32| -> Cells {
+        let number = (index % 7 > 0).then(|| f64::from(index * 37 % 11) - 5.0);
+        let bit = (index % 5 > 0).then_some(index % 3 > 0);
+        (
+            [None; 2],
+            [number, Some(0.0)],
+            bit,
+            [None; 2],
+            None,
+            [None; 2],
+            None,
+        )
+    };
+    let rows: Vec<Cells> = (0..131).map(row).collect();
+    let batch = batch(&rows);
+    for text in [
+        "f > 0",
+        "f <= g",
+        "CASE WHEN f < 0 THEN 'low' WHEN f < 3 THEN 'medium' ELSE 'high' END",
+        "CASE WHEN b THEN 1 WHEN f = 0 THEN 2 END",
+        "CASE WHEN b THEN f WHEN f > 1 THEN -f ELSE g END",
+    ] {
+        let made = Expression::new(text, &scope(), Settings::default()).expect(text);
+        let (array, _) = made.evaluate(&batch).expect(text);
+        for row in 0..rows.len() {
+            let mut naive = Row {
+                batch: &batch,
+                row,
+                flaws: Flaws::default(),
+            };
+            let expected = naive.cell(&made.root);
+            let found = cell_of(&array, row, &Type::of(made.data_type()));
+            assert!(same(&found, &expected), "{text} in row {row}: {found:?}");
+        }
     }
 }
 
