@@ -255,3 +255,24 @@ fn a_table_too_wide_for_the_limit_is_refused_before_it_takes_the_memory() {
     assert!(message.contains("--select"), "{message}");
     assert!(peak < 128 * MIB, "{peak}");
 }
+
+#[test]
+fn blocks_of_bzip2_that_are_bombs() {
+    let home = Home::new();
+    let row = "x".repeat(2000) + "\n";
+    let text = "text\n".to_owned() + &row.repeat(60_000);
+    let level = bzip2::Compression::fast();
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), level);
+    encoder.write_all(text.as_bytes()).expect("memory");
+    let packed = encoder.finish().expect("memory");
+    assert!(packed.len() < 20_000);
+    home.write("in.csv", packed);
+    for threads in [1, 2, 4] {
+        let line = format!("-i in.csv -o lake --mode overwrite --memory-limit 64MiB -t {threads}");
+        let (receipt, peak) = watched(&home, &line);
+        assert_eq!(receipt.totals.rows_written, 60_000);
+        let mib = peak / MIB;
+        println!("{mib} MiB with {threads} threads");
+        assert!(mib <= 64, "{mib} MiB with {threads} threads");
+    }
+}

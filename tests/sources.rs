@@ -14,7 +14,7 @@ use crate::program::{Home, message};
 #[path = "../fuzz/checks/sources.rs"]
 mod checks;
 
-use checks::packed;
+use checks::{in_pieces, packed};
 
 fn table() -> String {
     let rows = (0..5000).map(|row| format!("{row},{},Zoë\n", row * 7 % 1000));
@@ -184,6 +184,67 @@ fn a_bomb_is_4_and_says_what_to_set() {
 }
 
 #[test]
+fn a_file_of_many_pieces_is_one_table_for_any_number_of_threads() {
+    let home = Home::new();
+    let text = table().repeat(4);
+    home.write("plain.csv", &text);
+    home.receipt("-i plain.csv -o lake");
+    let expected = lake::read(&home.lake());
+    let texts: Vec<&[u8]> = text.as_bytes().chunks(20_000).collect();
+    for (format, bytes) in in_pieces(&texts) {
+        home.write("in.csv", &bytes);
+        for threads in [1, 2, 5] {
+            let line = format!("-o lake --mode overwrite --threads {threads}");
+            let receipt = home.receipt(&format!("-i in.csv {line}"));
+            assert!(lake::read(&home.lake()) == expected, "{format}, {threads}");
+            assert_eq!(receipt.inputs[0].compression.as_deref(), Some(format));
+            assert_eq!(receipt.inputs[0].text_bytes, text.len() as u64);
+            home.pipe(&format!("-i - {line}"), &bytes);
+            assert!(lake::read(&home.lake()) == expected, "{format} from a pipe");
+        }
+    }
+}
+
+#[test]
+fn damage_in_one_of_many_pieces_is_told_the_same_by_any_number_of_threads() {
+    let home = Home::new();
+    let text = table().repeat(8);
+    let texts: Vec<&[u8]> = text.as_bytes().chunks(20_000).collect();
+    for (format, whole) in in_pieces(&texts) {
+        let mut damaged = whole.clone();
+        let middle = damaged.len() / 2;
+        damaged[middle..middle + 20].fill(0xA5);
+        let cut = whole[..whole.len() * 3 / 4].to_vec();
+        for (bytes, what) in [(damaged, "is damaged here"), (cut, "ends here before")] {
+            home.write("in.csv", bytes);
+            let said = [1, 2, 5]
+                .map(|threads| home.fails(&format!("-i in.csv -o lake --threads {threads}"), 1));
+            assert!(
+                said[0].contains(&format!("the {format} data {what}")),
+                "{said:?}"
+            );
+            assert!(said[0] == said[1] && said[0] == said[2], "{said:?}");
+            assert!(!home.lake().exists());
+        }
+    }
+}
+
+#[test]
+fn threads_without_a_file_unpack_pieces_of_others() {
+    let home = Home::new();
+    let text = table();
+    let texts: Vec<&[u8]> = text.as_bytes().chunks(4000).collect();
+    for (index, (_, bytes)) in in_pieces(&texts).into_iter().enumerate() {
+        home.write(&format!("in-{index}.csv"), bytes);
+    }
+    for threads in [1, 2, 3, 9] {
+        let line = "-i 'in-*.csv' -o lake --mode overwrite";
+        let receipt = home.receipt(&format!("{line} --threads {threads}"));
+        assert_eq!(receipt.totals.rows_written, 20_000);
+    }
+}
+
+#[test]
 fn encodings_are_found_out_and_said() {
     let text = "id;straße\n1;Müllergäßchen\n2;Hauptstraße\n3;Königsallee\n";
     let utf_16 = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect();
@@ -344,5 +405,6 @@ proptest! {
         ],
     ) {
         checks::check(&bytes);
+        checks::check_pieces(&bytes);
     }
 }

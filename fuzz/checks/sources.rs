@@ -1,12 +1,20 @@
-//! What compressed files hold against the same bytes as they are; and files that only claim to be
-//! compressed.
+//! What compressed files hold against the same bytes as they are; files that only claim to be
+//! compressed; and pieces of files, unpacked by several threads, against the same files by one.
 
+use std::collections::VecDeque;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use chunketl::Result;
-use chunketl::input::{Intake, Source};
+use chunketl::input::{Crew, Intake, Job, Queue, Source, Unpacked};
 use chunketl::spill::TempSpace;
+
+#[path = "in_pieces.rs"]
+mod in_pieces;
+
+pub(crate) use in_pieces::in_pieces;
 
 /// `text` in every format that is unpacked, as one member, frame or stream.
 pub(crate) fn packed(text: &[u8]) -> [(&'static str, Vec<u8>); 5] {
@@ -81,6 +89,92 @@ pub(crate) fn check(data: &[u8]) {
             assert_eq!(plain.bytes(), unpacked.bytes(), "{format}, damaged at {at}");
         }
     }
+}
+
+/// A thread for each piece.
+#[derive(Debug)]
+struct Threads;
+
+impl Crew for Threads {
+    fn threads(&self) -> usize {
+        3
+    }
+
+    fn queue(&self) -> Box<dyn Queue> {
+        Box::new(OnThreads::default())
+    }
+}
+
+#[derive(Default)]
+struct OnThreads(VecDeque<JoinHandle<Unpacked>>);
+
+impl Queue for OnThreads {
+    fn push(&mut self, job: Job) {
+        self.0.push_back(std::thread::spawn(job));
+    }
+
+    fn pop(&mut self) -> Unpacked {
+        let oldest = self.0.pop_front().expect("a piece that was pushed");
+        oldest.join().expect("no thread panics")
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Opens files of several pieces, made of `data`, by one thread and by several; where they are cut
+/// and damaged is taken from its first bytes.
+pub(crate) fn check_pieces(data: &[u8]) {
+    let piece = 1 + data.len() / (1 + data.len() % 7);
+    let pieces: Vec<&[u8]> = data.chunks(piece).collect();
+    let place = data.iter().fold(0, |sum: usize, byte| {
+        sum.wrapping_mul(7).wrapping_add(*byte as usize)
+    });
+    for (format, whole) in in_pieces(&pieces) {
+        if whole.is_empty() {
+            continue;
+        }
+        let text = one_and_several(&whole);
+        let at = place % whole.len();
+        let _ = one_and_several(&whole[..at]);
+        let mut damaged = whole;
+        damaged[at] ^= 1 << (place % 8);
+        let damaged = one_and_several(&damaged);
+        // Not all frames of zstd have a checksum.
+        if let (Ok(Some(text)), Ok(Some(damaged))) = (text, damaged)
+            && format != "zstd"
+        {
+            assert_eq!(text, damaged, "{format}, damaged at {at}");
+        }
+    }
+}
+
+/// The text of `content`, if it was packed text in UTF-8, or what was said, which does not depend on
+/// the number of threads.
+fn one_and_several(content: &[u8]) -> std::result::Result<Option<Vec<u8>>, String> {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    file.write_all(content).expect("written");
+    let space = Arc::new(TempSpace::new(&std::env::temp_dir(), Some(1 << 20)));
+    let open = |intake: Intake| {
+        let source = intake
+            .unpack_bytes_max(8 << 20)
+            .open(file.path(), &mut |_| Ok(()));
+        match source {
+            Ok(source) => {
+                let reading = source.reading();
+                let is_plain = reading.compression.is_some() && reading.encoding == "UTF-8";
+                let text = is_plain.then(|| source.bytes().to_vec());
+                space.give_back(source.length());
+                Ok(text)
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    let one = open(Intake::new(Arc::clone(&space)));
+    let several = open(Intake::new(Arc::clone(&space)).crew(Arc::new(Threads), 64 << 20));
+    assert_eq!(one, several);
+    one
 }
 
 fn open(dir: &Path, content: &[u8]) -> Result<Source> {

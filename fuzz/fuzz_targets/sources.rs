@@ -4,4 +4,7 @@
 #[path = "../checks/sources.rs"]
 mod sources;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| sources::check(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    sources::check(data);
+    sources::check_pieces(data);
+});

@@ -1,7 +1,7 @@
 //! A file or a stream (standard input, a FIFO, a device) -> its bytes, for whoever unpacks or
 //! transcodes them.
 //!
-//! Invariants: memory stays at one buffer; a stream that is silent can be given up; of several
+//! Invariants: memory stays at one buffer and what is given back to it; a stream that is silent can be given up; of several
 //! failures the first one is kept, as it was, whatever a decoder makes of it.
 
 use std::cell::{Cell, RefCell};
@@ -44,7 +44,9 @@ pub(super) struct Watch<'a> {
 pub(super) struct Feed<'f, 'w> {
     raw: Raw<'f>,
     watch: &'f Watch<'w>,
-    buffer: Box<[u8]>,
+    /// Where the next read of a file starts.
+    at: u64,
+    buffer: Vec<u8>,
     start: usize,
     end: usize,
     is_at_end: bool,
@@ -98,7 +100,8 @@ impl<'f, 'w> Feed<'f, 'w> {
         Self {
             raw,
             watch,
-            buffer: vec![0; BUFFER_BYTES].into(),
+            at: 0,
+            buffer: vec![0; BUFFER_BYTES],
             start: 0,
             end: 0,
             is_at_end: false,
@@ -117,6 +120,48 @@ impl<'f, 'w> Feed<'f, 'w> {
         Ok(&self.buffer[self.start..self.end.min(self.start + bytes)])
     }
 
+    /// Bytes that have been taken, and not been given back.
+    pub(super) fn used(&self) -> u64 {
+        self.watch.used()
+    }
+
+    /// Takes up to `bytes` bytes off to the end of `taken`, fewer only at the end.
+    pub(super) fn take_into(&mut self, taken: &mut Vec<u8>, bytes: usize) -> io::Result<usize> {
+        self.by_ref().take(bytes as u64).read_to_end(taken)
+    }
+
+    /// Takes `bytes` back, which were the last to be taken.
+    pub(super) fn give_back(&mut self, bytes: &[u8]) {
+        self.watch.used.set(self.watch.used() - bytes.len() as u64);
+        if bytes.len() <= self.start {
+            self.start -= bytes.len();
+            return self.buffer[self.start..][..bytes.len()].copy_from_slice(bytes);
+        }
+        let mut buffer = [bytes, &self.buffer[self.start..self.end]].concat();
+        (self.start, self.end) = (0, buffer.len());
+        buffer.resize(buffer.len().max(BUFFER_BYTES), 0);
+        self.buffer = buffer;
+    }
+
+    /// Says that what is wrong is `bytes` bytes before the last one taken, and nothing more is.
+    pub(super) fn blame(&mut self, bytes: u64) {
+        let used = self.watch.used();
+        self.watch.used.set(used.saturating_sub(bytes));
+    }
+
+    /// Whether [`Feed::go_back`] may be called.
+    pub(super) fn can_go_back(&self) -> bool {
+        matches!(self.raw, Raw::File(_))
+    }
+
+    /// Goes on with the byte that stood behind the first `used` ones of a file.
+    pub(super) fn go_back(&mut self, used: u64) {
+        debug_assert!(self.can_go_back());
+        self.watch.used.set(used);
+        self.at = used;
+        (self.start, self.end, self.is_at_end) = (0, 0, false);
+    }
+
     /// Reads once, behind what is there.
     fn read_more(&mut self) -> io::Result<()> {
         let watch = self.watch;
@@ -125,7 +170,7 @@ impl<'f, 'w> Feed<'f, 'w> {
             watch.tick().map_err(|error| watch.fail(error))?;
             let room = &mut self.buffer[self.end..];
             let read = match &mut self.raw {
-                Raw::File(file) => file.read_at(room, watch.arrived()),
+                Raw::File(file) => file.read_at(room, self.at),
                 Raw::Stream(stream) => match is_ready(stream).map_err(cannot_read)? {
                     true => stream.read(room),
                     false => continue,
@@ -135,7 +180,8 @@ impl<'f, 'w> Feed<'f, 'w> {
                 Ok(read) => {
                     self.end += read;
                     self.is_at_end = read == 0;
-                    watch.arrived.set(watch.arrived() + read as u64);
+                    self.at += read as u64;
+                    watch.arrived.set(watch.arrived().max(self.at));
                     return Ok(());
                 }
                 Err(error) if is_passing(&error) => {}
@@ -149,6 +195,8 @@ impl BufRead for Feed<'_, '_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.start == self.end && !self.is_at_end {
             (self.start, self.end) = (0, 0);
+            self.buffer.truncate(BUFFER_BYTES);
+            self.buffer.shrink_to(BUFFER_BYTES);
             self.read_more()?;
         }
         Ok(&self.buffer[self.start..self.end])

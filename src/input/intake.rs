@@ -20,6 +20,7 @@ use super::feed::{Feed, Raw, Watch};
 use super::format::{Format, HEAD_BYTES, foreign};
 use super::source::{Reading, Source, State};
 use super::spool::{Spooled, Spooling};
+use super::unpack::{Crew, Means};
 use crate::base::{Error, ErrorKind, InvalidBytes, Position, Result};
 use crate::spill::{TempFile, TempSpace};
 
@@ -28,6 +29,8 @@ use crate::spill::{TempFile, TempSpace};
 pub struct Intake {
     space: Arc<TempSpace>,
     memory_bytes_max: usize,
+    crew: Option<Arc<dyn Crew>>,
+    pieces_bytes_max: usize,
     encoding: Option<&'static Encoding>,
     invalid_bytes: InvalidBytes,
     text_bytes_max: u64,
@@ -37,7 +40,7 @@ pub struct Intake {
 type OnBytes<'a> = &'a mut dyn FnMut(u64) -> Result<()>;
 
 impl Intake {
-    /// The most memory that unpacking one file may take, whatever else there is.
+    /// The most memory that a decoder may take, whatever else there is.
     pub const UNPACK_BYTES_MAX: usize = 256 << 20;
 
     /// Encodings are found out, and temporary files go to `space`.
@@ -45,16 +48,27 @@ impl Intake {
         Self {
             space,
             memory_bytes_max: Self::UNPACK_BYTES_MAX,
+            crew: None,
+            pieces_bytes_max: 0,
             encoding: None,
             invalid_bytes: InvalidBytes::default(),
             text_bytes_max: u64::MAX,
         }
     }
 
-    /// Unpacking one file takes at most `bytes_max` bytes of memory.
+    /// A decoder takes at most `bytes_max` bytes of memory.
     #[must_use]
     pub fn unpack_bytes_max(mut self, bytes_max: usize) -> Self {
         self.memory_bytes_max = bytes_max.min(Self::UNPACK_BYTES_MAX);
+        self
+    }
+
+    /// Pieces of one file are unpacked side by side by `crew`, where its format has pieces; all that
+    /// are under way take at most `bytes_max` bytes of memory.
+    #[must_use]
+    pub fn crew(mut self, crew: Arc<dyn Crew>, bytes_max: usize) -> Self {
+        self.crew = Some(crew);
+        self.pieces_bytes_max = bytes_max;
         self
     }
 
@@ -181,7 +195,11 @@ impl Intake {
             path,
             space: &self.space,
             format,
-            memory_bytes_max: self.memory_bytes_max,
+            means: Means {
+                decoder_bytes_max: self.memory_bytes_max,
+                crew: self.crew.as_deref(),
+                pieces_bytes_max: self.pieces_bytes_max,
+            },
             named: self.encoding,
             known: None,
             invalid_bytes: self.invalid_bytes,

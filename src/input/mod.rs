@@ -37,3 +37,4 @@ pub use lines::line_number;
 pub use sample::sample_ranges;
 pub use source::{Reading, Source};
 pub use split::{RecordSplit, Split, SplitLimits, Stop};
+pub use unpack::{Crew, Job, Queue, Unpacked};

@@ -1,8 +1,8 @@
 //! A stream, compressed data or text in another encoding -> text in UTF-8 in a temporary file that
 //! can be mapped; unpacked and transcoded in one go.
 //!
-//! Invariants: memory stays at a few buffers however long the text is; data that is cut short or
-//! damaged gives an error that says where, and no text.
+//! Invariants: memory stays at a few buffers and what unpacking may take, however long the text is;
+//! data that is cut short or damaged gives an error that says where, and no text.
 
 use std::fs::File;
 use std::io::Read;
@@ -17,7 +17,7 @@ use super::encoding::{self, Verdict};
 use super::feed::{Feed, Watch};
 use super::format::{Format, foreign};
 use super::transcode::Transcoder;
-use super::unpack::{is_cut_short, is_too_large, unpack};
+use super::unpack::{Means, is_cut_short, is_too_large, unpack};
 use crate::base::{Error, ErrorKind, InvalidBytes, LineEnd, Position, Result};
 use crate::spill::{TempFile, TempSpace};
 
@@ -37,8 +37,8 @@ pub(super) struct Spooling<'a> {
     pub(super) space: &'a Arc<TempSpace>,
     /// What the bytes are packed in.
     pub(super) format: Option<Format>,
-    /// The most memory that unpacking may take.
-    pub(super) memory_bytes_max: usize,
+    /// What unpacking may take.
+    pub(super) means: Means<'a>,
     /// The encoding that the user has named.
     pub(super) named: Option<&'static Encoding>,
     /// The encoding, if it is known already.
@@ -97,7 +97,7 @@ impl Spooling<'_> {
     ) -> Result<Filled, Failure> {
         let mut text: Box<dyn Read + '_> = match self.format {
             None => Box::new(feed),
-            Some(format) => unpack(format, feed, self.memory_bytes_max)?,
+            Some(format) => unpack(format, feed, self.means)?,
         };
         let mut head = Vec::new();
         text.by_ref()
@@ -214,7 +214,7 @@ impl Spooling<'_> {
             return ErrorKind::UnpackMemory {
                 path: self.path.into(),
                 format,
-                limit_bytes: self.memory_bytes_max as u64,
+                limit_bytes: self.means.decoder_bytes_max as u64,
             }
             .into();
         }

@@ -34,6 +34,7 @@ mod checks;
 mod columnar;
 mod columns;
 mod cost;
+mod crew;
 mod dialect;
 mod feed;
 mod filtered;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use super::crew::Crew;
 use super::refeed::{self, Opened};
 use crate::base::{Error, ErrorKind, Result};
 use crate::config::Config;
@@ -81,7 +82,8 @@ impl Arrivals<'_> {
     }
 }
 
-/// Opens `paths`, and shows how far that is where it takes long.
+/// Opens `paths`, and shows how far that is where it takes long. Threads that have no file to open
+/// unpack pieces of those that others open.
 pub(super) fn sources(
     config: &Config,
     paths: &[PathBuf],
@@ -90,8 +92,14 @@ pub(super) fn sources(
     progress: &mut Progress,
 ) -> Result<Vec<Opened>> {
     let at_a_time = config.threads.min(paths.len()).max(1);
+    let crew = Arc::new(match at_a_time {
+        1 => Crew::beside_one(config.threads),
+        _ => Crew::of_all(config.threads)?,
+    });
+    let unpack_bytes_max = (room.limit_bytes / 2 / at_a_time).max(UNPACK_BYTES_MIN);
     let intake = Intake::new(Arc::clone(&room.space))
-        .unpack_bytes_max((room.limit_bytes / 2 / at_a_time).max(UNPACK_BYTES_MIN))
+        .unpack_bytes_max(unpack_bytes_max)
+        .crew(Arc::clone(&crew) as _, unpack_bytes_max)
         .beginning(room.beginning)
         .encoding(config.encoding)
         .invalid_bytes(config.invalid_bytes);
@@ -131,7 +139,7 @@ pub(super) fn sources(
         opened
     };
     let paths = paths.par_iter().enumerate();
-    let opened: Vec<_> = pool(at_a_time)?.install(|| paths.map(open_next).collect());
+    let opened: Vec<_> = crew.install(|| paths.map(open_next).collect());
     let opened: Result<Vec<_>> = opened.into_iter().collect();
     Ok(opened?.into_iter().flatten().collect())
 }

@@ -17,8 +17,7 @@ use super::texts::Texts;
 use super::wire::{
     Taker, bytes_decimal, decimal_bytes, float_word, integer_word, word_float, word_integer,
 };
-use crate::base::{DataType, Measure, Result};
-use crate::steps::key::probe::{Entry as ProbeEntry, Probe};
+use crate::base::{DataType, Measure, Probe, ProbeEntry, Result};
 
 /// Values between asking for an entry and looking at it.
 const AHEAD_VALUES: usize = 16;

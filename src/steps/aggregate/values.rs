@@ -16,14 +16,59 @@ const BLOCK_VALUES: usize = 8192;
 /// The values of each group.
 pub(super) struct Values {
     counts: Counts,
+    /// All but the last are full.
     blocks: Vec<Block>,
+    /// How many of them have narrow ids of groups.
+    narrow: usize,
     picks: Picks,
 }
 
-#[derive(Default)]
 struct Block {
-    groups: Vec<u32>,
+    groups: Ids,
     values: Vec<f64>,
+}
+
+/// The group of each value. A byte will do for the first groups, which mostly are all there are.
+enum Ids {
+    Narrow(Vec<u8>),
+    Wide(Vec<u32>),
+}
+
+impl Block {
+    fn with_capacity(values: usize) -> Self {
+        Self {
+            groups: Ids::Wide(Vec::with_capacity(values)),
+            values: Vec::with_capacity(values),
+        }
+    }
+
+    /// Narrows the ids if they all fit; whether they did.
+    fn narrow(&mut self) -> bool {
+        let Ids::Wide(wide) = &self.groups else {
+            return false;
+        };
+        let narrow = wide.iter().map(|group| u8::try_from(*group).ok());
+        let narrow: Option<Vec<u8>> = narrow.collect();
+        let Some(mut narrow) = narrow else {
+            return false;
+        };
+        narrow.shrink_to_fit();
+        self.groups = Ids::Narrow(narrow);
+        true
+    }
+
+    fn for_each(&self, mut visit: impl FnMut(usize, f64)) {
+        match &self.groups {
+            Ids::Narrow(groups) => {
+                let pairs = groups.iter().zip(&self.values);
+                pairs.for_each(|(group, value)| visit((*group).into(), *value));
+            }
+            Ids::Wide(groups) => {
+                let pairs = groups.iter().zip(&self.values);
+                pairs.for_each(|(group, value)| visit(*group as usize, *value));
+            }
+        }
+    }
 }
 
 impl Values {
@@ -32,6 +77,7 @@ impl Values {
         Self {
             counts: Counts::default(),
             blocks: Vec::new(),
+            narrow: 0,
             picks: Picks::new(measures),
         }
     }
@@ -40,9 +86,12 @@ impl Values {
     fn add(&mut self, group: u32, value: f64) {
         self.counts.add(group);
         match self.blocks.last_mut() {
-            Some(block) if block.groups.len() < BLOCK_VALUES => {
-                block.groups.push(group);
-                block.values.push(value);
+            Some(Block {
+                groups: Ids::Wide(groups),
+                values,
+            }) if groups.len() < BLOCK_VALUES => {
+                groups.push(group);
+                values.push(value);
             }
             _ => self.begin_block(group, value),
         }
@@ -51,26 +100,28 @@ impl Values {
     #[cold]
     fn begin_block(&mut self, group: u32, value: f64) {
         // The first one grows, so that few values take little room.
-        let room = if self.blocks.is_empty() {
-            0
-        } else {
-            BLOCK_VALUES
+        let room = match self.blocks.last_mut() {
+            None => 0,
+            Some(full) => {
+                self.narrow += usize::from(full.narrow());
+                BLOCK_VALUES
+            }
         };
-        let mut block = Block {
-            groups: Vec::with_capacity(room),
-            values: Vec::with_capacity(room),
-        };
-        block.groups.push(group);
+        let mut block = Block::with_capacity(room);
         block.values.push(value);
+        if let Ids::Wide(groups) = &mut block.groups {
+            groups.push(group);
+        }
         self.blocks.push(block);
     }
 
     /// The values of all groups, by `ranks` one group after the other, and where each begins.
     fn grouped(&mut self, ranks: &[u32]) -> (Vec<f64>, Vec<usize>) {
         let blocks = std::mem::take(&mut self.blocks);
+        self.narrow = 0;
         let mut starts = vec![0; ranks.len() + 1];
-        for group in blocks.iter().flat_map(|block| &block.groups) {
-            starts[ranks[*group as usize] as usize + 1] += 1;
+        for block in &blocks {
+            block.for_each(|group, _| starts[ranks[group] as usize + 1] += 1);
         }
         for rank in 0..ranks.len() {
             starts[rank + 1] += starts[rank];
@@ -78,11 +129,11 @@ impl Values {
         let mut next = starts.clone();
         let mut values = vec![0.0; starts[ranks.len()]];
         for block in blocks {
-            for (group, value) in block.groups.into_iter().zip(block.values) {
-                let place = &mut next[ranks[group as usize] as usize];
+            block.for_each(|group, value| {
+                let place = &mut next[ranks[group] as usize];
                 values[*place] = value;
                 *place += 1;
-            }
+            });
         }
         (values, starts)
     }
@@ -123,7 +174,8 @@ impl Accumulator for Values {
         };
         // Sorting by group takes room for the values once more.
         let blocks = values * (size_of::<u32>() + 2 * size_of::<f64>());
-        self.counts.memory_bytes() + blocks + self.picks.memory_bytes()
+        let narrowed = self.narrow * BLOCK_VALUES * (size_of::<u32>() - size_of::<u8>());
+        self.counts.memory_bytes() + blocks - narrowed + self.picks.memory_bytes()
     }
 
     fn per_value(&mut self) -> Option<&mut dyn PerValue> {
@@ -176,5 +228,36 @@ impl PerValue for Values {
                 self.picks.set(group, index, 1, high + 0.0);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_many_blocks_stay_with_their_groups() {
+        let count = 3 * BLOCK_VALUES as u32 + 7;
+        let mut held = Vec::new();
+        // Ids of a byte, wider ones, and both in different blocks.
+        for groups in [5, 1000, count / 200] {
+            let mut kept = Values::new(&[]);
+            kept.grow(groups as usize);
+            let group_of = |row: u32| (row / 100 * 7 + row % 3).min(row / 50) % groups;
+            for row in 0..count {
+                kept.add(group_of(row), f64::from(row));
+            }
+            held.push(kept.memory_bytes());
+            let ranks: Vec<u32> = (0..groups).rev().collect();
+            let (values, starts) = kept.grouped(&ranks);
+            for group in 0..groups {
+                let rank = ranks[group as usize] as usize;
+                let expected = (0..count).filter(|row| group_of(*row) == group);
+                let expected: Vec<f64> = expected.map(f64::from).collect();
+                assert_eq!(values[starts[rank]..starts[rank + 1]], expected);
+            }
+            assert!(kept.memory_bytes() < 20 * groups as usize + 1000);
+        }
+        assert!(held[0] < held[1], "{held:?}");
     }
 }

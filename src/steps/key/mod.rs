@@ -8,7 +8,6 @@
 //! they are the same in every pass and every run.
 
 mod encode;
-pub(in crate::steps) mod probe;
 mod set;
 mod table;
 

@@ -7,9 +7,8 @@
 
 use super::KeyRows;
 use super::encode::Keys;
-use super::probe::{Entry, Probe, Room};
 use super::table::{AHEAD_ROWS, KeyTable};
-use crate::base::Result;
+use crate::base::{Probe, ProbeEntry, ProbeRoom, Result};
 
 /// The words of a block agree in all but so many of their lowest bits.
 pub(super) const BLOCK_BITS: u32 = 5;
@@ -38,7 +37,7 @@ impl Block {
     }
 }
 
-impl Entry for Block {
+impl ProbeEntry for Block {
     const VACANT: Self = Self {
         number_low: 0,
         number_high: 0,
@@ -62,7 +61,7 @@ impl KeySet {
         keys: &KeyRows,
         shard: usize,
         out: &mut Vec<u32>,
-        room: &mut Room<'_>,
+        room: &mut ProbeRoom<'_>,
     ) -> Result<()> {
         out.clear();
         let rows = keys.rows(shard);
@@ -117,7 +116,13 @@ impl KeySet {
     }
 
     #[cold]
-    fn add(&mut self, number: u64, word: u32, hash: u64, room: &mut Room<'_>) -> Result<usize> {
+    fn add(
+        &mut self,
+        number: u64,
+        word: u32,
+        hash: u64,
+        room: &mut ProbeRoom<'_>,
+    ) -> Result<usize> {
         let hash_of = |block: Block| Keys::hash_word(block.number());
         self.blocks.make_room(hash_of, room)?;
         let block = Block {

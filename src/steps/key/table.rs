@@ -11,8 +11,7 @@ use arrow::datatypes::Int32Type;
 
 use super::KeyRows;
 use super::encode::Keys;
-use super::probe::{self, Probe, Room};
-use crate::base::Result;
+use crate::base::{Probe, ProbeEntry, ProbeRoom, Result};
 
 /// Rows between asking for a key's entry and looking at it.
 pub(super) const AHEAD_ROWS: usize = 16;
@@ -54,7 +53,7 @@ impl Entry {
     }
 }
 
-impl probe::Entry for Entry {
+impl ProbeEntry for Entry {
     /// No key has the last id.
     const VACANT: Self = Self {
         word_low: 0,
@@ -82,7 +81,7 @@ impl KeyTable {
         keys: &KeyRows,
         shard: usize,
         out: &mut Vec<u32>,
-        room: &mut Room<'_>,
+        room: &mut ProbeRoom<'_>,
     ) -> Result<()> {
         out.clear();
         self.more_ids(keys, keys.rows(shard), out, room)
@@ -100,7 +99,7 @@ impl KeyTable {
         keys: &KeyRows,
         rows: &[u32],
         out: &mut Vec<u32>,
-        room: &mut Room<'_>,
+        room: &mut ProbeRoom<'_>,
     ) -> Result<()> {
         out.reserve(rows.len());
         match &keys.keys {
@@ -165,7 +164,7 @@ impl KeyTable {
         hashes: &[u64],
         rows: &[u32],
         out: &mut Vec<u32>,
-        room: &mut Room<'_>,
+        room: &mut ProbeRoom<'_>,
     ) -> Result<()> {
         let (codes, texts) = (cells.keys(), cells.values().as_string::<i32>());
         let mut known: Vec<Option<u32>> = vec![None; texts.len()];
@@ -212,7 +211,7 @@ impl KeyTable {
         }
     }
 
-    fn null(&mut self, room: &mut Room<'_>) -> Result<u32> {
+    fn null(&mut self, room: &mut ProbeRoom<'_>) -> Result<u32> {
         match self.null_id {
             Some(id) => Ok(id),
             None => {
@@ -235,7 +234,7 @@ impl KeyTable {
 
     /// Adds a word that is new and returns its id.
     #[cold]
-    fn add(&mut self, word: u64, hash: u64, room: &mut Room<'_>) -> Result<u32> {
+    fn add(&mut self, word: u64, hash: u64, room: &mut ProbeRoom<'_>) -> Result<u32> {
         let hash_of = |entry: Entry| Keys::hash_word(entry.word());
         self.entries.make_room(hash_of, room)?;
         Ok(self.put_new(word, hash))
@@ -256,14 +255,14 @@ impl KeyTable {
     }
 
     #[inline]
-    fn word(&mut self, word: u64, hash: u64, room: &mut Room<'_>) -> Result<u32> {
+    fn word(&mut self, word: u64, hash: u64, room: &mut ProbeRoom<'_>) -> Result<u32> {
         match self.find(hash, |entry| entry.word() == word) {
             Some(id) => Ok(id),
             None => self.add(word, hash, room),
         }
     }
 
-    fn bytes(&mut self, key: &[u8], hash: u64, room: &mut Room<'_>) -> Result<u32> {
+    fn bytes(&mut self, key: &[u8], hash: u64, room: &mut ProbeRoom<'_>) -> Result<u32> {
         if let Some(id) = self.find_bytes(key, hash) {
             return Ok(id);
         }
@@ -363,7 +362,7 @@ impl SortedKeys {
 }
 
 /// Makes room for `more` items by doubling, after asking for the bytes.
-fn make_room<T>(items: &mut Vec<T>, more: usize, room: &mut Room<'_>) -> Result<()> {
+fn make_room<T>(items: &mut Vec<T>, more: usize, room: &mut ProbeRoom<'_>) -> Result<()> {
     let needed = items.len() + more;
     if needed > items.capacity() {
         let doubled = needed.max(2 * items.capacity());

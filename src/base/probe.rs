@@ -4,16 +4,16 @@
 //! Invariant: an entry is between the place of its hash and the next vacant one; at most three
 //! quarters of the places are taken.
 
-use crate::base::{Result, prefetch};
+use super::{Result, prefetch};
 
 /// Places of the first table.
 const FIRST_PLACES: usize = 16;
 
 /// Is asked for so many bytes before they are allocated.
-pub(in crate::steps) type Room<'a> = dyn FnMut(usize) -> Result<()> + 'a;
+pub(crate) type ProbeRoom<'a> = dyn FnMut(usize) -> Result<()> + 'a;
 
 /// What lies in a place.
-pub(in crate::steps) trait Entry: Copy {
+pub(crate) trait ProbeEntry: Copy {
     /// Nothing.
     const VACANT: Self;
 
@@ -23,7 +23,7 @@ pub(in crate::steps) trait Entry: Copy {
 
 /// A table of entries by their hashes.
 #[derive(Debug)]
-pub(in crate::steps) struct Probe<E> {
+pub(crate) struct Probe<E> {
     /// A power of two of them, or none.
     places: Vec<E>,
     taken: usize,
@@ -38,17 +38,17 @@ impl<E> Default for Probe<E> {
     }
 }
 
-impl<E: Entry> Probe<E> {
+impl<E: ProbeEntry> Probe<E> {
     /// Fetches the first place of `hash`.
     #[inline(always)]
-    pub(in crate::steps) fn fetch(&self, hash: u64) {
+    pub(crate) fn fetch(&self, hash: u64) {
         let place = hash as usize & self.places.len().saturating_sub(1);
         prefetch(&self.places, place);
     }
 
     /// The place of the entry that `equal` accepts among those with this hash, if there is one.
     #[inline(always)]
-    pub(in crate::steps) fn find(&self, hash: u64, equal: impl Fn(E) -> bool) -> Option<usize> {
+    pub(crate) fn find(&self, hash: u64, equal: impl Fn(E) -> bool) -> Option<usize> {
         let mask = self.places.len().wrapping_sub(1);
         let mut place = hash as usize & mask;
         loop {
@@ -66,13 +66,13 @@ impl<E: Entry> Probe<E> {
 
     /// The entry in a place that [`Self::find`] returned.
     #[inline(always)]
-    pub(in crate::steps) fn get(&self, place: usize) -> E {
+    pub(crate) fn get(&self, place: usize) -> E {
         self.places[place]
     }
 
     /// The entry in a place that [`Self::find`] or [`Self::put`] returned, to change it.
     #[inline(always)]
-    pub(in crate::steps) fn at(&mut self, place: usize) -> &mut E {
+    pub(crate) fn at(&mut self, place: usize) -> &mut E {
         &mut self.places[place]
     }
 
@@ -81,10 +81,10 @@ impl<E: Entry> Probe<E> {
     ///
     /// # Errors
     /// Those of `room`; nothing has changed then.
-    pub(in crate::steps) fn make_room(
+    pub(crate) fn make_room(
         &mut self,
         hash_of: impl Fn(E) -> u64,
-        room: &mut Room<'_>,
+        room: &mut ProbeRoom<'_>,
     ) -> Result<()> {
         if self.taken < self.places.len() / 4 * 3 {
             return Ok(());
@@ -99,7 +99,7 @@ impl<E: Entry> Probe<E> {
     }
 
     /// Puts an entry that is new where there is room for it; returns its place.
-    pub(in crate::steps) fn put(&mut self, entry: E, hash: u64) -> usize {
+    pub(crate) fn put(&mut self, entry: E, hash: u64) -> usize {
         self.taken += 1;
         self.settle(entry, hash)
     }
@@ -115,7 +115,7 @@ impl<E: Entry> Probe<E> {
     }
 
     /// The entries, in no order.
-    pub(in crate::steps) fn entries(&self) -> impl Iterator<Item = E> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = E> {
         self.places
             .iter()
             .copied()
@@ -123,13 +123,13 @@ impl<E: Entry> Probe<E> {
     }
 
     /// The entries, in no order, in the table's own memory.
-    pub(in crate::steps) fn into_entries(mut self) -> Vec<E> {
+    pub(crate) fn into_entries(mut self) -> Vec<E> {
         self.places.retain(|entry| !entry.is_vacant());
         self.places
     }
 
     /// Memory held, in bytes.
-    pub(in crate::steps) fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.places.capacity() * size_of::<E>()
     }
 }
