@@ -46,7 +46,6 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "steps",
             "steps::fit",
             "steps::key::SortedKeys",
-            "steps::key::probe",
         ],
     ),
     ("steps::check", &["base", "steps", "steps::expr"]),
