@@ -91,13 +91,13 @@ pub(crate) fn check(data: &[u8]) {
     }
 }
 
-/// A thread for each piece.
+/// A thread for each piece, of so many threads.
 #[derive(Debug)]
-struct Threads;
+struct Threads(usize);
 
 impl Crew for Threads {
     fn threads(&self) -> usize {
-        3
+        self.0
     }
 
     fn queue(&self) -> Box<dyn Queue> {
@@ -171,8 +171,12 @@ fn one_and_several(content: &[u8]) -> std::result::Result<Option<Vec<u8>>, Strin
             Err(error) => Err(error.to_string()),
         }
     };
-    let one = open(Intake::new(Arc::clone(&space)));
-    let several = open(Intake::new(Arc::clone(&space)).crew(Arc::new(Threads), 64 << 20));
+    let crew = |threads| {
+        let intake = Intake::new(Arc::clone(&space));
+        intake.crew(Arc::new(Threads(threads)), 64 << 20)
+    };
+    let one = open(crew(1));
+    let several = open(crew(3));
     assert_eq!(one, several);
     one
 }
