@@ -62,8 +62,13 @@ impl Batch {
                 source: source.into(),
             })?;
         }
+        let mut records = Vec::with_capacity(kept);
         let rows = mask.values().set_indices();
-        self.records = Some(rows.map(|row| self.record(row) as u32).collect());
+        match &self.records {
+            None => records.extend(rows.map(|row| row as u32)),
+            Some(known) => records.extend(rows.map(|row| known[row])),
+        }
+        self.records = Some(records.into());
         self.rows = kept;
         Ok(dropped as u64)
     }

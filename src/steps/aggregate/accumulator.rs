@@ -9,7 +9,7 @@ use arrow::array::ArrayRef;
 use super::cells::{Cells, Form, Rows};
 use super::chosen::{Chosen, ChosenTexts, Rule};
 use super::counts::Counts;
-use super::distinct::Distinct;
+use super::distinct::{Distinct, Seen};
 use super::moments::Moments;
 use super::registers::Registers;
 use super::sums::{FloatSums, WholeSums};
@@ -177,7 +177,10 @@ impl Kind {
                 Form::Texts => Box::new(ChosenTexts::new(rule)),
             },
             Self::Values => Box::new(Values::new(measures)),
-            Self::Distinct | Self::Buckets => Box::new(Distinct::new(data_type, measures)),
+            Self::Distinct if measures.iter().all(|it| *it == Measure::Distinct) => {
+                Box::new(Distinct::<Seen>::new(data_type, measures))
+            }
+            Self::Distinct | Self::Buckets => Box::new(Distinct::<u64>::new(data_type, measures)),
             Self::Registers => Box::new(Registers::default()),
         }
     }

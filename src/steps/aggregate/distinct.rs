@@ -26,13 +26,53 @@ const AHEAD_VALUES: usize = 16;
 /// is at most 1/128 of its size away from the middle of those that are rounded alike.
 const ROUNDED_BITS: u32 = 46;
 
+/// How often a value was seen, as far as anyone asks.
+pub(super) trait Times: Copy + Send + Sync + 'static {
+    /// Once.
+    const ONCE: Self;
+
+    /// As often as both.
+    fn and(self, other: Self) -> Self;
+
+    /// How often; 1 where nobody asks.
+    fn number(self) -> u64;
+}
+
+impl Times for u64 {
+    const ONCE: Self = 1;
+
+    fn and(self, other: Self) -> Self {
+        self + other
+    }
+
+    fn number(self) -> u64 {
+        self
+    }
+}
+
+/// Seen, however often.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen;
+
+impl Times for Seen {
+    const ONCE: Self = Self;
+
+    fn and(self, _: Self) -> Self {
+        self
+    }
+
+    fn number(self) -> u64 {
+        1
+    }
+}
+
 /// The values of each group, each once.
-pub(super) struct Distinct {
+pub(super) struct Distinct<T> {
     data_type: DataType,
     counts: Counts,
-    table: Probe<Entry>,
-    /// The last values, whose entries have been asked for; one that was seen no times is none.
-    ahead: [Entry; AHEAD_VALUES],
+    table: Probe<Entry<T>>,
+    /// The last values, whose entries have been asked for.
+    ahead: [Entry<T>; AHEAD_VALUES],
     next_ahead: usize,
     /// What words stand for that are no numbers.
     texts: Texts,
@@ -47,27 +87,28 @@ pub(super) struct Distinct {
 /// Without padding, since there are many.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, packed(4))]
-struct Entry {
+struct Entry<T> {
     word: u64,
-    times: u64,
+    times: T,
     group: u32,
 }
 
-impl Entry {
+impl<T: Times> Entry<T> {
     fn hash(self) -> u64 {
         hash(self.group, self.word)
     }
 }
 
-impl ProbeEntry for Entry {
+impl<T: Times> ProbeEntry for Entry<T> {
+    /// No group has the last id.
     const VACANT: Self = Self {
         word: 0,
-        times: 0,
-        group: 0,
+        times: T::ONCE,
+        group: u32::MAX,
     };
 
     fn is_vacant(self) -> bool {
-        self.times == 0
+        self.group == u32::MAX
     }
 }
 
@@ -75,7 +116,7 @@ fn hash(group: u32, word: u64) -> u64 {
     FixedState::with_seed(u64::from(group)).hash_one(word)
 }
 
-impl Distinct {
+impl<T: Times> Distinct<T> {
     /// For `measures` over a column of `data_type`.
     pub(super) fn new(data_type: &DataType, measures: &[Measure]) -> Self {
         let picks = Picks::new(measures);
@@ -99,7 +140,7 @@ impl Distinct {
         self.counts.add(group);
         let value = Entry {
             word,
-            times: 1,
+            times: T::ONCE,
             group,
         };
         self.table.fetch(value.hash());
@@ -110,20 +151,23 @@ impl Distinct {
 
     /// Counts a value for which there was time to fetch its entry.
     #[inline(always)]
-    fn count(&mut self, value: Entry) {
+    fn count(&mut self, value: Entry<T>) {
         if value.is_vacant() {
             return;
         }
         let hash = value.hash();
-        let is_it = |entry: Entry| entry.group == value.group && entry.word == value.word;
+        let is_it = |entry: Entry<T>| entry.group == value.group && entry.word == value.word;
         match self.table.find(hash, is_it) {
-            Some(place) => self.table.at(place).times += value.times,
+            Some(place) => {
+                let entry = self.table.at(place);
+                entry.times = entry.times.and(value.times);
+            }
             None => self.put(value, hash),
         }
     }
 
     #[cold]
-    fn put(&mut self, value: Entry, hash: u64) {
+    fn put(&mut self, value: Entry<T>, hash: u64) {
         // The lane's share is looked at once the batch is through.
         let made = self.table.make_room(Entry::hash, &mut |_| Ok(()));
         made.expect("it is given all the room it asks for");
@@ -173,7 +217,7 @@ impl Distinct {
     }
 }
 
-impl Accumulator for Distinct {
+impl<T: Times> Accumulator for Distinct<T> {
     fn grow(&mut self, groups: usize) {
         self.counts.grow(groups);
     }
@@ -266,22 +310,22 @@ impl Accumulator for Distinct {
     }
 }
 
-impl PerValue for Distinct {
+impl<T: Times> PerValue for Distinct<T> {
     fn drain(&mut self, ranks: &[u32], visit: &mut Visit<'_>) -> Result<()> {
         let mut entries = std::mem::take(&mut self.table).into_entries();
-        let rank = |entry: &Entry| ranks[entry.group as usize];
+        let rank = |entry: &Entry<T>| ranks[entry.group as usize];
         if self.is_word() {
             entries.sort_unstable_by_key(|entry| (rank(entry), { entry.word }));
             for Entry { word, times, group } in entries {
-                visit(group, &word.to_be_bytes(), times)?;
+                visit(group, &word.to_be_bytes(), times.number())?;
             }
         } else {
-            let text = |entry: &Entry| self.texts.bytes(entry.word as u32);
+            let text = |entry: &Entry<T>| self.texts.bytes(entry.word as u32);
             entries.sort_unstable_by(|one, other| {
                 (rank(one), text(one)).cmp(&(rank(other), text(other)))
             });
             for entry in &entries {
-                visit(entry.group, text(entry), entry.times)?;
+                visit(entry.group, text(entry), { entry.times }.number())?;
             }
         }
         self.clear();
