@@ -13,12 +13,12 @@
 //! one worker at a time, and each of them while the others go on: cutting the source into chunks
 //! (`split`), cutting batches into row groups (`gather`), and writing encoded row groups to the
 //! file (`append`). The receipt's `stages` tell their shares, and `workers` how busy all were. Over
-//! transactions with two fits, three windows and zstd the shares are 5 %, 0.1 % and 3.5 %, and 11 %,
-//! 0.1 % and 3 % where they are only converted; two threads are 1.9 times as fast as one. By Amdahl's
-//! law, if all of a worker's time in `split` held up the others, 8 threads would be 6 times as fast
-//! as one, 16 threads 9 times and 64 threads 15 times; as they do not wait for it but take other
-//! work, the bound is that of a pipeline: as many times as there are threads, up to 20 times (9
-//! times in a plain conversion), where the source is split as fast as one core can (5 GB/s). What
+//! transactions with two fits, three windows and zstd the shares are 2.5 %, 0.1 % and 3 %, and 5 %,
+//! 0.1 % and 3.5 % where they are only converted; two threads are 1.9 times as fast as one. By Amdahl's
+//! law, if all of a worker's time in `split` held up the others, 8 threads would be 6.8 times as fast
+//! as one, 16 threads 12 times and 64 threads 25 times; as they do not wait for it but take other
+//! work, the bound is that of a pipeline: as many times as there are threads, up to 40 times (20
+//! times in a plain conversion), where the source is split as fast as one core can (10 GB/s). What
 //! lies beyond would be split by summaries of blocks
 //! ([`BlockSummary`](crate::csv::BlockSummary)), which need no order.
 //!
